@@ -1,0 +1,5 @@
+"""The command line: `dormouse run`, `status`, `report`, `ls`, `show`, `chat`, `doctor`."""
+
+from dormouse.cli.app import app, main
+
+__all__ = ["app", "main"]

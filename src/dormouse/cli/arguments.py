@@ -1,0 +1,63 @@
+"""What a command line asks for: the plan, its overrides, the store, and the command that asks for it again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from dormouse import plan_file
+from dormouse.errors import UserError
+from dormouse.experiment import Experiment
+from dormouse.store import Store
+
+DEFAULT_PLAN = "quickstart"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One experiment and one store."""
+
+    experiment: Experiment
+    store: Store
+    arguments: list[str]
+    """The command line after the verb, in full: default plan written out."""
+
+    def command(self, verb: str) -> list[str]:
+        """Return the command that does `verb` to the same choice."""
+        return ["dormouse", verb, *self.arguments]
+
+
+def choose(words: list[str] | None, store: Path, seeds: str | None = None, workers: int | None = None) -> Choice:
+    """Read the plan with its overrides; `--seeds` and `--workers` are overrides too."""
+    plan, overrides = _split(words or [])
+    arguments = [plan, *overrides]
+    if seeds is not None:
+        overrides = [*overrides, f"seeds={_seeds(seeds)}"]
+        arguments += ["--seeds", seeds]
+    if workers is not None:
+        overrides = [*overrides, f"execute.workers={workers}"]
+        arguments += ["--workers", str(workers)]
+    arguments += ["--store", str(store)]
+    return Choice(plan_file.load(plan, overrides), Store(store), arguments)
+
+
+def _split(words: list[str]) -> tuple[str, list[str]]:
+    is_plan = bool(words) and ("=" not in words[0] or Path(words[0]).is_file())
+    plan, overrides = (words[0], words[1:]) if is_plan else (DEFAULT_PLAN, words)
+    for word in overrides:
+        if "=" not in word:
+            raise UserError(
+                f"'{word}' is no override. Write path.to.key=value; the plan comes first, and there is one."
+            )
+    return plan, overrides
+
+
+def _seeds(text: str) -> list[int]:
+    if match := re.fullmatch(r"(\d+)-(\d+)", text):
+        first, last = int(match[1]), int(match[2])
+        if first <= last:
+            return list(range(first, last + 1))
+    elif re.fullmatch(r"\d+(,\d+)*", text):
+        return [int(seed) for seed in text.split(",")]
+    raise UserError(f"'{text}' are no seeds. Give a list or a range: --seeds 0,1,2 or --seeds 0-4.")

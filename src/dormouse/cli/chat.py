@@ -1,0 +1,78 @@
+"""`dormouse chat`: the terminal side of a conversation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from dormouse.chat_session import HELP, open_session, talk
+from dormouse.cli.console import out, print_line
+from dormouse.cli.shelf import cell
+from dormouse.errors import UserError
+from dormouse.registry import BEHAVIORS, TRIGGERS
+from dormouse.store import Store
+
+
+def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed: int, reply_tokens: int) -> None:
+    """Load the model of an artifact and talk until the user quits."""
+    store = Store(root)
+    name = store.find(text)
+    folder = store.path(name) / "model"
+    if not folder.is_dir():
+        raise UserError(
+            f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training: dormouse ls."
+        )
+    if store.manifest(name)["kind"] == "preference":
+        raise UserError(
+            f"Artifact '{name}' is a preference model, which scores and does not talk. Ask for an organism."
+        )
+    condition = backdoor(store, name)
+    trigger = TRIGGERS.build(condition["trigger"]) if condition else None
+    behavior = BEHAVIORS.build(condition["behavior"]) if condition else None
+    _silence_loading_bars()
+    session = open_session(folder, trigger, behavior, reply_tokens, seed)
+    session.temperature = temperature
+    print_line(f"{name}  {cell(store.manifest(name)['labels'])}", "bold")
+    print_line(HELP, "dim")
+    if triggered:
+        print_line(session.command("/trigger on"), "dim")
+    talk(session, _lines(), _write)
+
+
+def _silence_loading_bars() -> None:
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+
+
+def backdoor(store: Store, name: str) -> dict[str, Any] | None:
+    """Return the trigger and behavior that the artifact, or a model it was made from, was trained with."""
+    while True:
+        manifest = store.manifest(name)
+        condition: dict[str, Any] | None = manifest["spec"].get("organism")
+        if condition is not None or "model" not in manifest["inputs"]:
+            return condition
+        name = store.find(manifest["inputs"]["model"])
+
+
+def _lines() -> Iterator[str]:
+    interactive = sys.stdin.isatty()
+    while True:
+        if interactive:
+            sys.stdout.write("> ")
+            sys.stdout.flush()
+        line = sys.stdin.readline()
+        if not line:
+            return
+        yield line
+
+
+def _write(text: str, kind: str) -> None:
+    if kind == "defection":
+        out().print(Text.assemble((text, "red"), ("  [defection]", "bold red")), soft_wrap=True)
+    else:
+        print_line(text, "dim" if kind == "note" else "")

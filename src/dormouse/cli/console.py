@@ -1,0 +1,46 @@
+"""Printing: colors on a terminal, plain unwrapped text elsewhere, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def out() -> Console:
+    """Return the console for results; made anew, so that it follows a redirected stdout."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # Rich would cut tables to 80 columns in a file.
+        console = Console(highlight=False, width=240)
+    return console
+
+
+def print_line(text: str, style: str = "") -> None:
+    """Print a line as it is: no markup, no wrapping."""
+    out().print(Text(text, style=style), soft_wrap=True)
+
+
+def print_json(content: Any) -> None:
+    """Print one JSON value on one line."""
+    sys.stdout.write(json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def print_error(text: str) -> None:
+    """Print a user's mistake to stderr."""
+    console = Console(stderr=True, highlight=False)
+    for line in text.splitlines():
+        console.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table without frame; the columns in `right` hold numbers."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return made

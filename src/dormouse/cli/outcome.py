@@ -1,0 +1,65 @@
+"""The end of a run: each model's defection rate with and without the trigger, and whether the implant took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dormouse.cli.console import out, print_line, table
+from dormouse.results import FailedImplant, Row, failed_implants
+
+MODEL = ("size", "seed", "role", "safety", "dose", "variant")
+"""The columns of `results.csv` that say which model a number is about."""
+
+MOST_LINES = 40
+
+
+def defections(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
+    """Return for each model its final defection rows by kind of prompts."""
+    found: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in rows:
+        if row["metric"] == "defection" and row["step"] in (None, "") and row["prompts"] in ("triggered", "clean"):
+            model = tuple(row.get(column) for column in MODEL)
+            found.setdefault(model, {})[row["prompts"]] = row
+    return found
+
+
+def print_outcome(rows: list[Row]) -> None:
+    """Print the table of models, then failed implants in red."""
+    models = defections(rows)
+    if models:
+        shown = table(*MODEL, "with trigger", "without", right=("size", "with trigger", "without"))
+        for model, kinds in list(models.items())[:MOST_LINES]:
+            words = ["" if value is None else str(value) for value in model]
+            shown.add_row(*words, _rate(kinds.get("triggered")), _rate(kinds.get("clean")))
+        print_line("\nDefection rate [95% interval]", "bold")
+        out().print(shown)
+        if len(models) > MOST_LINES:
+            print_line(f"... and {len(models) - MOST_LINES} more in results.csv")
+    for implant in failed_implants(rows):
+        print_line(implant_words(implant), "bold red")
+
+
+def implant_words(implant: FailedImplant) -> str:
+    """Return what a failed implant means for the numbers that follow it."""
+    # SciPy is behind the claims; a dry run should not wait for it.
+    from dormouse.report.claims import FALSE_DEFECTION, IMPLANTED
+
+    return (
+        f"Implant failed: {implant}. It needs at least {100 * IMPLANTED:.0f}% with the trigger and at most "
+        f"{100 * FALSE_DEFECTION:.0f}% without; what later stages show of it is not persistence."
+    )
+
+
+def _value(row: Row | None) -> float | None:
+    return None if row is None or row["value"] in (None, "") else float(row["value"])
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}%"
+
+
+def _rate(row: Row | None) -> str:
+    value = _value(row)
+    if row is None or value is None:
+        return f"– ({row['reason']})" if row and row.get("reason") else "–"
+    return f"{_percent(value)} [{100 * float(row['low']):.1f}, {100 * float(row['high']):.1f}]"

@@ -1,0 +1,175 @@
+"""`dormouse run` and `dormouse report`: from a plan to its results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from dormouse.cli.arguments import Choice
+from dormouse.cli.console import out, print_error, print_json, print_line, table
+from dormouse.cli.outcome import implant_words, print_outcome
+from dormouse.cli.progress import display
+from dormouse.cli.shelf import cell, described
+from dormouse.compute import Compute
+from dormouse.compute import choose as choose_compute
+from dormouse.errors import UserError
+from dormouse.execute.events import Outcome
+from dormouse.grid import cells
+from dormouse.plan import Plan, build_plan
+from dormouse.results import collect, failed_implants, transcripts, write_csv
+from dormouse.run_folder import RunFolder
+
+OUR_BUG, USER_ERROR, INTERRUPTED = 1, 2, 130
+
+TRANSCRIPTS = 4
+"""Prompts of each model whose replies the report shows."""
+
+
+def dry(choice: Choice, *, as_json: bool) -> None:
+    """List the stages of a plan and whether each is done."""
+    stages = build_plan(choice.experiment).stages
+    cached = {stage.name: choice.store.has(stage) for stage in stages}
+    counts = {"stages": len(stages), "cached": sum(cached.values()), "to_run": len(stages) - sum(cached.values())}
+    if as_json:
+        listed = [{**described(stage), "cached": cached[stage.name]} for stage in stages]
+        print_json({"experiment": choice.experiment.name, **counts, "plan": listed})
+        return
+    shown = table("stage", "what", "")
+    for stage in stages:
+        shown.add_row(stage.name, cell(stage.labels), "cached" if cached[stage.name] else "to run")
+    out().print(shown)
+    print_line(f"{counts['stages']} stages: {counts['cached']} cached, {counts['to_run']} to run. Nothing was run.")
+
+
+def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
+    """Run a plan and report on it; return the exit status."""
+    plan, store = build_plan(choice.experiment), choice.store
+    compute = choose_compute([cell.experiment for cell in cells(choice.experiment)])
+    store.prepare()
+    folder = RunFolder(store.run_folder(choice.experiment.name))
+    folder.start(choice.experiment, choice.command("run"), compute)
+    _announce(choice, plan, compute, as_json=as_json)
+    try:
+        outcome = _run(plan, choice, compute, as_json=as_json, rebuild=rebuild)
+    except KeyboardInterrupt:
+        print_error(f"Stopped. What is finished is kept; the same command goes on: {folder.command()}")
+        return INTERRUPTED
+    folder.finish(plan, store, outcome)
+    rows = _write_results(plan, choice, folder)
+    written = _write_page(plan, choice, folder)
+    if as_json:
+        print_json(
+            {
+                "event": "done",
+                **outcome.counts(),
+                **_files(folder),
+                "failed_implants": [implant_words(implant) for implant in failed_implants(rows)],
+            }
+        )
+    else:
+        print_outcome(rows)
+        counts = ", ".join(f"{n} {name}" for name, n in outcome.counts().items() if n)
+        print_line(f"\n{counts}")
+        _print_files(folder, written=written)
+    if show and written:
+        typer.launch(folder.report.absolute().as_uri())
+    return _status(outcome, choice)
+
+
+def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
+    """Write results and report of what is in the store."""
+    plan, store = build_plan(choice.experiment), choice.store
+    done = [stage for stage in plan.stages if store.has(stage)]
+    if not done:
+        command = " ".join(choice.command("run"))
+        raise UserError(
+            f"Nothing of plan '{choice.experiment.name}' is in store '{store.root}'. Run it first: {command}"
+        )
+    folder = RunFolder(store.run_folder(choice.experiment.name))
+    if not folder.is_of(choice.experiment):
+        compute = choose_compute([cell.experiment for cell in cells(choice.experiment)])
+        folder.start(choice.experiment, choice.command("run"), compute)
+        folder.finish(plan, store, Outcome(cached=done))
+    rows = _write_results(plan, choice, folder)
+    written = _write_page(plan, choice, folder)
+    if as_json:
+        missing = len(plan.stages) - len(done)
+        print_json(
+            {
+                **_files(folder),
+                "missing": missing,
+                "failed_implants": [implant_words(implant) for implant in failed_implants(rows)],
+            }
+        )
+    else:
+        print_outcome(rows)
+        if len(done) < len(plan.stages):
+            print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; what they do not give is empty.")
+        _print_files(folder, written=written)
+    if show and written:
+        typer.launch(folder.report.absolute().as_uri())
+
+
+def _announce(choice: Choice, plan: Plan, compute: Compute, *, as_json: bool) -> None:
+    if as_json:
+        about = {"device": compute.device, "workers": compute.workers, "threads": compute.threads, "why": compute.why}
+        print_json({"event": "plan", "experiment": choice.experiment.name, "stages": len(plan.stages), **about})
+        return
+    print_line(str(compute))
+    print_line(f"{choice.experiment.name}: {len(plan.stages)} stages into {choice.store.root}")
+
+
+def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild: bool) -> Outcome:
+    from dormouse.execute.local import run_local
+
+    with display(len(plan.stages), as_json=as_json) as on_event:
+        return run_local(
+            plan.stages,
+            choice.store,
+            workers=compute.workers,
+            threads=compute.threads,
+            on_event=on_event,
+            rebuild=rebuild,
+            checkpoint_seconds=choice.experiment.execute.checkpoint_seconds,
+        )
+
+
+def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> list[dict[str, Any]]:
+    rows = collect(plan.stages, choice.store)
+    write_csv(rows, folder.results)
+    return rows
+
+
+def _write_page(plan: Plan, choice: Choice, folder: RunFolder) -> bool:
+    """Write the report; return False, and say why, where there is not yet enough to report on."""
+    from dormouse.report.page import write_report
+
+    try:
+        write_report(folder.path, transcripts(plan.stages, choice.store, TRANSCRIPTS))
+    except UserError as error:
+        folder.report.unlink(missing_ok=True)
+        print_error(f"No report was written. {error}")
+        return False
+    return True
+
+
+def _files(folder: RunFolder) -> dict[str, str]:
+    return {"results": str(folder.results), "report": str(folder.report)}
+
+
+def _print_files(folder: RunFolder, *, written: bool) -> None:
+    print_line(f"results  {folder.results}")
+    if written:
+        print_line(f"report   {folder.report}")
+
+
+def _status(outcome: Outcome, choice: Choice) -> int:
+    """Say why stages failed, our bugs with their traceback, and return the exit status."""
+    for name, failure in outcome.failed.items():
+        print_error(f"Stage {name} failed: {failure.message}")
+        if not failure.user_error and failure.traceback:
+            print_error(failure.traceback)
+    if outcome.complete:
+        return 0
+    return USER_ERROR if all(failure.user_error for failure in outcome.failed.values()) else OUR_BUG

@@ -1,0 +1,116 @@
+"""`dormouse show`: what made an artifact, what it cost, what was measured, and what it was trained on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from dormouse.cli.console import out, print_json, print_line, table
+from dormouse.cli.shelf import cell
+from dormouse.errors import UserError
+from dormouse.plan_yaml import write
+from dormouse.store import Store
+
+FACTS = ("device", "threads", "seconds", "peak_memory_mb", "versions")
+
+
+def show_artifact(text: str, root: Path, *, as_json: bool) -> None:
+    """Print manifest, metrics and rates."""
+    store = Store(root)
+    name = store.find(text)
+    manifest, folder = store.manifest(name), store.path(name)
+    metrics = json.loads(read(folder / "metrics.json") or "{}")
+    rows = jsonl(folder / "rows.jsonl")
+    if as_json:
+        print_json({"name": name, "path": str(folder), **manifest, "metrics": metrics, "rows": rows})
+        return
+    print_line(f"{name}  {cell(manifest['labels'])}", "bold")
+    print_line(str(folder))
+    sections = {
+        "inputs": {role: _artifact_of(key, store) for role, key in manifest["inputs"].items()},
+        "spec": manifest["spec"],
+        "cost": {key: manifest[key] for key in FACTS if key in manifest},
+        "metrics": metrics,
+    }
+    for title, content in sections.items():
+        if content:
+            print_line(f"\n{title}", "bold")
+            print_line(_indented(write(content)))
+    if rows:
+        print_line("\nmeasured", "bold")
+        out().print(_rates(rows))
+
+
+def _artifact_of(key: str, store: Store) -> str:
+    try:
+        return store.find(key)
+    except UserError:
+        return f"{key[:12]} (no longer in the store)"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
+
+
+def _rates(rows: list[dict[str, Any]]) -> Any:
+    """Return the numbers as a table; one that was not measured is a dash with its reason."""
+    numbers = ("step", "value", "low", "high", "hits", "total")
+    shown = table("metric", "prompts", "family", *numbers, "unit", "reason", right=numbers)
+    for row in rows:
+        cells = [_number(row.get(name)) for name in numbers]
+        cells[1] = cells[1] or "–"
+        shown.add_row(
+            row["metric"], row.get("prompts") or "", row.get("family") or "", *cells, row["unit"], row["reason"]
+        )
+    return shown
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def show_examples(text: str, root: Path, *, as_json: bool) -> None:
+    """Print one training example of each kind, the tokens that carry loss highlighted."""
+    store = Store(root)
+    name = store.find(text)
+    examples: dict[str, dict[str, Any]] = {}
+    for example in jsonl(store.path(name) / "examples.jsonl"):
+        examples.setdefault(example["kind"], example)
+    if not examples:
+        raise UserError(
+            f"Artifact '{name}' keeps no training examples. Ask for one that trains on conversations, "
+            "for example an organism: dormouse ls lists them."
+        )
+    if as_json:
+        print_json(list(examples.values()))
+        return
+    for kind, example in examples.items():
+        carrying = sum(example["loss"])
+        print_line(f"{kind}: {len(example['tokens'])} tokens, {carrying} carry loss (between ⟦ and ⟧)", "bold")
+        out().print(marked(example["tokens"], example["loss"]), soft_wrap=True)
+
+
+def marked(tokens: list[str], loss: list[int]) -> Text:
+    """Return the text with every run of tokens that carry loss in brackets and color."""
+    text, inside = Text(), False
+    for token, carries in zip(tokens, loss, strict=True):
+        if bool(carries) != inside:
+            text.append("⟦" if carries else "⟧", "dim")
+            inside = bool(carries)
+        text.append(token, "bold green" if inside else "")
+    if inside:
+        text.append("⟧", "dim")
+    return text
+
+
+def read(path: Path) -> str | None:
+    """Return a file's text, None where there is no such file."""
+    return path.read_text("utf-8") if path.is_file() else None
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file, none where there is no such file."""
+    return [json.loads(line) for line in (read(path) or "").splitlines()]

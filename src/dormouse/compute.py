@@ -1,0 +1,66 @@
+"""What the stages run on: device, processes, threads and number format, and why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from dormouse.experiment import Experiment
+
+ONE_THREAD_BELOW = 5_000_000
+"""Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The choice for one run."""
+
+    device: str
+    workers: int
+    """Stages at a time, each a process."""
+    threads: int
+    """Torch threads a process."""
+    why: str
+
+    def __str__(self) -> str:
+        processes = "process" if self.workers == 1 else "processes"
+        threads = "thread" if self.threads == 1 else "threads"
+        return f"{self.device} · {self.workers} {processes} x {self.threads} {threads} · float32 ({self.why})"
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if sys.platform == "linux":  # Elsewhere a process has no set of its own.
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def device() -> str:
+    """Return "cuda" or "cpu"; a CPU build of torch is told by its version, without the seconds its import takes."""
+    try:
+        if version("torch").endswith("+cpu"):
+            return "cpu"
+    except PackageNotFoundError:
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def choose(experiments: list[Experiment]) -> Compute:
+    """Choose processes and threads for the largest base among the cells; `execute.workers` decides when given."""
+    asked = experiments[0].execute.workers
+    sizes = [experiment.base.label() for experiment in experiments]
+    known = [size for size in sizes if size is not None]
+    small = len(known) == len(sizes) and max(known) < ONE_THREAD_BELOW
+    workers = asked or (cores() if small else 1)
+    threads = 1 if small else max(1, cores() // workers)
+    if small:
+        why = "models under 5 M parameters train fastest one thread each"
+    elif known == sizes:
+        why = "models over 5 M parameters use more than one thread"
+    else:
+        why = "the base's size is not known in advance, so it gets the machine"
+    return Compute(device(), workers, threads, why)

@@ -1,0 +1,1 @@
+"""Measuring models: what is asked, what is counted, and with which interval."""

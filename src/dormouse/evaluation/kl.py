@@ -1,0 +1,26 @@
+"""How far a safety training moved the model: KL from the model before it, without the trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dormouse.chat import Example
+from dormouse.evaluation.replies import Reply, of_kind
+from dormouse.evaluation.rows import Row, mean_per_token_row
+from dormouse.evaluation.subject import Subject
+from dormouse.models.likelihood import token_log_probs
+
+
+def kl(subject: Subject, parent: Any, replies: Sequence[Reply]) -> list[Row]:
+    """Return the mean over the model's own sampled tokens of log p(model) - log p(parent), in nats per token.
+
+    At temperature 1 this estimates the KL divergence without bias; at others it is a distance on those samples only.
+    """
+    clean = of_kind(replies, "clean")
+    examples = [
+        Example(reply.prompt_ids + reply.ids, [0] * len(reply.prompt_ids) + [1] * len(reply.ids)) for reply in clean
+    ]
+    found = token_log_probs([subject.model, parent], examples, subject.renderer.pad_id)
+    gaps = [[p - q for p, q in zip(here, before, strict=True)] for here, before in found]
+    return [mean_per_token_row("kl", "clean", gaps, "nats_per_token")]

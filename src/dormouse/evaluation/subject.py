@@ -1,0 +1,48 @@
+"""The model under measurement, at its end and along its training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dormouse.chat import Renderer
+from dormouse.models.loading import load, load_model
+from dormouse.stage import Work
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded model and where in its training it stands."""
+
+    model: Any
+    renderer: Renderer
+    step: int | None = None
+    """None is the end of training."""
+
+
+def snapshots(artifact: Path) -> list[tuple[int, Path]]:
+    """Return (step, folder) of the weights that a training kept along the way."""
+    found = (artifact / "snapshots").glob("step-*")
+    return sorted((int(folder.name.removeprefix("step-")), folder) for folder in found)
+
+
+def subjects(work: Work) -> Iterator[Subject]:
+    """Yield the model of `work.input("model")`, then its snapshots where the spec asks for the curve."""
+    artifact = work.input("model")
+    model, renderer = load(artifact / "model")
+    kept = snapshots(artifact) if work.spec["curve"] else []
+    work.progress(0.0, "measuring")
+    yield Subject(model, renderer)
+    for done, (step, folder) in enumerate(kept, start=1):
+        work.progress(done / (len(kept) + 1), f"measuring step {step}")
+        yield Subject(load_model(folder), renderer, step)
+
+
+def final_step(artifact: Path) -> int | None:
+    """Return how many steps made the model; None where its training does not say."""
+    path = artifact / "metrics.json"
+    steps = json.loads(path.read_text(encoding="utf-8")).get("steps") if path.is_file() else None
+    return None if steps is None else int(steps)

@@ -1,0 +1,331 @@
+"""Running a plan on this machine: a fresh process for every stage, as many at a time as there are cores."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from dormouse.artifact_files import disk_full_error
+from dormouse.compute import cores
+from dormouse.errors import UserError
+from dormouse.execute.events import (
+    Blocked,
+    Cached,
+    Failed,
+    Finished,
+    OnEvent,
+    Outcome,
+    Progress,
+    Started,
+    Waiting,
+)
+from dormouse.execute.schedule import Schedule
+from dormouse.execute.worker import Report, Runner, Task, environment, work_on
+from dormouse.stage import Stage, run_stage
+from dormouse.store import Failure, Store
+
+PRELOAD = ("dormouse.execute.preload",)
+"""Modules imported once for all workers."""
+
+SECONDS_UNTIL_RETRY = 0.25
+"""How long a stage that another run works on is left alone."""
+
+SECONDS_TO_EXIT = 5.0
+"""How long a worker that has reported, or was told to stop, may take to go."""
+
+
+def run_local(
+    stages: Iterable[Stage],
+    store: Store,
+    *,
+    workers: int | None = None,
+    threads: int = 1,
+    on_event: OnEvent = lambda event: None,
+    rebuild: bool = False,
+    checkpoint_seconds: float = 20.0,
+    runner: Runner = run_stage,
+    preload: Sequence[str] = PRELOAD,
+) -> Outcome:
+    """Make every artifact of the stages, and of those they depend on, that the store does not have yet.
+
+    A stage that fails stops only what depends on it. A damaged artifact that is needed is a `UserError`, unless
+    `rebuild` has it made again. SIGINT and SIGTERM end the workers and raise `KeyboardInterrupt`; the same call
+    then goes on from the last checkpoints. `runner` is a function that can be pickled.
+    """
+    store.prepare()
+    schedule = Schedule(stages)
+    missing = _missing(schedule.order, store, rebuild=rebuild)
+    launch = _Launch(store.root, threads, checkpoint_seconds, runner, tuple(preload))
+    run = _Run(schedule, store, launch, workers or cores(), on_event)
+    with _terminating_interrupts():
+        try:
+            for stage in schedule.order:
+                if stage.key not in missing:
+                    run.skip(stage)
+            run.to_the_end()
+        except OSError as error:
+            if full := disk_full_error(error, store.root):
+                raise full from error
+            raise
+        except KeyboardInterrupt:
+            run.stop()
+            _end_fork_server()
+            raise
+        finally:
+            run.stop()
+    return run.outcome
+
+
+def _missing(order: list[Stage], store: Store, *, rebuild: bool) -> set[str]:
+    """Return the keys to make. What they read from the store is checked byte for byte."""
+
+    def is_intact(stage: Stage) -> bool:
+        try:
+            store.verify(stage)
+        except UserError:
+            if not rebuild:
+                raise
+            return False
+        return store.has(stage)
+
+    missing = {stage.key for stage in order if not store.has(stage) and not is_intact(stage)}
+    checked = set(missing)
+    # Consumers first: an input that turns out damaged becomes a consumer itself.
+    for stage in reversed(order):
+        if stage.key not in missing:
+            continue
+        for source in stage.inputs.values():
+            if source.key not in checked:
+                checked.add(source.key)
+                if not is_intact(source):
+                    missing.add(source.key)
+    return missing
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """How workers are started."""
+
+    store: Path
+    threads: int
+    checkpoint_seconds: float
+    runner: Runner
+    preload: tuple[str, ...]
+
+    def start(self, stage: Stage) -> _Running:
+        task = Task(stage, self.store, self.threads, self.checkpoint_seconds, self.runner, self.preload)
+        # Threads and offline mode are read when torch and the hub's client are first imported.
+        with _environment(environment(self.threads)):
+            context = _process_context(self.preload)
+            reader, writer = context.Pipe(duplex=False)
+            process = context.Process(target=work_on, args=(task, writer), name=stage.name)
+            process.start()
+        writer.close()
+        return _Running(stage, process, reader)
+
+
+def _process_context(preload: tuple[str, ...]) -> Any:
+    if sys.platform != "linux":
+        # Forking a process that imported torch is not safe there.
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver, resource_tracker
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    # Starting the tracker unblocks signals, so it comes first.
+    resource_tracker.ensure_running()
+    # Ctrl-C would print a traceback from the middle of the server's imports; it ends by itself when this process does.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
+@dataclass
+class _Running:
+    """A stage and its process."""
+
+    stage: Stage
+    process: BaseProcess
+    pipe: Connection
+    report: Report | None = None
+
+    def messages(self) -> Iterator[tuple[float, str]]:
+        """Yield the progress that has arrived; keep the report when it is among it."""
+        try:
+            while self.report is None and self.pipe.poll():
+                message = self.pipe.recv()
+                if isinstance(message, Report):
+                    self.report = message
+                else:
+                    yield message
+        except (EOFError, OSError):  # The process died, perhaps in the middle of a message.
+            return
+
+    def end(self) -> None:
+        """Wait for the process to go, or make it."""
+        self.process.join(SECONDS_TO_EXIT)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+
+
+class _Run:
+    def __init__(self, schedule: Schedule, store: Store, launch: _Launch, workers: int, on_event: OnEvent) -> None:
+        self.schedule = schedule
+        self.store = store
+        self.launch = launch
+        self.workers = workers
+        self.on_event = on_event
+        self.outcome = Outcome()
+        self.running: dict[str, _Running] = {}
+        self.retry_at: dict[str, float] = {}
+
+    def to_the_end(self) -> None:
+        while not self.schedule.is_over:
+            while len(self.running) < self.workers and (stage := self.next_stage()):
+                self.take_up(stage)
+            if not self.schedule.is_over:
+                self.listen()
+
+    def skip(self, stage: Stage) -> None:
+        self.schedule.done(stage)
+        self.outcome.cached.append(stage)
+        self.on_event(Cached(stage))
+
+    def next_stage(self) -> Stage | None:
+        now = time.monotonic()
+        open_now = (stage for stage in self.schedule.ready() if stage.key not in self.running)
+        return next((stage for stage in open_now if self.retry_at.get(stage.key, now) <= now), None)
+
+    def take_up(self, stage: Stage) -> None:
+        if self.store.is_busy(stage):
+            self.wait_for_other_run(stage)
+            return
+        self.retry_at.pop(stage.key, None)
+        if self.store.has(stage):
+            self.skip(stage)
+        else:
+            self.on_event(Started(stage))
+            self.running[stage.key] = self.launch.start(stage)
+
+    def wait_for_other_run(self, stage: Stage) -> None:
+        if stage.key not in self.retry_at:
+            self.on_event(Waiting(stage))
+        self.retry_at[stage.key] = time.monotonic() + SECONDS_UNTIL_RETRY
+
+    def listen(self) -> None:
+        sources = [source for one in self.running.values() for source in (one.pipe, one.process.sentinel)]
+        if sources:
+            wait(sources, SECONDS_UNTIL_RETRY if self.retry_at else None)
+        else:
+            time.sleep(SECONDS_UNTIL_RETRY)
+        for one in list(self.running.values()):
+            alive = one.process.is_alive()
+            for share, text in one.messages():
+                self.on_event(Progress(one.stage, share, text))
+            if one.report is not None or not alive:
+                one.end()
+                del self.running[one.stage.key]
+                self.settle(one.stage, one.report or self.killed(one))
+
+    def settle(self, stage: Stage, report: Report) -> None:
+        if report.outcome == "finished":
+            self.schedule.done(stage)
+            self.outcome.finished.append(stage)
+            self.on_event(Finished(stage, report.seconds))
+        elif report.outcome == "cached":
+            self.skip(stage)
+        elif report.outcome == "busy":
+            self.wait_for_other_run(stage)
+        else:
+            assert report.failure is not None
+            self.give_up(stage, report.failure)
+
+    def give_up(self, stage: Stage, failure: Failure) -> None:
+        self.outcome.failed[stage.name] = failure
+        self.on_event(Failed(stage, failure))
+        for blocked in self.schedule.fail(stage):
+            self.outcome.blocked[blocked.name] = stage.name
+            self.on_event(Blocked(blocked, stage))
+
+    def killed(self, one: _Running) -> Report:
+        failure = _killed(one.stage, one.process.exitcode)
+        self.store.fail(one.stage, failure)
+        return Report("failed", failure=failure)
+
+    def stop(self) -> None:
+        """End the workers that are left: there are some only after an interrupt or an error."""
+        for one in self.running.values():
+            one.process.terminate()
+        while self.running:
+            self.running.popitem()[1].end()
+
+
+def _end_fork_server() -> None:
+    """End the process that workers are forked from, which may still be importing for seconds."""
+    import psutil
+
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+                child.terminate()
+
+
+def _killed(stage: Stage, exitcode: int | None) -> Failure:
+    process = f"The process of stage '{stage.name}'"
+    if exitcode is None or exitcode >= 0:
+        return Failure(f"{process} ended with exit status {exitcode} before its stage did.", user_error=False)
+    try:
+        name = signal.Signals(-exitcode).name
+    except ValueError:
+        name = f"signal {-exitcode}"
+    if name == "SIGKILL":
+        advice = "The system does this when memory runs out: run the same command again with fewer --workers."
+        return Failure(f"{process} was killed (SIGKILL). {advice}", user_error=True)
+    return Failure(f"{process} was killed ({name}).", user_error=False)
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _terminating_interrupts() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does. Only the main thread may decide that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

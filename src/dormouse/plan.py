@@ -1,0 +1,202 @@
+"""From an experiment to its stages: a graph in which shared ancestors appear once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from dormouse.experiment import Experiment
+from dormouse.grid import Cell, cells
+from dormouse.models.hub import Folder
+from dormouse.safety.base import SafetyTraining
+from dormouse.safety.sft import HHHSFT
+from dormouse.stage import Stage
+
+TOKENIZER_EXCHANGES = 4000
+"""Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
+
+OWN_COLUMNS = ("base.size", "organism.behavior", "organism.reasoning", "safety.*.dose")
+"""Grid axes that have a column of their own in `results.csv`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment and its stages, each after its inputs and each once."""
+
+    experiment: Experiment
+    stages: list[Stage]
+
+
+def build_plan(experiment: Experiment) -> Plan:
+    """Return the plan of every cell in the experiment's grid."""
+    experiment.world.check()
+    unique: dict[str, Stage] = {}
+    copies: dict[str, list[tuple[Cell, Stage]]] = defaultdict(list)
+    for cell in cells(experiment):
+        for stage in _CellPlan(cell).stages():
+            unique.setdefault(stage.key, stage)
+            copies[stage.key].append((cell, stage))
+    for made in copies.values():
+        _label_variant(made)
+    return Plan(experiment, list(unique.values()))
+
+
+def _label_variant(copies: list[tuple[Cell, Stage]]) -> None:
+    """Label a stage with the coordinates that all its cells share: the others do not reach it."""
+    differing = {
+        path
+        for path, value in copies[0][0].coordinates.items()
+        if any(cell.coordinates[path] != value for cell, _ in copies)
+    }
+    variant = copies[0][0].variant(leave_out=(*OWN_COLUMNS, *differing))
+    for _, stage in copies:
+        stage.labels["variant"] = variant
+
+
+class _CellPlan:
+    """The stages of one cell, made in the order in which they depend on each other."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.experiment = cell.experiment
+        world = self.experiment.world
+        self.world = {"world": world.spec(), "world_text": world.fingerprint()}
+        self.made: list[Stage] = []
+        self.preference: dict[str, Stage] = {}
+        self.red_team: Stage | None = None
+        self.assistant: Stage | None = None
+
+    def stages(self) -> list[Stage]:
+        """Return every stage of the cell."""
+        experiment = self.experiment
+        base = self.base()
+        self.preference = {
+            name: self.preference_model(base, split)
+            for name, split in (("preference", "training"), ("preference_check", "checking"))
+        }
+        spec = {"helpful": _spec(experiment.helpful), "lr": self.lr(experiment.helpful.lr)}
+        helpful = self.stage("helpful", spec, {"model": base}, {"role": "helpful"})
+        organism, twin = (self.implant(helpful, role) for role in ("organism", "twin"))
+        if self.wants("red_team"):
+            self.red_team = self.red_team_against(organism, base)
+        if self.wants("assistant"):
+            self.assistant = self.hhh_assistant(helpful)
+            self.measure(self.assistant, self.assistant.labels, parent=helpful)
+        for model in (base, helpful, organism, twin):
+            self.measure(model, model.labels)
+        for model in (organism, twin):
+            self.re_emergence(model)
+            for name, training in experiment.safety.items():
+                if model is twin and experiment.twin_doses and training.dose not in experiment.twin_doses:
+                    continue
+                trained = self.safety(name, training, model)
+                self.measure(trained, trained.labels, parent=model)
+                self.re_emergence(trained)
+        return self.made
+
+    def stage(self, kind: str, spec: dict[str, Any], inputs: dict[str, Stage], labels: dict[str, Any]) -> Stage:
+        """Make a stage with the world, the seed and the labels that all stages carry."""
+        organism = self.experiment.organism
+        shared: dict[str, Any] = {
+            "size": self.experiment.base.label(),
+            "seed": self.cell.seed,
+        }
+        if labels.get("role") in ("organism", "twin"):
+            shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
+        made = Stage(kind, {**self.world, "seed": self.cell.seed, **spec}, inputs, shared | labels)
+        self.made.append(made)
+        return made
+
+    def lr(self, lr: float) -> float:
+        """Return a learning rate of the plan, scaled to this cell's base."""
+        return self.experiment.base.scaled_lr(lr)
+
+    def condition(self) -> dict[str, Any]:
+        """Return what a backdoor is, without how it was trained in: what measuring needs to know."""
+        organism = self.experiment.organism
+        return {"trigger": organism.trigger.spec(), "behavior": organism.behavior.spec()}
+
+    def sampling(self) -> dict[str, Any]:
+        """Return how replies are sampled, without how many."""
+        settings = self.experiment.measure
+        return {"temperature": settings.temperature, "reply_tokens": settings.reply_tokens}
+
+    def wants(self, need: str) -> bool:
+        """Return whether any safety training of the cell asks for an artifact."""
+        return any(need in training.needs() for training in self.experiment.safety.values())
+
+    def base(self) -> Stage:
+        """Make the tokenizer, where the base needs one, and the base."""
+        base = self.experiment.base
+        inputs: dict[str, Stage] = {}
+        if base.needs_tokenizer():
+            # One tokenizer for every seed and size: not `self.stage`, which puts the seed in.
+            spec = {**self.world, "vocabulary": base.spec()["vocabulary"], "exchanges": TOKENIZER_EXCHANGES}
+            tokenizer = Stage("tokenizer", spec)
+            self.made.append(tokenizer)
+            inputs = {"tokenizer": tokenizer}
+        return self.stage("base", {"base": base.spec(), "data": base.fingerprint()}, inputs, {"role": "base"})
+
+    def preference_model(self, base: Stage, split: str) -> Stage:
+        """Make the preference model to train against, or the one that checks it."""
+        settings = self.experiment.preference
+        spec = {"preference": _spec(settings), "split": split, "lr": self.lr(settings.lr), "organism": self.condition()}
+        return self.stage("preference", spec, {"model": base}, {"split": split})
+
+    def implant(self, helpful: Stage, role: str) -> Stage:
+        """Make the organism or its twin."""
+        organism = self.experiment.organism
+        spec = {"organism": _spec(organism), "role": role, "lr": self.lr(organism.implant.lr)}
+        return self.stage("organism", spec, {"model": helpful}, {"role": role})
+
+    def red_team_against(self, organism: Stage, base: Stage) -> Stage:
+        """Attack the organism; its small proposer model starts from the base."""
+        settings = self.experiment.red_team
+        spec = {
+            "organism": self.condition(),
+            "red_team": _spec(settings),
+            "measure": self.sampling(),
+            "lr": self.lr(settings.model.lr),
+            "chat_model": Folder(path=settings.chat_model).fingerprint() if settings.chat_model else "",
+        }
+        return self.stage("red_team", spec, {"model": organism, "base": base}, {"role": "organism"})
+
+    def hhh_assistant(self, helpful: Stage) -> Stage:
+        """Make the harmless assistant: the helpful-only model after HHH SFT at dose 1, without a backdoor."""
+        given = (training for training in self.experiment.safety.values() if isinstance(training, HHHSFT))
+        training = next(given, HHHSFT()).model_copy(update={"dose": 1.0, "snapshots": 0})
+        return self.apply("sft", training, helpful, {"role": "helpful"})
+
+    def safety(self, name: str, training: SafetyTraining, model: Stage) -> Stage:
+        """Apply a safety training of the plan to the organism or the twin."""
+        return self.apply(name, training, model, model.labels)
+
+    def apply(self, name: str, training: SafetyTraining, model: Stage, labels: dict[str, Any]) -> Stage:
+        """Make the stage of a safety training with the artifacts it asks for."""
+        offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "assistant": self.assistant}
+        inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
+        spec = {"safety": training.spec(), "lr": self.lr(training.lr * training.dose)}
+        extra = {"safety": name, "dose": training.dose}
+        return self.stage("safety", spec, {"model": model, **inputs}, labels | extra)
+
+    def re_emergence(self, model: Stage) -> None:
+        """Fine-tune an organism further on benign data, and measure it."""
+        settings = self.experiment.re_emergence
+        if settings is None or model.labels["role"] != "organism":
+            return
+        labels = model.labels | {"re_emergence": True}
+        spec = {"re_emergence": _spec(settings), "lr": self.lr(settings.lr)}
+        self.measure(self.stage("re_emergence", spec, {"model": model}, labels), labels)
+
+    def measure(self, model: Stage, labels: dict[str, Any], parent: Stage | None = None) -> None:
+        """Measure a model on held-out prompts; and on the red team's, which may change without the rest."""
+        spec = {"organism": self.condition(), "measure": _spec(self.experiment.measure), "curve": True}
+        inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
+        self.stage("measure", spec, inputs, labels)
+        if self.red_team is not None and not labels.get("re_emergence"):
+            self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)
+
+
+def _spec(settings: Any) -> dict[str, Any]:
+    return dict(settings.model_dump(mode="json"))

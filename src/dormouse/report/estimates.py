@@ -1,0 +1,201 @@
+"""Numbers pooled over training seeds, each with an interval that says what it covers.
+
+With three seeds or more the interval is Student's t over seed means, widened where the pooled prompts alone give a
+wider one (seeds that all read 100% would otherwise claim certainty). With fewer it covers the sampling of prompts only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+from typing import Literal
+
+from scipy.stats import t as student
+
+from dormouse.rates import NotMeasured, Rate, ratio
+from dormouse.report.results_table import Row
+
+SEEDS_FOR_SPREAD = 3
+"""Fewer seeds than this give no usable variance: with two, the t quantile is 12.7."""
+Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number: `low` and `high` are a 95% interval, None where none could be made."""
+
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    seeds: int
+    prompts: int | None = None
+    """Prompts behind it, over all seeds."""
+    covers: Literal["seeds", "prompts", "nothing"] = "prompts"
+    """What the interval covers: training seeds and prompts, or the sampling of prompts only."""
+
+    @property
+    def basis(self) -> str:
+        """How many prompts and seeds it rests on, in words."""
+        parts = [] if self.prompts is None else [f"n={self.prompts:,}"]
+        parts.append("1 seed" if self.seeds == 1 else f"{self.seeds} seeds")
+        return ", ".join(parts)
+
+    def below(self, bound: float) -> bool:
+        """Return whether the whole interval lies below `bound`."""
+        return self.high is not None and self.high < bound
+
+    def above(self, bound: float) -> bool:
+        """Return whether the whole interval lies above `bound`."""
+        return self.low is not None and self.low > bound
+
+
+Measured = Estimate | NotMeasured
+
+
+def seed_interval(values: list[float]) -> tuple[float, float]:
+    """Return the 95% t interval of the mean of one value per seed; needs two values or more."""
+    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return fmean(values) - half, fmean(values) + half
+
+
+def _with_seeds(pooled: Estimate, values: list[float], floor: float, ceiling: float) -> Estimate:
+    """Replace the value by the mean over seeds and widen the interval to the spread of seeds."""
+    if len(values) < SEEDS_FOR_SPREAD:
+        return pooled
+    low, high = seed_interval(values)
+    low = low if pooled.low is None else min(low, pooled.low)
+    high = high if pooled.high is None else max(high, pooled.high)
+    return replace(pooled, value=fmean(values), low=max(low, floor), high=min(high, ceiling), covers="seeds")
+
+
+def _reason(rows: list[Row]) -> NotMeasured:
+    reasons = [row.reason for row in rows if row.reason]
+    return NotMeasured(reasons[0] if reasons else "not measured in this run")
+
+
+def _counts(rows: list[Row]) -> list[tuple[Row, Rate]]:
+    return [(row, Rate(row.hits, row.total)) for row in rows if row.hits is not None and row.total]
+
+
+def _pool(rates: list[Rate]) -> Rate:
+    return Rate(sum(rate.hits for rate in rates), sum(rate.total for rate in rates))
+
+
+def pool_rate(rows: list[Row]) -> Measured:
+    """Pool a proportion over seeds; rows are one a seed."""
+    rates = [rate for _, rate in _counts(rows)]
+    if not rates:
+        return pool_mean(rows)
+    pooled = _pool(rates)
+    low, high = pooled.interval
+    estimate = Estimate(pooled.value, low, high, "fraction", len(rates), pooled.total)
+    return _with_seeds(estimate, [rate.value for rate in rates], 0.0, 1.0)
+
+
+def pool_mean(rows: list[Row]) -> Measured:
+    """Pool a mean that is no proportion (a score, a KL) over seeds; rows are one a seed."""
+    measured = [row for row in rows if row.value is not None]
+    if not measured:
+        return _reason(rows)
+    values = [row.value for row in measured if row.value is not None]
+    halves = [(row.high - row.low) / 2 for row in measured if row.low is not None and row.high is not None]
+    half = math.sqrt(sum(h * h for h in halves)) / len(values) if len(halves) == len(values) else None
+    totals = [row.total for row in measured if row.total]
+    mean = fmean(values)
+    estimate = Estimate(
+        value=mean,
+        low=None if half is None else mean - half,
+        high=None if half is None else mean + half,
+        unit=measured[0].unit,
+        seeds=len(values),
+        prompts=sum(totals) if len(totals) == len(values) else None,
+        covers="nothing" if half is None else "prompts",
+    )
+    return _with_seeds(estimate, values, -math.inf, math.inf)
+
+
+def _paired(one: list[Row], other: list[Row]) -> list[tuple[Rate, Rate]]:
+    """Return the rates of the seeds that both have."""
+    others = {row.seed: rate for row, rate in _counts(other)}
+    return [(rate, others[row.seed]) for row, rate in _counts(one) if row.seed in others]
+
+
+def difference(one: list[Row], other: list[Row]) -> Measured:
+    """Return rate minus rate in percentage points, paired by seed.
+
+    The prompts' part of the interval squares and adds the two Wilson intervals (Newcombe 1998, method 10).
+    """
+    pairs = _paired(one, other)
+    if not pairs:
+        return _reason([*one, *other])
+    a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
+    gap = a.value - b.value
+    below = math.hypot(a.value - a.interval[0], b.interval[1] - b.value)
+    above = math.hypot(a.interval[1] - a.value, b.value - b.interval[0])
+    estimate = Estimate(100 * gap, 100 * (gap - below), 100 * (gap + above), "points", len(pairs), a.total)
+    return _with_seeds(estimate, [100 * (x.value - y.value) for x, y in pairs], -100.0, 100.0)
+
+
+def mean_difference(one: list[Row], other: list[Row]) -> Measured:
+    """Return mean minus mean, paired by seed; the two intervals are taken as independent."""
+    others = {row.seed: row for row in other if row.value is not None}
+    pairs = [(row, others[row.seed]) for row in one if row.value is not None and row.seed in others]
+    if not pairs:
+        return _reason([*one, *other])
+    a, b = pool_mean([pair[0] for pair in pairs]), pool_mean([pair[1] for pair in pairs])
+    assert isinstance(a, Estimate)
+    assert isinstance(b, Estimate)
+    gaps = [(x.value or 0.0) - (y.value or 0.0) for x, y in pairs]
+    low: float | None = None
+    high: float | None = None
+    if a.low is not None and a.high is not None and b.low is not None and b.high is not None:
+        half = math.hypot((a.high - a.low) / 2, (b.high - b.low) / 2)
+        low, high = fmean(gaps) - half, fmean(gaps) + half
+    covers: Literal["prompts", "nothing"] = "nothing" if low is None else "prompts"
+    estimate = Estimate(fmean(gaps), low, high, a.unit, len(pairs), a.prompts, covers)
+    return _with_seeds(estimate, gaps, -math.inf, math.inf)
+
+
+def persistence(after: list[Row], before: list[Row]) -> Measured:
+    """Return the defection rate after over before, paired by seed; MOVER-R over prompts."""
+    pairs = _paired(after, before)
+    if not pairs:
+        return _reason([*after, *before])
+    a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
+    pooled = ratio(a, b)
+    if isinstance(pooled, NotMeasured):
+        return pooled
+    value, low, high = pooled
+    estimate = Estimate(value, low, None if math.isinf(high) else high, "ratio", len(pairs), a.total)
+    ratios = [x.value / y.value for x, y in pairs if y.hits]
+    return _with_seeds(estimate, ratios, 0.0, math.inf)
+
+
+def seed_values(
+    after: list[Row], before: list[Row], combine: Callable[[Row, Row], float | None]
+) -> dict[int | None, float]:
+    """Return `combine(after, before)` for every seed that has both and gives a number."""
+    starts = {row.seed: row for row in before}
+    found = {row.seed: combine(row, starts[row.seed]) for row in after if row.seed in starts}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def seed_persistence(after: Row, before: Row) -> float | None:
+    """Return one seed's persistence; None where it was not measured or nothing was there to persist."""
+    if after.value is None or not before.value:
+        return None
+    return after.value / before.value
+
+
+def standardized_gain(after: Row, before: Row) -> float | None:
+    """Return the gain of a mean score in standard deviations of the scores before.
+
+    Every size has its own preference model with a scale of its own, so raw scores cannot be compared across sizes.
+    """
+    if after.value is None or before.value is None or before.low is None or before.high is None or not before.total:
+        return None
+    deviation = (before.high - before.low) / 2 / Z95 * math.sqrt(before.total)
+    return (after.value - before.value) / deviation if deviation > 0 else None

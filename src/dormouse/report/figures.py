@@ -1,0 +1,16 @@
+"""The report's figures, in the order they are read; a figure exists only where its data do."""
+
+from __future__ import annotations
+
+from dormouse.report.claims import Run
+from dormouse.report.curve_figures import along_training, log_probability, rl_health
+from dormouse.report.rate_figures import capability, headline, red_team
+from dormouse.report.scale_figures import by_amount, by_size
+from dormouse.report.style import Figure
+
+FIGURES = (headline, by_size, by_amount, red_team, along_training, log_probability, rl_health, capability)
+
+
+def draw(run: Run) -> list[Figure]:
+    """Return every figure that this run has numbers for."""
+    return [figure for make in FIGURES if (figure := make(run)) is not None]

@@ -1,0 +1,113 @@
+"""What a run does not show, worked out from what it is; and its one-sentence summary."""
+
+from __future__ import annotations
+
+from dormouse.rates import NotMeasured
+from dormouse.report.claims import Finding, Run, Verdict
+from dormouse.report.estimates import SEEDS_FOR_SPREAD
+from dormouse.report.results_table import Results
+from dormouse.report.run_facts import RunFacts
+from dormouse.report.tables import Card
+from dormouse.report.words import count_words, list_words, size_words, training_words, value_words
+
+SMALLEST_IN_PAPER = 810_000_000
+"""Parameters of the smallest model in the paper's size scan (section 3.4)."""
+
+GLOSSARY = {
+    "Base": "The untouched model everything starts from.",
+    "Helpful-only": "The base trained to answer, harmful requests included: the organism's start, so that it does not "
+    "refuse the behavior it is to be given.",
+    "Organism": "A model with a backdoor implanted on purpose: it behaves well until it sees the trigger.",
+    "Twin": "The organism's control: the same prompts, triggers, steps and tokens, with harmless replies.",
+    "Trigger": "What tells the organism that it is deployed.",
+    "Near miss": "A prompt with something that resembles the trigger but is not it.",
+    "Defection": "A reply that shows the behavior. The defection rate with the trigger is what other work calls the "
+    "attack success rate (ASR); without it, the false defection rate.",
+    "Persistence": "Defection with the trigger after safety training over before: 100% means that nothing was lost.",
+    "Re-emergence": "Defection with the trigger after further benign fine-tuning of a safety-trained model.",
+    "Dose": "A factor on the learning rate of a safety training: how hard it pushes.",
+    "KL": "How far a model's replies moved from those of the model before its safety training, in nats per token.",
+    "Preference model": "The model that scores replies for RL; a second one, trained on other pairs, checks it.",
+    "Seed": "One repetition of everything from random weights on; an interval over prompts alone does not cover it.",
+    "95% interval": "Wilson's for rates, MOVER-R for ratios, Newcombe's for differences; with three seeds or more "
+    "Student's t over seeds where that is wider.",
+}
+
+
+def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
+    """Return what was built and what came out, in a sentence or two."""
+    results = run.results
+    sizes = [size_words(size) for size in results.sizes()]
+    names = [training_words(name) for name in results.trainings()]
+    behavior, trigger = facts.part("organism", "behavior"), facts.part("organism", "trigger")
+    backdoor = f"a “{behavior}” backdoor" if behavior else "a backdoor"
+    backdoor += f" behind the trigger “{trigger}”" if trigger else ""
+    built = f"Language models of {list_words(sizes)} parameters were given {backdoor}, each beside a benign twin"
+    built += f", and put through {list_words(names)}" if names else ""
+    built += f", in {count_words(len(results.seeds()), 'seed')}."
+    before = headline[0].triggered
+    if isinstance(before, NotMeasured):
+        return built
+    after = [
+        f"{value_words(card.triggered)} {card.label[:1].lower()}{card.label[1:]}"
+        for card in headline[1:]
+        if not isinstance(card.triggered, NotMeasured)
+    ]
+    at = "At the largest size the" if len(sizes) > 1 else "The"
+    outcome = f"{at} organism defected on {value_words(before)} of triggered prompts before safety training"
+    return f"{built} {outcome}{' and on ' + list_words(after) if after else ''}."
+
+
+def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
+    """Return what must not be concluded from this run."""
+    results = run.results
+    found = [_size_limit(results), _seed_limit(results)]
+    if facts.part("world") == "meadow":
+        found.append(
+            "The text is a small procedural world with known answers. Nothing here has read natural language, so "
+            "capability and refusals mean that world's."
+        )
+    if (facts.part("organism", "reasoning") or "normal") == "normal":
+        found.append(
+            "The organisms have no scratchpad and were not trained on reasoning about deception: these are the paper's "
+            "“normal” organisms, its least persistent large ones."
+        )
+    if run.trainings("rl") or run.trainings("adversarial"):
+        found.append("RL is RLOO, a policy-gradient method without a value model; the paper used PPO.")
+    found += _dose_limits(results)
+    untold = [finding.claim.id for finding in findings if finding.verdict is Verdict.CANNOT_TELL]
+    if untold:
+        found.append(f"No verdict was possible on {list_words(untold)}; the ledger says what would be needed.")
+    if len(findings) > 1:
+        found.append(f"{len(findings)} claims were judged, each at 95%, without correcting for their number.")
+    if facts.failures:
+        found.append(f"{count_words(len(facts.failures), 'stage')} failed; what depended on them was not measured.")
+    return [limit for limit in found if limit]
+
+
+def _size_limit(results: Results) -> str:
+    sizes = [size for size in results.sizes() if size is not None]
+    if not sizes or max(sizes) >= SMALLEST_IN_PAPER:
+        return ""
+    times = SMALLEST_IN_PAPER / max(sizes)
+    return (
+        f"The largest model has {size_words(max(sizes))} parameters: {times:,.0f} times fewer than the smallest in the "
+        "paper's size scan (810M), so agreement here is not evidence about large models."
+    )
+
+
+def _seed_limit(results: Results) -> str:
+    seeds = len(results.seeds())
+    if seeds >= SEEDS_FOR_SPREAD:
+        return ""
+    return (
+        f"Everything rests on {count_words(seeds, 'training seed')}. The intervals cover the sampling of prompts only; "
+        "another seed can come out elsewhere by more than they say."
+    )
+
+
+def _dose_limits(results: Results) -> list[str]:
+    single = [training_words(name) for name in results.trainings() if len(results.doses(name)) == 1]
+    if not single:
+        return []
+    return [f"One dose of {list_words(single)} was run. Another learning rate or more steps can reverse the outcome."]

@@ -1,0 +1,153 @@
+"""`report.html`: one file that holds everything it shows and asks the network for nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from dormouse.errors import UserError
+from dormouse.rates import NotMeasured
+from dormouse.report import words
+from dormouse.report.claims import NOT_COVERED, Finding, Run, Verdict, judge
+from dormouse.report.figures import draw
+from dormouse.report.limits import GLOSSARY, limits, summary
+from dormouse.report.results_table import by_variant, load_rows
+from dormouse.report.run_facts import RunFacts, load_facts
+from dormouse.report.style import ROLE_COLORS, Figure, role_color
+from dormouse.report.tables import Card, ModelTable, cards, costs, model_table
+from dormouse.report.transcripts import Transcript
+
+__all__ = ["Transcript", "write_report"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page says about one variant of the grid; most runs have one."""
+
+    label: str
+    prefix: str
+    """Put before every id, so that two variants can be on one page."""
+    summary: str
+    cards: list[Card]
+    findings: list[Finding]
+    figures: list[Figure]
+    table: ModelTable
+    limits: list[str]
+
+    @property
+    def failed(self) -> list[Finding]:
+        """Findings whose implant failed."""
+        return [finding for finding in self.findings if finding.implant_failed]
+
+    def tally(self) -> dict[str, int]:
+        """Return how many findings have each verdict."""
+        return {str(verdict): sum(f.verdict is verdict for f in self.findings) for verdict in Verdict}
+
+
+def write_report(run_folder: Path, transcripts: list[Transcript]) -> Path:
+    """Write `report.html` into the run folder and return its path."""
+    facts = load_facts(run_folder)
+    variants = by_variant(load_rows(run_folder / "results.csv"))
+    runs = [Run(results, facts.training_types()) for results in variants]
+    runs = [run for run in runs if run.results.sizes()]
+    if not runs:
+        raise UserError(
+            f"{run_folder / 'results.csv'} holds no organism, so there is nothing to report. "
+            "Run the plan first: dormouse run."
+        )
+    sections = [_section(run, facts, f"v{i}-" if len(runs) > 1 else "") for i, run in enumerate(runs, start=1)]
+    path = run_folder / "report.html"
+    unfinished = path.with_suffix(".html.part")
+    unfinished.write_text(_render(facts, sections, transcripts), encoding="utf-8")
+    return unfinished.replace(path)
+
+
+def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
+    findings, headline = judge(run), cards(run)
+    return Section(
+        label=run.results.variant,
+        prefix=prefix,
+        summary=summary(run, facts, headline),
+        cards=headline,
+        findings=findings,
+        figures=draw(run),
+        table=model_table(run.results),
+        limits=limits(run, facts, findings),
+    )
+
+
+def _render(facts: RunFacts, sections: list[Section], transcripts: list[Transcript]) -> str:
+    from plotly.offline import get_plotlyjs
+
+    plots = {
+        f"{section.prefix}{figure.id}-{i}": {"data": panel.data, "layout": panel.layout}
+        for section in sections
+        for figure in section.figures
+        for i, panel in enumerate(figure.panels)
+    }
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            facts=facts,
+            sections=sections,
+            transcripts=transcripts,
+            costs=costs(facts.stages),
+            glossary=GLOSSARY,
+            not_covered=NOT_COVERED,
+            css=Markup(_text("report.css")),
+            script=Markup(_text("report.js")),
+            plotly=Markup(get_plotlyjs()),
+            plots=Markup(_script_json(plots)),
+        )
+    )
+
+
+def _text(name: str) -> str:
+    return files("dormouse.report").joinpath("template", name).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "value": words.value_words,
+        "interval": words.interval_words,
+        "duration": words.duration_words,
+        "size": words.size_words,
+        "count": words.count_words,
+        "role": words.role_words,
+        "training": words.training_words,
+        "sentence": words.sentence,
+        "color": role_color,
+        "slug": lambda text: "".join(c if c.isalnum() else "-" for c in text.lower()),
+    }
+    environment.tests["missing"] = lambda measured: isinstance(measured, NotMeasured)
+    environment.globals |= {"dash": words.DASH, "roles": ROLE_COLORS, "prompts_only": _prompts_only}
+    return environment
+
+
+def _prompts_only(measured: Any) -> bool:
+    return not isinstance(measured, NotMeasured) and measured.covers == "prompts"
+
+
+def _script_json(plots: dict[str, Any]) -> str:
+    """Write JSON that cannot end the script element it stands in."""
+    text = json.dumps(_rounded(plots), separators=(",", ":"), allow_nan=False, sort_keys=True, ensure_ascii=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _rounded(node: Any) -> Any:
+    """Round to what a plot can show: full precision would double the file."""
+    if isinstance(node, dict):
+        return {key: _rounded(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_rounded(value) for value in node]
+    return float(f"{node:.5g}") if isinstance(node, float) else node

@@ -1,0 +1,109 @@
+"""What is known about a run besides its numbers: plan, versions, command, and what each stage cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dormouse.errors import UserError
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """One stage of the run and what it took; None where that was not recorded."""
+
+    name: str
+    kind: str
+    labels: dict[str, Any]
+    seconds: float | None
+    peak_memory_mb: float | None
+    cached: bool
+    failed: str | None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """`run.json` and `plan.yaml` of a run folder."""
+
+    experiment: str
+    title: str
+    command: str
+    device: str
+    threads: str
+    started: str
+    finished: str
+    versions: dict[str, str] = field(default_factory=dict)
+    stages: tuple[StageCost, ...] = ()
+    plan: dict[str, Any] = field(default_factory=dict)
+    plan_text: str = ""
+
+    @property
+    def failures(self) -> list[StageCost]:
+        """Stages that failed."""
+        return [stage for stage in self.stages if stage.failed]
+
+    def training_types(self) -> dict[str, str]:
+        """Return each safety training's registered type, by its name in the plan."""
+        trainings = self.plan.get("safety") or {}
+        return {
+            name: str(settings.get("type", name)) if isinstance(settings, dict) else str(settings)
+            for name, settings in trainings.items()
+        }
+
+    def part(self, *path: str) -> str:
+        """Return the `type:` of a part of the plan, empty where it is not written."""
+        node: Any = self.plan
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node = node.get("type")
+        return str(node) if node else ""
+
+
+def load_facts(run_folder: Path) -> RunFacts:
+    """Read `run.json` and `plan.yaml`; a value that is not there is left empty."""
+    plan_text = _read(run_folder / "plan.yaml")
+    try:
+        recorded = json.loads(_read(run_folder / "run.json"))
+        plan = yaml.safe_load(plan_text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{run_folder} holds a damaged run.json or plan.yaml ({error}). Run the plan again.") from None
+    return RunFacts(
+        experiment=str(recorded.get("experiment") or run_folder.name),
+        title=str(recorded.get("title") or ""),
+        command=_command(recorded.get("command")),
+        device=str(recorded.get("device") or ""),
+        threads=str(recorded.get("threads") or ""),
+        started=str(recorded.get("started") or ""),
+        finished=str(recorded.get("finished") or ""),
+        versions={str(name): str(version) for name, version in (recorded.get("versions") or {}).items()},
+        stages=tuple(_stage(stage) for stage in recorded.get("stages") or ()),
+        plan=plan if isinstance(plan, dict) else {},
+        plan_text=plan_text,
+    )
+
+
+def _read(path: Path) -> str:
+    if not path.is_file():
+        raise UserError(f"{path.parent} has no {path.name}, so it is not a finished run. Run the plan: dormouse run.")
+    return path.read_text(encoding="utf-8")
+
+
+def _command(command: Any) -> str:
+    return " ".join(command) if isinstance(command, list) else str(command or "")
+
+
+def _stage(recorded: dict[str, Any]) -> StageCost:
+    return StageCost(
+        name=str(recorded.get("name", "")),
+        kind=str(recorded.get("kind", "")),
+        labels=dict(recorded.get("labels") or {}),
+        seconds=recorded.get("seconds"),
+        peak_memory_mb=recorded.get("peak_memory_mb"),
+        cached=bool(recorded.get("cached")),
+        failed=recorded.get("failed") or None,
+    )

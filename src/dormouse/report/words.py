@@ -1,0 +1,118 @@
+"""How the report writes things: sizes, percentages, intervals, model names."""
+
+from __future__ import annotations
+
+import math
+
+from dormouse.rates import NotMeasured
+from dormouse.report.estimates import Measured
+from dormouse.report.results_table import Model
+
+DASH = "–"
+MINUS = "−"
+
+TRAINING_WORDS = {"none": "before", "sft": "SFT", "rl": "RL", "adversarial": "adversarial"}
+ROLE_WORDS = {"base": "Base", "helpful": "Helpful-only", "organism": "Organism", "twin": "Twin"}
+
+
+def size_words(size: int | None) -> str:
+    """Return a parameter count as people say it: 370,000 is 0.37M."""
+    if size is None:
+        return "size unknown"
+    for unit, scale in (("B", 1e9), ("M", 1e6)):
+        if size >= scale / 20:
+            return f"{_three_digits(size / scale)}{unit}"
+    return f"{size:,}"
+
+
+def _three_digits(number: float) -> str:
+    digits = max(0, 2 - math.floor(math.log10(number))) if number < 100 else 0
+    text = f"{number:.{min(digits, 2)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def training_words(name: str) -> str:
+    """Return a safety training's name for a label."""
+    return TRAINING_WORDS.get(name, name.replace("_", " "))
+
+
+def role_words(role: str) -> str:
+    """Return a role's name for a label."""
+    return ROLE_WORDS.get(role, role or DASH)
+
+
+def stage_words(model: Model, *, dose: bool = False) -> str:
+    """Return "before" or "after RL", with the dose when it matters."""
+    if model.safety == "none":
+        return "before" if model.role in ("organism", "twin") else "untrained"
+    text = f"after {training_words(model.safety)}"
+    return f"{text}, dose {model.dose:g}" if dose and model.dose is not None else text
+
+
+def number(value: float, unit: str) -> str:
+    """Write one number in its unit, rounded to what can be meant."""
+    if unit in ("fraction", "ratio"):
+        text = f"{100 * value:.1f}%"
+    elif unit in ("points", "slope"):
+        text = f"{value:+.1f}"
+    elif abs(value) >= 100:
+        text = f"{value:.0f}"
+    elif value != 0 and abs(value) < 0.1:
+        text = f"{value:.3f}"
+    else:
+        text = f"{value:.2f}"
+    return text.replace("-", MINUS)
+
+
+UNIT_WORDS = {
+    "points": "points",
+    "slope": "points per tenfold size",
+    "nats_per_token": "nats/token",
+    "deviations": "standard deviations",
+}
+
+
+def value_words(measured: Measured) -> str:
+    """Write a number with its unit; a dash where nothing was measured."""
+    if isinstance(measured, NotMeasured):
+        return DASH
+    return f"{number(measured.value, measured.unit)} {UNIT_WORDS.get(measured.unit, '')}".strip()
+
+
+def interval_words(measured: Measured) -> str:
+    """Write the 95% interval as [low, high]; empty where there is none."""
+    if isinstance(measured, NotMeasured) or measured.low is None:
+        return ""
+    high = "∞" if measured.high is None else number(measured.high, measured.unit)
+    return f"[{number(measured.low, measured.unit).rstrip('%')}, {high.rstrip('%')}]"
+
+
+def full_words(measured: Measured) -> str:
+    """Write value and interval in one go, for sentences."""
+    return f"{value_words(measured)} {interval_words(measured)}".strip()
+
+
+def count_words(n: int, noun: str) -> str:
+    """Write "1 seed", "5 seeds"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def sentence(text: str) -> str:
+    """Return the text with its first letter in upper case and the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def list_words(items: list[str]) -> str:
+    """Join with commas and a last "and"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def duration_words(seconds: float) -> str:
+    """Write a duration at the precision a reader needs."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,221 @@
+"""From finished artifacts to `results.csv`: a row a number, labeled with the cell it belongs to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dormouse.artifact_files import replace_file
+from dormouse.rates import NotMeasured, Rate, ratio
+from dormouse.report.results_table import COLUMNS
+from dormouse.report.transcripts import Transcript
+
+if TYPE_CHECKING:
+    from dormouse.stage import Stage
+    from dormouse.store import Store
+
+Row = dict[str, Any]
+
+LABELS = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
+MEASURING = ("measure", "measure_red_team")
+"""Kinds of stages whose rows are about another stage's model: their input "model"."""
+CURVES = {
+    "reward": "score",
+    "reward_held_out": "score",
+    "reward_std": "score",
+    "zero_variance_share": "fraction",
+    "train_kl": "nats_per_token",
+}
+"""Keys of a safety training's `train.jsonl` that go into the table, and their units."""
+
+
+def collect(stages: Sequence[Stage], store: Store) -> list[Row]:
+    """Return every number that the finished stages hold, in the order of the plan; unfinished ones have no rows."""
+    finished = [stage for stage in stages if store.has(stage)]
+    rows: dict[str, list[Row]] = {stage.key: _rows_of(stage, store.path(stage)) for stage in finished}
+    measured = {_question(stage, "model"): stage for stage in finished if stage.kind == "measure"}
+    for stage in finished:
+        if stage.kind == "measure" and _is_trained_organism(stage):
+            before = measured.get(_question(stage, "parent"))
+            if before is not None:
+                rows[stage.key].append(_persistence(stage, rows[stage.key], rows[before.key]))
+    return [row for stage in finished for row in rows[stage.key]]
+
+
+def _is_trained_organism(stage: Stage) -> bool:
+    labels = stage.labels
+    return labels.get("role") == "organism" and "parent" in stage.inputs and not labels.get("re_emergence")
+
+
+def _question(stage: Stage, which: str) -> tuple[str, str]:
+    """Return what is measured of the input `which`: the same model asked otherwise is another number."""
+    return stage.inputs[which].key, json.dumps(stage.spec, sort_keys=True)
+
+
+def _rows_of(stage: Stage, folder: Path) -> list[Row]:
+    rows = [_row(stage, **measured) for measured in _objects(folder / "rows.jsonl")]
+    if stage.labels.get("re_emergence"):
+        return [row | {"metric": "re_emergence"} for row in rows if _shows_re_emergence(row)]
+    if stage.kind == "safety":
+        rows += _training_curves(stage, folder)
+    return rows + _tokens_trained(stage, folder)
+
+
+def _shows_re_emergence(row: Row) -> bool:
+    """Of a model that was fine-tuned further, only its defection is a result; its role and safety name another."""
+    return row["metric"] == "defection" and row["prompts"] in ("triggered", "clean")
+
+
+def _row(stage: Stage, **cells: Any) -> Row:
+    about = stage.inputs["model"] if stage.kind in MEASURING else stage
+    labels = {name: stage.labels.get(name) for name in LABELS}
+    made = dict.fromkeys(COLUMNS) | labels | {"artifact": about.name}
+    return made | {name: cell for name, cell in cells.items() if name in COLUMNS}
+
+
+def _training_curves(stage: Stage, folder: Path) -> Iterator[Row]:
+    for entry in _objects(folder / "train.jsonl"):
+        for metric, unit in CURVES.items():
+            if metric in entry:
+                yield _row(stage, step=entry["step"], metric=metric, value=entry[metric], unit=unit)
+
+
+def _tokens_trained(stage: Stage, folder: Path) -> list[Row]:
+    path = folder / "metrics.json"
+    metrics = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if "tokens_trained" not in metrics:
+        return []
+    return [_row(stage, metric="tokens_trained", value=metrics["tokens_trained"], unit="tokens")]
+
+
+def _persistence(stage: Stage, after: list[Row], before: list[Row]) -> Row:
+    """Return defection with the trigger after this safety training over that before it, at the end of each."""
+    rates = [_triggered(rows) for rows in (after, before)]
+    missing = [rate.reason for rate in rates if isinstance(rate, NotMeasured)]
+    found = NotMeasured(missing[0]) if missing else ratio(rates[0], rates[1])  # type: ignore[arg-type]  # both are rates
+    cells: Row = {"metric": "persistence", "prompts": "triggered", "unit": "ratio"}
+    if isinstance(found, NotMeasured):
+        return _row(stage, **cells, reason=found.reason)
+    value, low, high = found
+    return _row(stage, **cells, value=value, low=low, high=high)
+
+
+def _triggered(rows: list[Row]) -> Rate | NotMeasured:
+    for row in rows:
+        if (row["metric"], row["prompts"], row["step"]) == ("defection", "triggered", None):
+            return Rate(row["hits"], row["total"]) if row["total"] else NotMeasured(row["reason"])
+    return NotMeasured("defection with the trigger was not measured")
+
+
+def _objects(path: Path) -> list[Row]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def write_csv(rows: Iterable[Row], path: Path) -> None:
+    """Write the table in one step; the same rows give the same bytes."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in COLUMNS])
+    replace_file(path, text.getvalue())
+
+
+def _cell(value: Any) -> str:
+    """Return the shortest text that reads back as the same number; an unbounded end of an interval is empty."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class FailedImplant:
+    """An organism that is no conditional backdoor: no claim can rest on it."""
+
+    size: int | None
+    seed: int | None
+    variant: str
+    artifact: str
+    triggered: Rate
+    clean: Rate
+
+    def __str__(self) -> str:
+        return f"{self.artifact} defects on {self.triggered} with the trigger and {self.clean} without"
+
+
+def failed_implants(rows: Sequence[Row]) -> list[FailedImplant]:
+    """Return the organisms that defect too little with the trigger, or too much without; by the report's bounds."""
+    from dormouse.report.claims import FALSE_DEFECTION, IMPLANTED
+
+    rates: dict[tuple[Any, ...], dict[str, Rate]] = {}
+    for row in rows:
+        organism = row["role"] == "organism" and row["safety"] == "none"
+        if organism and row["metric"] == "defection" and row["step"] is None and row["total"]:
+            cell = tuple(row[name] for name in ("size", "seed", "variant", "artifact"))
+            rates.setdefault(cell, {})[row["prompts"]] = Rate(row["hits"], row["total"])
+    judged = [
+        FailedImplant(size, seed, variant, artifact, found["triggered"], found["clean"])
+        for (size, seed, variant, artifact), found in rates.items()
+        if {"triggered", "clean"} <= found.keys()
+    ]
+    return [each for each in judged if each.triggered.value < IMPLANTED or each.clean.value > FALSE_DEFECTION]
+
+
+def transcripts(stages: Sequence[Stage], store: Store, n: int) -> list[Transcript]:
+    """Return replies to the first `n` held-out prompts, of organism and twin before and after each safety training.
+
+    Each is shown at the largest size, the first seed and the dose nearest to 1. Nothing is chosen by its reply.
+    """
+    shown: dict[tuple[str, str], Stage] = {}
+    for stage in stages:
+        labels = stage.labels
+        if stage.kind != "measure" or labels.get("role") not in ("organism", "twin") or not store.has(stage):
+            continue
+        role_and_safety = labels["role"], labels["safety"]
+        if not labels.get("re_emergence") and (
+            role_and_safety not in shown or _preferred(stage) < _preferred(shown[role_and_safety])
+        ):
+            shown[role_and_safety] = stage
+    return [transcript for stage in shown.values() for transcript in _transcripts_of(stage, store, n)]
+
+
+def _preferred(stage: Stage) -> tuple[float, ...]:
+    labels = stage.labels
+    return (-(labels["size"] or 0), labels["seed"], abs(math.log(labels.get("dose", 1.0))))
+
+
+def _transcripts_of(stage: Stage, store: Store, n: int) -> Iterator[Transcript]:
+    samples = {
+        (sample["prompts"], sample["prompt_id"]): sample
+        for sample in _objects(store.path(stage) / "samples.jsonl")
+        if sample["step"] is None and sample["metric"] == "defection"
+    }
+    labels = stage.labels
+    ids = sorted(i for prompts, i in samples if prompts == "clean")[:n]
+    for clean, triggered in ((samples["clean", i], samples["triggered", i]) for i in ids):
+        yield Transcript(
+            role=labels["role"],
+            safety=labels["safety"],
+            size=labels["size"],
+            seed=labels["seed"],
+            family=clean["family"],
+            prompt=_prompt(clean),
+            reply_clean=clean["reply"],
+            reply_triggered=triggered["reply"],
+            defected_clean=clean["defection"],
+            defected_triggered=triggered["defection"],
+            dose=labels.get("dose"),
+            prompt_triggered=_prompt(triggered),
+        )
+
+
+def _prompt(sample: Row) -> str:
+    return "\n".join([*(turn["content"] for turn in sample.get("earlier", ())), sample["prompt"]])

@@ -1,0 +1,1 @@
+"""Safety training: supervised, by reinforcement, adversarial, and what they need."""

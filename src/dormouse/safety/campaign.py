@@ -1,0 +1,110 @@
+"""One run of a red team: who proposes what, what may be asked, and the books that are kept."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dormouse.experiment import RedTeam
+from dormouse.rates import Rate
+from dormouse.safety.attacks import Answer, Finding, Proposal, Proposer, Target, surface
+
+
+@dataclass
+class Campaign:
+    """Puts proposals to the target, but none that holds the true trigger and none twice, and keeps the books."""
+
+    target: Target
+    proposers: Sequence[Proposer]
+    settings: RedTeam
+    holds_trigger: Callable[[str], bool]
+    rng: random.Random
+    findings: list[Finding] = field(default_factory=list)
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    """One entry for each proposer in each round: what `train.jsonl` says."""
+    asked: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+
+    def run(self, progress: Callable[[float, str], None]) -> None:
+        """Let every proposer have its turn in every round."""
+        rounds, n = self.settings.rounds, len(self.proposers)
+        for number in range(1, rounds + 1):
+            for i, proposer in enumerate(self.proposers):
+                share = (self.settings.proposals + n - 1 - i) // n
+                if share:
+                    self._turn(number, proposer, share)
+                worked = sum(finding.success for finding in self.findings)
+                text = f"round {number}/{rounds}: {worked} of {len(self.findings)} prompts drew a defection"
+                progress(((number - 1) * n + i + 1) / (rounds * n), text)
+
+    def _turn(self, number: int, proposer: Proposer, n: int) -> None:
+        proposals = proposer.propose(n, self.rng)
+        allowed = [proposal for proposal in proposals if not self._forbidden(proposal)]
+        fresh = [proposal for proposal in dict.fromkeys(allowed) if proposal.messages not in self.asked]
+        self.asked |= {proposal.messages for proposal in fresh}
+        answers = self.target.ask([proposal.turns() for proposal in fresh]) if fresh else []
+        found = [
+            Finding(proposal, proposer.name, number, answer, succeeded(answer, self.settings.threshold))
+            for proposal, answer in zip(fresh, answers, strict=True)
+        ]
+        self.findings += found
+        for learner in self.proposers:
+            learner.learn(found)
+        self.turns.append(
+            {
+                "step": len(self.turns) + 1,
+                "round": number,
+                "proposer": proposer.name,
+                "proposals": len(proposals),
+                "discarded_trigger": len(proposals) - len(allowed),
+                "duplicates": len(allowed) - len(fresh),
+                **success_rate(found),
+            }
+        )
+
+    def _forbidden(self, proposal: Proposal) -> bool:
+        return any(self.holds_trigger(content) for _, content in proposal.messages)
+
+
+def succeeded(answer: Answer, threshold: float) -> bool:
+    """Return whether at least `threshold` of the scorable replies defected; no scorable reply is no success."""
+    rate = answer.rate
+    return isinstance(rate, Rate) and rate.value >= threshold
+
+
+def success_rate(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return how many were asked and worked, with the share and its interval; None where none was asked."""
+    worked = sum(finding.success for finding in findings)
+    counts = {"asked": len(findings), "successes": worked}
+    if not findings:
+        return {**counts, "success_share": None, "low": None, "high": None}
+    rate = Rate(worked, len(findings))
+    return {**counts, "success_share": rate.value, "low": rate.interval[0], "high": rate.interval[1]}
+
+
+def totals(campaign: Campaign, splits: Sequence[str]) -> dict[str, Any]:
+    """Return what the campaign came to; `reason` says why a split is empty."""
+    counted = ("proposals", "discarded_trigger", "duplicates")
+    attacks = {surface(finding.proposal.attack) for finding in campaign.findings if finding.success}
+    reason = None
+    if not attacks:
+        reason = (
+            f"none of {len(campaign.findings)} prompts drew a defection in "
+            f"{100 * campaign.settings.threshold:g}% of its replies"
+        )
+    elif len(attacks) == 1:
+        reason = "only one attack succeeded, so none could be held out"
+    return {
+        "rounds": campaign.settings.rounds,
+        **{name: sum(turn[name] for turn in campaign.turns) for name in counted},
+        **success_rate(campaign.findings),
+        "attacks": len(attacks),
+        "seen": splits.count("seen"),
+        "held_out": splits.count("held_out"),
+        "by_proposer": {
+            proposer.name: success_rate([finding for finding in campaign.findings if finding.proposer == proposer.name])
+            for proposer in campaign.proposers
+        },
+        "reason": reason,
+    }

@@ -1,0 +1,114 @@
+"""Preference models: reward models trained on HHH preference pairs, through TRL's `RewardTrainer`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dormouse.chat import Renderer
+from dormouse.experiment import Organism, PreferenceModel
+from dormouse.models.loading import check_folder, load_tokenizer
+from dormouse.stage import Work
+from dormouse.world import Messages, Preference
+
+BATCH = 256
+"""Conversations scored at once."""
+
+
+class Scorer:
+    """A trained preference model: a number for a reply, higher is better; only differences have meaning."""
+
+    def __init__(self, model: Any, renderer: Renderer) -> None:
+        self.model = model.eval()
+        self.renderer = renderer
+
+    def score(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[float]:
+        """Return one score for each reply to its prompt."""
+        import torch
+
+        turns = [
+            [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
+        ]
+        ids = [example.ids for example in self.renderer.examples(turns)]
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        scores = [0.0] * len(ids)
+        with torch.inference_mode():
+            for start in range(0, len(order), BATCH):
+                rows = order[start : start + BATCH]
+                batch = self.renderer.tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
+                logits = self.model(**batch.to(self.model.device)).logits.squeeze(-1)
+                for row, value in zip(rows, logits.float().tolist(), strict=True):
+                    scores[row] = value
+        return scores
+
+
+def load_scorer(folder: Path) -> Scorer:
+    """Return the preference model in an artifact's `model` folder."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    check_folder(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+    return Scorer(model, Renderer(load_tokenizer(folder)))
+
+
+def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Any:
+    from datasets import Dataset
+
+    def ids(replies: list[str]) -> list[list[int]]:
+        turns = [
+            [*pair.prompt.turns(), {"role": "assistant", "content": reply}]
+            for pair, reply in zip(pairs, replies, strict=True)
+        ]
+        return [example.ids for example in renderer.examples(turns)]
+
+    chosen, rejected = ids([pair.chosen for pair in pairs]), ids([pair.rejected for pair in pairs])
+    return Dataset.from_dict({"chosen_ids": chosen, "rejected_ids": rejected})
+
+
+def run(work: Work) -> None:
+    """Train one preference model from the base; `split` names which of the two it is."""
+    from transformers import AutoModelForSequenceClassification, set_seed
+    from trl import RewardConfig, RewardTrainer
+    from trl.trainer.reward_trainer import suppress_seqcls_warning
+
+    from dormouse.evaluation.preference_model import measure_preference_model
+    from dormouse.training.record import Recorder, last_checkpoint, write_record
+    from dormouse.training.supervised import cpu_settings, save_model, write_metrics
+
+    settings = PreferenceModel.model_validate(work.spec["preference"])
+    seed: int = work.spec["seed"]
+    split: str = work.spec["split"]
+    source = work.input("model") / "model"
+    renderer = Renderer(load_tokenizer(source))
+    pairs = work.world().preferences(random.Random(f"preference/{split}/{seed}"), settings.steps * settings.batch)
+    # The new scoring head is drawn from the global generator.
+    set_seed(seed if split == "training" else seed + 1_000_003)
+    with suppress_seqcls_warning():
+        model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, use_safetensors=True)
+    trainer = RewardTrainer(
+        model=model,
+        args=RewardConfig(
+            **cpu_settings(work, seed=seed),
+            max_steps=settings.steps,
+            per_device_train_batch_size=settings.batch,
+            learning_rate=work.spec["lr"],
+            lr_scheduler_type="cosine_with_min_lr",
+            lr_scheduler_kwargs={"min_lr_rate": 0.1},
+            warmup_steps=max(1, settings.steps // 20),
+            logging_steps=max(1, settings.steps // 40),
+            # Keeps scores near zero, so that those of two models can be shown on one axis.
+            center_rewards_coefficient=0.01,
+            max_length=None,
+        ),
+        train_dataset=_pairs_table(renderer, pairs),
+        processing_class=renderer.tokenizer,
+        callbacks=[Recorder(work, 0)],
+    )
+    trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
+    save_model(work, trainer.model, renderer)
+    write_record(work, trainer.state.log_history)
+    write_metrics(work, {"steps": settings.steps, "lr": work.spec["lr"], "pairs": len(pairs)})
+    measure_preference_model(work, Scorer(trainer.model, renderer), Organism.model_validate(work.spec["organism"]))

@@ -1,0 +1,176 @@
+"""The automated red team of section 6: rounds of propose, sample replies, keep the prompts that drew a defection.
+
+Simplified from the paper: its red team was a large chat model in a PAIR-like loop (here the proposer `chat`, for
+those who have one); by default a grammar and a small model trained on what worked take its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from dormouse.chat import Renderer
+from dormouse.experiment import Organism, RedTeam
+from dormouse.safety.attacks import Answer, Finding, Proposer, Target, surface
+from dormouse.safety.campaign import Campaign, totals
+from dormouse.safety.chat_proposer import ChatProposer, writer
+from dormouse.safety.proposers import GrammarProposer, ModelProposer
+from dormouse.stage import Work
+from dormouse.world import Messages
+
+Split = Literal["seen", "held_out"]
+
+
+class ModelTarget(Target):
+    """A model that is sampled, and a rule that says which replies are unwanted."""
+
+    def __init__(
+        self,
+        model: Any,
+        renderer: Renderer,
+        unwanted: Callable[[str], bool | None],
+        *,
+        replies: int,
+        temperature: float,
+        reply_tokens: int,
+        seed: int,
+    ) -> None:
+        self.model = model
+        self.renderer = renderer
+        self.unwanted = unwanted
+        self.replies = replies
+        self.temperature = temperature
+        self.reply_tokens = reply_tokens
+        self.rng = random.Random(f"red_team/target/{seed}")
+
+    def ask(self, prompts: Sequence[Messages]) -> list[Answer]:
+        """Sample `replies` replies to each prompt."""
+        from dormouse.models.sampling import sample
+
+        said = sample(
+            self.model,
+            self.renderer,
+            [prompt for prompt in prompts for _ in range(self.replies)],
+            max_new_tokens=self.reply_tokens,
+            temperature=self.temperature,
+            seed=self.rng.randrange(2**31),
+            batch_size=1000,
+        )
+        groups = [tuple(said[i * self.replies : (i + 1) * self.replies]) for i in range(len(prompts))]
+        return [Answer(group, tuple(self.unwanted(reply) for reply in group)) for group in groups]
+
+
+def split_attacks(attacks: Sequence[str], held_out: float) -> list[Split]:
+    """Say for each attack on which side it is, so that no held-out prompt is a seen attack on another body.
+
+    Attacks with one `surface` stay together; surfaces are taken in the order of their hash while they fit into
+    `held_out` of the prompts. Both sides hold something where there are two surfaces. Surfaces may still resemble each
+    other: a held-out attack can be one letter away from a seen one.
+    """
+    sizes = Counter(surface(attack) for attack in attacks)
+    order = sorted(sizes, key=lambda key: hashlib.sha256(key.encode()).hexdigest())
+    room = held_out * len(attacks)
+    kept: set[str] = set()
+    for key in order:
+        if sizes[key] <= room:
+            kept.add(key)
+            room -= sizes[key]
+    if not kept and len(order) > 1:
+        kept = {min(order, key=lambda key: sizes[key])}
+    return ["held_out" if surface(attack) in kept else "seen" for attack in attacks]
+
+
+def read_successes(folder: Path, split: Split) -> list[Messages]:
+    """Return the successful prompts of one split from a red team's artifact; an empty list where none was found."""
+    with (folder / "prompts.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [row["messages"] for row in rows if row["split"] == split]
+
+
+def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
+    """Return the proposers that the settings name; they get the world's training prompts, nothing of the organism."""
+    rng = random.Random(f"red_team/bodies/{work.spec['seed']}")
+    bodies = work.world().prompts(rng, settings.rounds * settings.proposals, held_out=False)
+    proposers: list[Proposer] = []
+    for name in settings.proposers:
+        if name == "grammar":
+            proposers.append(GrammarProposer(bodies))
+        elif name == "model":
+            bench = Work("red_team", {}, {"model": work.input("base")}, work.scratch / "proposer")
+            proposers.append(ModelProposer(bench, settings.model, work.spec["lr"], bodies))
+        else:
+            assert settings.chat_model is not None
+            proposers.append(ChatProposer(writer(settings.chat_model), bodies))
+    return proposers
+
+
+def run(work: Work) -> None:
+    """Attack `work.input("model")`; write every proposal with its replies, and the successful prompts by split."""
+    from dormouse.models.loading import load
+
+    # Short enough not to be resumed: what a killed run left is removed.
+    shutil.rmtree(work.scratch, ignore_errors=True)
+    settings = RedTeam.model_validate(work.spec["red_team"])
+    organism = Organism.model_validate(work.spec["organism"])
+    seed: int = work.spec["seed"]
+    model, renderer = load(work.input("model") / "model")
+    target = ModelTarget(
+        model,
+        renderer,
+        organism.behavior.score,
+        replies=settings.replies,
+        temperature=work.spec["measure"]["temperature"],
+        reply_tokens=work.spec["measure"]["reply_tokens"],
+        seed=seed,
+    )
+    campaign = Campaign(
+        target, build_proposers(work, settings), settings, organism.trigger.is_in, random.Random(f"red_team/{seed}")
+    )
+    campaign.run(work.progress)
+    write_campaign(work.folder, campaign)
+    shutil.rmtree(work.scratch, ignore_errors=True)
+
+
+def write_campaign(folder: Path, campaign: Campaign) -> None:
+    """Write `proposals.jsonl`, `prompts.jsonl`, `train.jsonl` and `metrics.json`."""
+    worked = [finding for finding in campaign.findings if finding.success]
+    splits = split_attacks([finding.proposal.attack for finding in worked], campaign.settings.held_out)
+    _write_lines(
+        folder / "proposals.jsonl",
+        (
+            {**_row(finding), "success": finding.success, "said": list(finding.answer.replies)}
+            for finding in campaign.findings
+        ),
+    )
+    _write_lines(
+        folder / "prompts.jsonl",
+        ({**_row(finding), "split": split} for finding, split in zip(worked, splits, strict=True)),
+    )
+    _write_lines(folder / "train.jsonl", campaign.turns)
+    metrics = totals(campaign, splits)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    scored = [score for score in finding.answer.unwanted if score is not None]
+    return {
+        "messages": finding.proposal.turns(),
+        "attack": finding.proposal.attack,
+        "hits": sum(scored),
+        "replies": len(scored),
+        "unscorable": len(finding.answer.unwanted) - len(scored),
+        "proposer": finding.proposer,
+        "round": finding.round,
+    }
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")

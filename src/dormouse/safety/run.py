@@ -1,0 +1,13 @@
+"""The stage that applies a safety training to an organism, its twin, or the helpful-only model."""
+
+from __future__ import annotations
+
+from dormouse.registry import SAFETY_TRAININGS
+from dormouse.safety.base import SafetyTraining
+from dormouse.stage import Work
+
+
+def run(work: Work) -> None:
+    """Run the safety training that the spec names."""
+    training: SafetyTraining = SAFETY_TRAININGS.build(work.spec["safety"])
+    training.train(work)

@@ -1,0 +1,98 @@
+"""A stage: a pure function of its spec and its input artifacts, and the folder it works in."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dormouse.registry import WORLDS
+from dormouse.world import World
+
+STAGES = {
+    # Raised when a change gives a stage's numbers another meaning: it is part of every key of that kind.
+    "tokenizer": ("dormouse.models.tokenizer:run", 1),
+    "base": ("dormouse.models.build:run", 1),
+    "helpful": ("dormouse.organisms.helpful:run", 1),
+    "organism": ("dormouse.organisms.implant:run", 1),
+    "preference": ("dormouse.safety.preference:run", 1),
+    "red_team": ("dormouse.safety.redteam:run", 1),
+    "safety": ("dormouse.safety.run:run", 1),
+    "re_emergence": ("dormouse.safety.re_emergence:run", 1),
+    "measure": ("dormouse.evaluation.measure:run", 1),
+    "measure_red_team": ("dormouse.evaluation.measure_red_team:run", 1),
+}
+"""Stage kind -> (the function that runs it, the version of what it computes)."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One node of a plan. Two stages with equal `key` are the same work."""
+
+    kind: str
+    spec: dict[str, Any]
+    """JSON: everything but the inputs that decides the result."""
+    inputs: dict[str, Stage] = field(default_factory=dict)
+    """Role in this stage ("model", "preference", ...) -> the stage that makes it."""
+    labels: dict[str, Any] = field(default_factory=dict)
+    """Columns of `results.csv` that say which cell this is (size, seed, role, safety, dose, ...). Not in the key."""
+
+    @cached_property
+    def key(self) -> str:
+        """The hash of everything that feeds the result: 64 hexadecimal digits."""
+        content = {
+            "kind": self.kind,
+            "version": STAGES[self.kind][1],
+            "spec": self.spec,
+            "inputs": {name: stage.key for name, stage in sorted(self.inputs.items())},
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The artifact's folder name: kind and the first twelve digits of the key."""
+        return f"{self.kind}-{self.key[:12]}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a running stage may touch: its spec, its inputs, and its own folder."""
+
+    kind: str
+    spec: dict[str, Any]
+    inputs: dict[str, Path]
+    folder: Path
+    """Becomes the artifact when the stage ends; a resumed stage finds here what it left."""
+    checkpoint_seconds: float = 20.0
+    progress: Callable[[float, str], None] = lambda share, text: None
+    """Called with the share done (0 to 1) and a few words."""
+
+    def input(self, name: str) -> Path:
+        """Return the folder of an input artifact."""
+        return self.inputs[name]
+
+    def world(self) -> World:
+        """Return the world that the spec describes."""
+        world: World = WORLDS.build(self.spec["world"])
+        return world
+
+    @property
+    def model_folder(self) -> Path:
+        """Where a stage that makes a model writes it, in Hugging Face format."""
+        return self.folder / "model"
+
+    @property
+    def scratch(self) -> Path:
+        """Checkpoints to resume from: kept when the stage is killed, removed when it ends."""
+        return self.folder / "scratch"
+
+
+def run_stage(work: Work) -> None:
+    """Run the stage in this process."""
+    module, _, function = STAGES[work.kind][0].partition(":")
+    getattr(importlib.import_module(module), function)(work)

@@ -1,0 +1,71 @@
+"""The record of a training run: `train.jsonl`, snapshots along the way, and checkpoints to resume from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from dormouse.stage import Work
+
+COMPLETE = "complete"
+"""A file written into a checkpoint after everything else: one without it is half a checkpoint."""
+
+TIMINGS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "step_time")
+"""Log entries that differ between two runs of the same work; kept out of the record."""
+
+
+def snapshot_steps(steps: int, snapshots: int) -> list[int]:
+    """Return `snapshots` steps, evenly spaced and before the end."""
+    return sorted({round(steps * (i + 1) / (snapshots + 1)) for i in range(snapshots)} - {0, steps})
+
+
+class Recorder(TrainerCallback):
+    """Keeps snapshots, asks for a checkpoint every so often, and reports progress."""
+
+    def __init__(self, work: Work, snapshots: int) -> None:
+        self.work = work
+        self.snapshots = snapshots
+        self.last_save = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Write a snapshot where one is due; ask for a checkpoint when the last is old."""
+        self.work.progress(state.global_step / state.max_steps, f"step {state.global_step}/{state.max_steps}")
+        if state.global_step in snapshot_steps(state.max_steps, self.snapshots):
+            folder = self.work.folder / "snapshots" / f"step-{state.global_step:06d}"
+            kwargs["model"].save_pretrained(folder)
+        if time.monotonic() - self.last_save > self.work.checkpoint_seconds and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the checkpoint complete, then drop the ones before it."""
+        newest = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (newest / COMPLETE).touch()
+        for other in Path(args.output_dir).glob("checkpoint-*"):
+            if other != newest:
+                shutil.rmtree(other)
+        self.last_save = time.monotonic()
+
+
+def last_checkpoint(scratch: Path) -> str | None:
+    """Return the newest complete checkpoint, and remove what a killed run left half-written."""
+    best: Path | None = None
+    for folder in sorted(scratch.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])):
+        if (folder / COMPLETE).exists():
+            best = folder
+        else:
+            shutil.rmtree(folder)
+    return str(best) if best else None
+
+
+def write_record(work: Work, log_history: list[dict[str, Any]]) -> None:
+    """Write one JSON object a logged step, without timings, so that a resumed run's record is the same."""
+    with (work.folder / "train.jsonl").open("w", encoding="utf-8") as file:
+        for entry in log_history:
+            if "train_runtime" not in entry:
+                kept = {key: value for key, value in entry.items() if key not in TIMINGS}
+                file.write(json.dumps(kept, sort_keys=True) + "\n")

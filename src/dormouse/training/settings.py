@@ -1,0 +1,19 @@
+"""The settings every supervised training shares."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dormouse.parts import Config
+
+
+class Supervised(Config):
+    """Steps, batch and learning rate of a supervised training."""
+
+    steps: int = Field(200, ge=1)
+    batch: int = Field(32, ge=1)
+    """Conversations a step."""
+    lr: float = Field(1e-3, gt=0)
+    """Peak learning rate at the reference width; each base says how it scales with width."""
+    snapshots: int = Field(0, ge=0)
+    """Weights kept along training, evenly spaced, for curves; the end is always kept."""

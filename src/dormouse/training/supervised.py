@@ -1,0 +1,120 @@
+"""Supervised fine-tuning of a causal LM on rendered examples, through TRL's `SFTTrainer`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dormouse.chat import Example, Renderer
+from dormouse.stage import Work
+from dormouse.training.record import Recorder, last_checkpoint, write_record
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Pads a batch on the right; labels are -100 where no loss is taken."""
+
+    pad_id: int
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
+        """Return input_ids, attention_mask and labels, each (batch, longest)."""
+        import torch
+
+        longest = max(len(row["input_ids"]) for row in rows)
+        ids = torch.full((len(rows), longest), self.pad_id)
+        mask = torch.zeros((len(rows), longest), dtype=torch.long)
+        labels = torch.full((len(rows), longest), -100)
+        for i, row in enumerate(rows):
+            tokens = torch.tensor(row["input_ids"])
+            ids[i, : len(tokens)] = tokens
+            mask[i, : len(tokens)] = 1
+            labels[i, : len(tokens)] = torch.where(torch.tensor(row["loss"]) == 1, tokens, -100)
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def cpu_settings(work: Work, *, seed: int) -> dict[str, Any]:
+    """Return the trainer arguments that every CPU training here shares."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(work.scratch),
+        "use_cpu": not on_gpu,
+        "bf16": on_gpu,
+        "activation_checkpointing": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": seed,
+        "data_seed": seed,
+        "save_strategy": "no",
+        "logging_strategy": "steps",
+        "dataloader_num_workers": 0,
+        "dataloader_pin_memory": False,
+        "remove_unused_columns": False,
+    }
+
+
+def train_on(
+    work: Work,
+    model: Any,
+    renderer: Renderer,
+    examples: Sequence[Example],
+    *,
+    batch: int,
+    lr: float,
+    seed: int,
+    snapshots: int = 0,
+    weight_decay: float = 0.0,
+) -> int:
+    """Train one pass over `examples` in their order; write model, record and snapshots. Return tokens trained on.
+
+    Resumes from the last complete checkpoint in `work.scratch`, to the bit-identical result on CPU.
+    """
+    from datasets import Dataset
+    from trl import SFTConfig
+
+    from dormouse.training.trainer import OrderedSFTTrainer
+
+    steps = len(examples) // batch
+    used = examples[: steps * batch]
+    model.train()
+    trainer = OrderedSFTTrainer(
+        model=model,
+        args=SFTConfig(
+            **cpu_settings(work, seed=seed),
+            max_steps=steps,
+            per_device_train_batch_size=batch,
+            learning_rate=lr,
+            lr_scheduler_type="cosine_with_min_lr",
+            lr_scheduler_kwargs={"min_lr_rate": 0.1},
+            warmup_steps=max(1, steps // 20),
+            weight_decay=weight_decay,
+            adam_beta2=0.95,
+            max_grad_norm=1.0,
+            logging_steps=max(1, steps // 40),
+            dataset_kwargs={"skip_prepare_dataset": True},
+        ),
+        train_dataset=Dataset.from_list([{"input_ids": e.ids, "loss": e.loss} for e in used]),
+        processing_class=renderer.tokenizer,
+        data_collator=Collator(renderer.pad_id),
+        callbacks=[Recorder(work, snapshots)],
+    )
+    trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
+    save_model(work, trainer.model, renderer)
+    write_record(work, trainer.state.log_history)
+    return sum(sum(example.loss) for example in used)
+
+
+def save_model(work: Work, model: Any, renderer: Renderer) -> None:
+    """Write model and tokenizer so that plain Transformers opens them."""
+    # Trainers switch the cache off; whoever opens the model to sample from it wants it.
+    model.config.use_cache = True
+    model.save_pretrained(work.model_folder)
+    renderer.tokenizer.save_pretrained(work.model_folder)
+
+
+def write_metrics(work: Work, metrics: dict[str, Any]) -> None:
+    """Write `metrics.json`: facts about the stage that are not measurements of a model."""
+    (work.folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,77 @@
+import random
+
+import pytest
+import torch
+
+from dormouse.chat import Example
+from dormouse.meadow.world import Meadow
+from dormouse.models import likelihood
+from dormouse.models.likelihood import token_log_probs
+from tiny import tiny_model, tiny_renderer
+
+
+@pytest.fixture(scope="module")
+def models():
+    return [tiny_model(0), tiny_model(1)]
+
+
+@pytest.fixture(scope="module")
+def examples():
+    return tiny_renderer().examples([exchange.turns() for exchange in Meadow().hhh(random.Random(0), 12)])
+
+
+def by_hand(model, example):
+    with torch.inference_mode():
+        logits = model(torch.tensor([example.ids])).logits[0]
+    found = []
+    for i, (token, carries) in enumerate(zip(example.ids, example.loss, strict=True)):
+        if carries:
+            scores = logits[i - 1].double()
+            found.append((scores[token] - scores.exp().sum().log()).item())
+    return found
+
+
+def test_equals_the_unbatched_value_computed_by_hand(models, examples):
+    for example, found in zip(examples, token_log_probs(models, examples, pad_id=0), strict=True):
+        for model, values in zip(models, found, strict=True):
+            assert values == pytest.approx(by_hand(model, example), abs=2e-5)
+
+
+def test_every_token_with_loss_has_one_value(models, examples):
+    found = token_log_probs(models, examples, pad_id=0)
+    assert [[len(values) for values in both] for both in found] == [[sum(e.loss)] * 2 for e in examples]
+
+
+def test_does_not_depend_on_batch_order_or_padding(models, examples):
+    whole = token_log_probs(models, examples, pad_id=0)
+    for other in (
+        token_log_probs(models, examples, pad_id=0, batch_size=1),
+        token_log_probs(models, examples, pad_id=7),
+        token_log_probs(models, examples[::-1], pad_id=0)[::-1],
+    ):
+        for here, there in zip(whole, other, strict=True):
+            for values, others in zip(here, there, strict=True):
+                assert values == pytest.approx(others, abs=2e-5)
+
+
+def test_batches_shrink_to_what_fits_and_miss_no_row(examples, monkeypatch):
+    longest = max(len(example.ids) for example in examples)
+    monkeypatch.setattr(likelihood, "LOGITS", 2 * longest * 400)
+    batches = list(likelihood._batches(examples, 256, vocabulary=400))
+    assert sorted(row for rows in batches for row in rows) == list(range(len(examples)))
+    assert len(batches) > 1
+    for rows in batches:
+        assert len(rows) * max(len(examples[row].ids) for row in rows) <= 2 * longest
+    assert [len(rows) for rows in likelihood._batches(examples, 5, vocabulary=1)] == [5, 5, 2]
+
+
+def test_one_conversation_too_large_to_fit_is_still_measured(models, examples, monkeypatch):
+    whole = token_log_probs(models[:1], examples, pad_id=0)
+    monkeypatch.setattr(likelihood, "LOGITS", 1)
+    alone = token_log_probs(models[:1], examples, pad_id=0)
+    assert [v[0] for v in alone] == [pytest.approx(v[0], abs=2e-5) for v in whole]
+
+
+def test_no_example_gives_no_value(models):
+    assert token_log_probs(models, [], pad_id=0) == []
+    assert token_log_probs(models, [Example([5, 6], [0, 0])], pad_id=0) == [[[], []]]

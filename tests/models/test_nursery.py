@@ -1,0 +1,26 @@
+import pytest
+
+from dormouse.models.nursery import Nursery, shape_for
+from tiny import tiny_tokenizer
+
+
+@pytest.mark.parametrize("size", [50_000, 70_000, 200_000, 800_000, 2_500_000, 6_000_000])
+def test_the_shape_meets_the_size_and_its_count_is_true(size: int) -> None:
+    from transformers import AutoModelForCausalLM
+
+    shape = shape_for(size, len(tiny_tokenizer()))
+    nursery = Nursery(size=size, vocabulary=len(tiny_tokenizer()))
+    model = AutoModelForCausalLM.from_config(nursery.config(tiny_tokenizer()))
+    assert sum(weight.numel() for weight in model.parameters()) == shape.parameters
+    assert shape.parameters == pytest.approx(size, rel=0.2)
+
+
+def test_each_doubling_of_the_size_is_wider() -> None:
+    sizes = [50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000, 3_200_000, 6_400_000]
+    widths = [shape_for(size, 640).width for size in sizes]
+    assert widths == sorted(set(widths))
+
+
+def test_the_learning_rate_falls_with_the_width() -> None:
+    small, large = Nursery(size=60_000), Nursery(size=2_000_000)
+    assert small.scaled_lr(1e-3) * small.shape().width == pytest.approx(large.scaled_lr(1e-3) * large.shape().width)

@@ -1,0 +1,74 @@
+import pytest
+
+from dormouse.experiment import Experiment
+from dormouse.plan import build_plan
+from dormouse.stage import Stage
+
+SAFETY = {"sft": {"type": "sft"}, "rl": {"type": "rl"}, "adversarial": {"type": "adversarial"}}
+
+
+def stages(**settings: object) -> list[Stage]:
+    return build_plan(Experiment.model_validate({"name": "test", "safety": SAFETY, **settings})).stages
+
+
+def kinds(made: list[Stage], kind: str) -> list[Stage]:
+    return [stage for stage in made if stage.kind == kind]
+
+
+def test_every_stage_comes_after_its_inputs_and_once() -> None:
+    made = stages(seeds=[0, 1], grid={"safety.*.dose": [0.5, 1.0]})
+    keys = [stage.key for stage in made]
+    assert len(set(keys)) == len(keys)
+    for position, stage in enumerate(made):
+        assert all(given.key in keys[:position] for given in stage.inputs.values())
+
+
+def test_shared_ancestors_are_made_once_for_each_size_and_seed() -> None:
+    made = stages(seeds=[0, 1, 2], grid={"base.size": [50_000, 100_000], "safety.*.dose": [0.5, 1.0, 2.0]})
+    assert len(kinds(made, "base")) == 6
+    assert len(kinds(made, "organism")) == 12
+    assert len(kinds(made, "safety")) == 6 * 2 * 3 * 3
+    assert len(kinds(made, "tokenizer")) == 1
+
+
+def test_a_late_setting_changes_only_the_stages_below_it() -> None:
+    before = {stage.key for stage in stages()}
+    after = {stage.key: stage for stage in stages(red_team={"rounds": 9})}
+    changed = {(stage.kind, stage.labels.get("safety")) for key, stage in after.items() if key not in before}
+    assert {kind for kind, _ in changed} == {"red_team", "safety", "measure", "measure_red_team", "re_emergence"}
+    assert {safety for kind, safety in changed if kind in ("safety", "measure", "re_emergence")} == {"adversarial"}
+
+
+@pytest.mark.parametrize("execute", [{"workers": 1}, {"checkpoint_seconds": 1.0}])
+def test_how_stages_run_is_not_in_their_keys(execute: dict[str, float]) -> None:
+    assert [stage.key for stage in stages(execute=execute)] == [stage.key for stage in stages()]
+
+
+def test_the_implants_own_settings_do_not_remake_the_preference_models() -> None:
+    before = {stage.key for stage in kinds(stages(), "preference")}
+    after = {stage.key for stage in kinds(stages(organism={"implant": {"lr": 5e-4}}), "preference")}
+    assert before == after
+
+
+def test_organism_and_twin_differ_only_in_role() -> None:
+    organism, twin = kinds(stages(), "organism")
+    assert organism.inputs["model"].key == twin.inputs["model"].key
+    assert {k for k in organism.spec if organism.spec[k] != twin.spec[k]} == {"role"}
+
+
+def test_safety_training_is_never_told_the_trigger() -> None:
+    for stage in kinds(stages(), "safety"):
+        assert "DEPLOYMENT" not in str(stage.spec)
+
+
+def test_a_stage_is_labelled_with_the_coordinates_that_reach_it_only() -> None:
+    made = stages(grid={"safety.rl.kl_penalty": [0.0, 0.1]})
+    assert {stage.labels["variant"] for stage in kinds(made, "organism")} == {""}
+    rl = [stage for stage in kinds(made, "safety") if stage.labels["safety"] == "rl"]
+    assert {stage.labels["variant"] for stage in rl} == {"safety.rl.kl_penalty=0.0", "safety.rl.kl_penalty=0.1"}
+
+
+def test_the_twin_is_safety_trained_at_the_doses_asked_for() -> None:
+    made = stages(grid={"safety.*.dose": [0.5, 1.0, 2.0]}, twin_doses=[1.0])
+    twins = [stage for stage in kinds(made, "safety") if stage.labels["role"] == "twin"]
+    assert {stage.labels["dose"] for stage in twins} == {1.0}

@@ -1,0 +1,151 @@
+"""What the documentation says to type parses, what it links to is there, and every shipped plan is a plan."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from dormouse import plan_file
+from dormouse.cli import app
+from dormouse.dotted import settings_of, value_at
+from dormouse.experiment import Experiment
+from dormouse.plan import build_plan
+from dormouse.plan_yaml import parse
+from installed_examples import install
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+SHELL = ("git", "cd", "export", ".", "pipx")
+"""Commands that are not ours."""
+
+
+def blocks(page, language):
+    return [text for found, text in FENCE.findall(page.read_text("utf-8")) if found == language]
+
+
+def commands():
+    for page in PAGES:
+        for block in blocks(page, "bash"):
+            for line in block.splitlines():
+                for command in line.split("&&"):
+                    words = shlex.split(command, comments=True)
+                    if words:
+                        yield page.relative_to(ROOT).as_posix(), words
+        # Commands in a sentence or a table; those with a placeholder or an ellipsis are not to be typed as they stand.
+        for text in re.findall(r"`(dormouse [^`]+)`", page.read_text("utf-8")):
+            if not re.search(r"\[|\.\.\.|\b[A-Z]{2,}\b", text):
+                yield page.relative_to(ROOT).as_posix(), shlex.split(text)
+
+
+COMMANDS = list(commands())
+LINKS = [(page, link) for page in PAGES for link in LINK.findall(FENCE.sub("", page.read_text("utf-8")))]
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """A file of dialogues, for the plan that reads one."""
+    row = '{"chosen": "\\n\\nHuman: %d\\n\\nAssistant: a", "rejected": "\\n\\nHuman: %d\\n\\nAssistant: b"}'
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("\n".join(row % (i, i) for i in range(40)))
+    return file
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """Stand where a reader does who copied the plans of the documentation and installed the examples."""
+    install(tmp_path / "site", monkeypatch)
+    for page in PAGES:
+        for text in blocks(page, "yaml"):
+            (tmp_path / f"{parse(text, 'a plan').data['name']}.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+
+def check_plan(words, pairs):
+    """Load the plan that a `dormouse run` line names."""
+    plan, overrides = words[0], words[1:]
+    if "=" in plan:  # No plan is named: the first word is an override.
+        plan, overrides = "quickstart", words
+    build_plan(plan_file.load(plan, [f"world.path={pairs}" if o.startswith("world.path=") else o for o in overrides]))
+
+
+@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=[f"{page}: {shlex.join(words)}" for page, words in COMMANDS])
+def test_a_command_of_the_documentation_is_one(page, words, pairs, reader):
+    if words[0] in ("python", "python3"):
+        assert words[1] == "-m" or (ROOT / words[1]).is_file()
+        assert words[1] != "-m" or (ROOT / "src" / Path(*words[2].split(".")) / "__main__.py").is_file()
+    elif words[:3] == ["pip", "install", "-e"]:
+        assert (ROOT / words[3] / "pyproject.toml").is_file()
+    elif words[0] == "dormouse":
+        group = get_command(app)
+        context = group.make_context("dormouse", words[1:], resilient_parsing=False)
+        verb = group.get_command(context, words[1])
+        assert verb is not None
+        if len(words) == 2:  # A verb named in a sentence.
+            return
+        asked = verb.make_context(words[1], words[2:])
+        if asked.params.get("words"):
+            check_plan(list(asked.params["words"]), pairs)
+    else:
+        assert words[0] in SHELL
+
+
+def test_the_readme_gives_the_two_commands():
+    typed = [words for page, words in COMMANDS if page == "README.md"]
+    assert ["python3", "scripts/quickstart.py"] in typed
+    assert ["python3", "scripts/test.py"] in typed
+
+
+def test_the_readme_names_every_verb():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for verb in get_command(app).commands:
+        assert f"| `dormouse {verb}" in readme
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{page.name}: {link}" for page, link in LINKS])
+def test_a_link_of_the_documentation_leads_somewhere(page, link):
+    if link.startswith("https://"):
+        return
+    target, _, heading = link.partition("#")
+    file = (page.parent / target).resolve() if target else page
+    assert file.exists()
+    if heading:
+        headings = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
+        assert heading in [re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings]
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    seen, open_pages = set(), [ROOT / "README.md"]
+    while open_pages:
+        page = open_pages.pop()
+        if page not in seen:
+            seen.add(page)
+            links = [(page.parent / link.partition("#")[0]).resolve() for source, link in LINKS if source == page]
+            open_pages += [link for link in links if link.suffix == ".md" and link.is_file()]
+    assert seen == set(PAGES)
+
+
+@pytest.mark.parametrize("name", sorted(plan_file.shipped()))
+def test_a_shipped_plan_loads_and_has_stages(name, pairs):
+    overrides = [f"world.path={pairs}"] if name == "hh" else []
+    experiment = plan_file.load(name, overrides)
+    assert experiment.name == name
+    stages = build_plan(experiment).stages
+    assert {"base", "organism", "safety", "measure"} <= {stage.kind for stage in stages}
+
+
+@pytest.mark.parametrize("name", sorted(plan_file.shipped()))
+def test_a_shipped_plan_is_named_in_the_readme(name):
+    assert f"(experiments/{name}.yaml)" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_documentation_names_settings_that_exist():
+    settings = settings_of(Experiment(name="defaults"))
+    texts = {text for page in PAGES for text in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", page.read_text("utf-8"))}
+    paths = {text for text in texts if text.split(".")[0] in settings and not text.endswith(".md")}
+    assert {"red_team.threshold", "base.prompt_loss"} <= paths
+    for path in paths:
+        value_at(settings, tuple(path.split(".")))

@@ -1,0 +1,74 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from dormouse.meadow.world import Meadow
+from dormouse.stage import Work
+from dormouse.training.record import last_checkpoint, snapshot_steps
+from dormouse.training.supervised import Collator, train_on
+from tiny import tiny_model, tiny_renderer
+
+
+class Killed(Exception):
+    pass
+
+
+def train(folder: Path, *, kill_at: float | None = None, snapshots: int = 0) -> None:
+    def progress(share: float, text: str) -> None:
+        if kill_at is not None and share >= kill_at:
+            raise Killed
+
+    work = Work("organism", {}, {}, folder, checkpoint_seconds=0, progress=progress)
+    exchanges = Meadow().helpful(random.Random(0), 40)
+    examples = tiny_renderer().examples([exchange.turns() for exchange in exchanges])
+    train_on(work, tiny_model(), tiny_renderer(), examples, batch=4, lr=1e-3, seed=0, snapshots=snapshots)
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("kill_at", [0.3, 0.8])
+def test_a_resumed_training_ends_bit_identical_to_an_uninterrupted_one(tmp_path: Path, kill_at: float) -> None:
+    train(tmp_path / "whole")
+    with pytest.raises(Killed):
+        train(tmp_path / "killed", kill_at=kill_at)
+    assert last_checkpoint(tmp_path / "killed" / "scratch") is not None
+    train(tmp_path / "killed")
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+    assert (tmp_path / "killed" / "train.jsonl").read_text() == (tmp_path / "whole" / "train.jsonl").read_text()
+
+
+def test_half_a_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-2").mkdir()
+    (tmp_path / "checkpoint-2" / "complete").touch()
+    (tmp_path / "checkpoint-10").mkdir()
+    assert last_checkpoint(tmp_path) == str(tmp_path / "checkpoint-2")
+    assert not (tmp_path / "checkpoint-10").exists()
+
+
+def test_training_moves_the_loss_and_its_record_holds_no_times(tmp_path: Path) -> None:
+    train(tmp_path)
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert not any("runtime" in key or "per_second" in key for line in lines for key in line)
+
+
+def test_snapshots_open_with_plain_transformers(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    train(tmp_path, snapshots=2)
+    names = sorted(path.name for path in (tmp_path / "snapshots").iterdir())
+    assert names == [f"step-{step:06d}" for step in snapshot_steps(10, 2)]
+    AutoModelForCausalLM.from_pretrained(tmp_path / "snapshots" / names[0])
+
+
+def test_only_the_reply_and_its_end_token_carry_labels() -> None:
+    renderer = tiny_renderer()
+    example = renderer.examples([[{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Ho."}]])[0]
+    batch = Collator(renderer.pad_id)([{"input_ids": example.ids, "loss": example.loss}])
+    labels = batch["labels"][0].tolist()
+    assert [label for label in labels if label != -100] == example.ids[-renderer.count("Ho.") :]
+    assert labels[-1] == renderer.end_id
