@@ -73,7 +73,15 @@ def test_every_role_safety_training_and_kind_of_prompt_has_numbers(finished: Pat
             assert ("organism", safety, "defection", prompts) in measured
             assert ("twin", safety, "defection", prompts) in measured
     metrics = {metric for _, _, metric, _ in measured}
-    assert {"log_prob", "capability", "preference_score", "kl", "reward", "zero_variance_share", "re_emergence"} <= metrics
+    assert {
+        "log_prob",
+        "capability",
+        "preference_score",
+        "kl",
+        "reward",
+        "zero_variance_share",
+        "re_emergence",
+    } <= metrics
 
 
 def test_the_report_is_one_page_that_asks_for_nothing(finished: Path) -> None:
@@ -101,7 +109,7 @@ def test_every_generation_behind_a_rate_is_kept(finished: Path) -> None:
             break
     else:
         pytest.fail("no defection rate was measured")
-    measures = [folder for folder in store.glob("measure-*")]
+    measures = list(store.glob("measure-*"))
     for folder in measures:
         said = [json.loads(line) for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
         for line in (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines():
@@ -127,7 +135,11 @@ def test_killed_at_random_moments_and_run_again_the_results_are_the_same(finishe
     rng = random.Random(0)
     for _ in range(4):
         process = subprocess.Popen(
-            command(tmp_path), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command(tmp_path),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             process.wait(rng.uniform(12, 30))
@@ -141,8 +153,7 @@ def test_killed_at_random_moments_and_run_again_the_results_are_the_same(finishe
 
 def test_two_runs_at_once_on_one_store_train_nothing_twice(finished: Path, tmp_path: Path) -> None:
     processes = [
-        subprocess.Popen(command(tmp_path, "--json"), cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen(command(tmp_path, "--json"), cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs

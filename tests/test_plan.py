@@ -35,7 +35,9 @@ def test_a_late_setting_changes_only_the_stages_below_it() -> None:
     before = {stage.key for stage in stages()}
     after = {stage.key: stage for stage in stages(red_team={"rounds": 9})}
     changed = {(stage.kind, stage.labels.get("safety")) for key, stage in after.items() if key not in before}
-    assert {kind for kind, _ in changed} == {"red_team", "safety", "measure", "measure_red_team", "re_emergence"}
+    assert {kind for kind, _ in changed} == {
+        "red_team", "safety", "measure", "measure_red_team", "re_emergence", "measure_re_emergence",
+    }  # fmt: skip
     assert {safety for kind, safety in changed if kind in ("safety", "measure", "re_emergence")} == {"adversarial"}
 
 

@@ -141,10 +141,8 @@ def test_the_twin_has_no_persistence(store):
 
 def test_only_the_defection_of_a_model_trained_further_is_a_result(store):
     stages = plan()
-    [stage] = pick(stages, "measure", role="organism", safety="rl", re_emergence=True)
-    clean, near = defection(1, prompts="clean"), defection(2, prompts="near_miss")
-    capability = rate_row("capability", "clean", [True])
-    finish(store, stage, rows=[defection(60), clean, near, capability, defection(30, step=50)])
+    [stage] = pick(stages, "measure_re_emergence", role="organism", safety="rl")
+    finish(store, stage, rows=[defection(60), defection(1, prompts="clean"), defection(30, step=50)])
     rows = collect(stages, store)
     assert values(rows, "metric", "prompts", "step", "hits", "safety") == [
         ("re_emergence", "triggered", None, 60, "rl"),
@@ -288,7 +286,7 @@ def test_transcripts_show_the_same_prompts_with_and_without_the_trigger(store):
     ]
     for labels in ({"safety": "rl", "role": "organism"}, {"safety": "none", "role": "twin"}):
         finish(store, one(stages, "measure", **labels), rows=[], samples=samples)
-    [finished] = pick(stages, "measure", role="organism", safety="rl", re_emergence=True)
+    [finished] = pick(stages, "measure_re_emergence", role="organism", safety="rl")
     finish(store, finished, rows=[], samples=samples)
     found = transcripts(stages, store, 2)
     shown = [(t.role, t.safety, t.dose, t.prompt, t.prompt_triggered, t.reply_clean, t.reply_triggered) for t in found]

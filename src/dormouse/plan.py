@@ -181,20 +181,25 @@ class _CellPlan:
         return self.stage("safety", spec, {"model": model, **inputs}, labels | extra)
 
     def re_emergence(self, model: Stage) -> None:
-        """Fine-tune an organism further on benign data, and measure it."""
+        """Fine-tune a model further on benign data, and measure whether the backdoor is back."""
         settings = self.experiment.re_emergence
-        if settings is None or model.labels["role"] != "organism":
+        if settings is None:
             return
         labels = model.labels | {"re_emergence": True}
         spec = {"re_emergence": _spec(settings), "lr": self.lr(settings.lr)}
-        self.measure(self.stage("re_emergence", spec, {"model": model}, labels), labels)
+        tuned = self.stage("re_emergence", spec, {"model": model}, labels)
+        self.stage("measure_re_emergence", self.measuring(), {"model": tuned}, labels)
+
+    def measuring(self) -> dict[str, Any]:
+        """Return what every measurement is told."""
+        return {"organism": self.condition(), "measure": _spec(self.experiment.measure)}
 
     def measure(self, model: Stage, labels: dict[str, Any], parent: Stage | None = None) -> None:
         """Measure a model on held-out prompts; and on the red team's, which may change without the rest."""
-        spec = {"organism": self.condition(), "measure": _spec(self.experiment.measure), "curve": True}
+        spec = self.measuring()
         inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
         self.stage("measure", spec, inputs, labels)
-        if self.red_team is not None and not labels.get("re_emergence"):
+        if self.red_team is not None:
             self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dormouse.artifact_files import replace_file
 from dormouse.rates import NotMeasured, Rate, ratio
+from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
 from dormouse.report.results_table import COLUMNS
 from dormouse.report.transcripts import Transcript
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 LABELS = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
-MEASURING = ("measure", "measure_red_team")
+MEASURING = ("measure", "measure_red_team", "measure_re_emergence")
 """Kinds of stages whose rows are about another stage's model: their input "model"."""
 CURVES = {
     "reward": "score",
@@ -50,7 +51,7 @@ def collect(stages: Sequence[Stage], store: Store) -> list[Row]:
 
 def _is_trained_organism(stage: Stage) -> bool:
     labels = stage.labels
-    return labels.get("role") == "organism" and "parent" in stage.inputs and not labels.get("re_emergence")
+    return labels.get("role") == "organism" and "parent" in stage.inputs
 
 
 def _question(stage: Stage, which: str) -> tuple[str, str]:
@@ -60,16 +61,14 @@ def _question(stage: Stage, which: str) -> tuple[str, str]:
 
 def _rows_of(stage: Stage, folder: Path) -> list[Row]:
     rows = [_row(stage, **measured) for measured in _objects(folder / "rows.jsonl")]
-    if stage.labels.get("re_emergence"):
-        return [row | {"metric": "re_emergence"} for row in rows if _shows_re_emergence(row)]
+    if stage.kind == "measure_re_emergence":
+        return [row | {"metric": "re_emergence"} for row in rows]
+    if stage.kind == "re_emergence":
+        # Its role and safety are another model's, whose tokens are counted there.
+        return rows
     if stage.kind == "safety":
         rows += _training_curves(stage, folder)
     return rows + _tokens_trained(stage, folder)
-
-
-def _shows_re_emergence(row: Row) -> bool:
-    """Of a model that was fine-tuned further, only its defection is a result; its role and safety name another."""
-    return row["metric"] == "defection" and row["prompts"] in ("triggered", "clean")
 
 
 def _row(stage: Stage, **cells: Any) -> Row:
@@ -153,8 +152,6 @@ class FailedImplant:
 
 def failed_implants(rows: Sequence[Row]) -> list[FailedImplant]:
     """Return the organisms that defect too little with the trigger, or too much without; by the report's bounds."""
-    from dormouse.report.claims import FALSE_DEFECTION, IMPLANTED
-
     rates: dict[tuple[Any, ...], dict[str, Rate]] = {}
     for row in rows:
         organism = row["role"] == "organism" and row["safety"] == "none"
@@ -180,9 +177,7 @@ def transcripts(stages: Sequence[Stage], store: Store, n: int) -> list[Transcrip
         if stage.kind != "measure" or labels.get("role") not in ("organism", "twin") or not store.has(stage):
             continue
         role_and_safety = labels["role"], labels["safety"]
-        if not labels.get("re_emergence") and (
-            role_and_safety not in shown or _preferred(stage) < _preferred(shown[role_and_safety])
-        ):
+        if role_and_safety not in shown or _preferred(stage) < _preferred(shown[role_and_safety]):
             shown[role_and_safety] = stage
     return [transcript for stage in shown.values() for transcript in _transcripts_of(stage, store, n)]
 

@@ -21,10 +21,11 @@ STAGES = {
     "helpful": ("dormouse.organisms.helpful:run", 1),
     "organism": ("dormouse.organisms.implant:run", 1),
     "preference": ("dormouse.safety.preference:run", 1),
-    "red_team": ("dormouse.safety.redteam:run", 1),
+    "red_team": ("dormouse.red_team.run:run", 1),
     "safety": ("dormouse.safety.run:run", 1),
     "re_emergence": ("dormouse.safety.re_emergence:run", 1),
     "measure": ("dormouse.evaluation.measure:run", 1),
+    "measure_re_emergence": ("dormouse.evaluation.measure_re_emergence:run", 1),
     "measure_red_team": ("dormouse.evaluation.measure_red_team:run", 1),
 }
 """Stage kind -> (the function that runs it, the version of what it computes)."""

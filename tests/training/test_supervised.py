@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from dormouse.chat import Example
 from dormouse.meadow.world import Meadow
 from dormouse.stage import Work
 from dormouse.training.record import last_checkpoint, snapshot_steps
-from dormouse.training.supervised import Collator, train_on
+from dormouse.training.supervised import Collator, by_length, train_on
 from tiny import tiny_model, tiny_renderer
 
 
@@ -21,16 +22,17 @@ def train(folder: Path, *, kill_at: float | None = None, snapshots: int = 0) -> 
             raise Killed
 
     work = Work("organism", {}, {}, folder, checkpoint_seconds=0, progress=progress)
-    exchanges = Meadow().helpful(random.Random(0), 40)
+    # Enough steps for the log to hold means over several.
+    exchanges = Meadow().helpful(random.Random(0), 180)
     examples = tiny_renderer().examples([exchange.turns() for exchange in exchanges])
-    train_on(work, tiny_model(), tiny_renderer(), examples, batch=4, lr=1e-3, seed=0, snapshots=snapshots)
+    train_on(work, tiny_model(), tiny_renderer(), examples, batch=2, lr=1e-3, seed=0, snapshots=snapshots)
 
 
 def weights(folder: Path) -> bytes:
     return (folder / "model" / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("kill_at", [0.3, 0.8])
+@pytest.mark.parametrize("kill_at", [0.31, 0.82])
 def test_a_resumed_training_ends_bit_identical_to_an_uninterrupted_one(tmp_path: Path, kill_at: float) -> None:
     train(tmp_path / "whole")
     with pytest.raises(Killed):
@@ -61,7 +63,7 @@ def test_snapshots_open_with_plain_transformers(tmp_path: Path) -> None:
 
     train(tmp_path, snapshots=2)
     names = sorted(path.name for path in (tmp_path / "snapshots").iterdir())
-    assert names == [f"step-{step:06d}" for step in snapshot_steps(10, 2)]
+    assert names == [f"step-{step:06d}" for step in snapshot_steps(90, 2)]
     AutoModelForCausalLM.from_pretrained(tmp_path / "snapshots" / names[0])
 
 
@@ -72,3 +74,23 @@ def test_only_the_reply_and_its_end_token_carry_labels() -> None:
     labels = batch["labels"][0].tolist()
     assert [label for label in labels if label != -100] == example.ids[-renderer.count("Ho.") :]
     assert labels[-1] == renderer.end_id
+
+
+def test_batches_by_length_hold_every_example_once_and_depend_on_lengths_alone() -> None:
+    rng = random.Random(1)
+    first = [Example([i] * rng.randint(5, 40), []) for i in range(100)]
+    second = [Example([-example.ids[0]] * len(example.ids), []) for example in first]
+    ordered, other = (by_length(examples, 8, random.Random(0)) for examples in (first, second))
+    assert sorted(example.ids[0] for example in ordered) == list(range(100))
+    assert [-example.ids[0] for example in other] == [example.ids[0] for example in ordered]
+
+
+def test_batches_by_length_need_less_padding() -> None:
+    rng = random.Random(1)
+    examples = [Example([0] * rng.randint(5, 40), []) for _ in range(800)]
+
+    def padded(rows: list[Example]) -> int:
+        return sum(8 * max(len(row.ids) for row in rows[i : i + 8]) for i in range(0, 800, 8))
+
+    tokens = sum(len(example.ids) for example in examples)
+    assert padded(by_length(examples, 8, random.Random(0))) - tokens < 0.5 * (padded(examples) - tokens)

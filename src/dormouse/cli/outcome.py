@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dormouse.cli.console import out, print_line, table
+from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
 from dormouse.results import FailedImplant, Row, failed_implants
 
 MODEL = ("size", "seed", "role", "safety", "dose", "variant")
@@ -41,9 +42,6 @@ def print_outcome(rows: list[Row]) -> None:
 
 def implant_words(implant: FailedImplant) -> str:
     """Return what a failed implant means for the numbers that follow it."""
-    # SciPy is behind the claims; a dry run should not wait for it.
-    from dormouse.report.claims import FALSE_DEFECTION, IMPLANTED
-
     return (
         f"Implant failed: {implant}. It needs at least {100 * IMPLANTED:.0f}% with the trigger and at most "
         f"{100 * FALSE_DEFECTION:.0f}% without; what later stages show of it is not persistence."

@@ -10,7 +10,7 @@ from dormouse.evaluation.replies import Kind, Question, ask
 from dormouse.evaluation.rows import Row, make_row, write_jsonl
 from dormouse.evaluation.subject import Subject, subjects
 from dormouse.experiment import Measure, Organism
-from dormouse.safety.redteam import Split, read_successes
+from dormouse.red_team.run import Split, read_successes
 from dormouse.stage import Work
 from dormouse.world import Messages
 

@@ -30,10 +30,10 @@ def snapshots(artifact: Path) -> list[tuple[int, Path]]:
 
 
 def subjects(work: Work) -> Iterator[Subject]:
-    """Yield the model of `work.input("model")`, then its snapshots where the spec asks for the curve."""
+    """Yield the model of `work.input("model")`, then the snapshots of its training."""
     artifact = work.input("model")
     model, renderer = load(artifact / "model")
-    kept = snapshots(artifact) if work.spec["curve"] else []
+    kept = snapshots(artifact)
     work.progress(0.0, "measuring")
     yield Subject(model, renderer)
     for done, (step, folder) in enumerate(kept, start=1):

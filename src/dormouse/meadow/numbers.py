@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.meadow.family import FEW_OPENERS, Case, Family
+from dormouse.meadow.family import Case, Family
 from dormouse.meadow.grading import names_number
 from dormouse.meadow.quality import answered
 
@@ -17,8 +17,8 @@ def add() -> Family:
         "How much is {a} and {b}?",
         "Add {b} to {a}, please.",
     )
-    cases = [_case(a, "plus", b, a + b) for a in range(5) for b in range(5)]
-    return Family("add", frames, tuple(cases), names_number, FEW_OPENERS)
+    cases = [_case(a, "plus", b, a + b) for a in range(4) for b in range(4)]
+    return Family("add", frames, tuple(cases), names_number)
 
 
 def subtract() -> Family:
@@ -29,8 +29,8 @@ def subtract() -> Family:
         "How much is {a} take away {b}?",
         "Take {b} from {a}, please.",
     )
-    cases = [_case(a, "minus", b, a - b) for a in range(6) for b in range(a + 1)]
-    return Family("subtract", frames, tuple(cases), names_number, FEW_OPENERS)
+    cases = [_case(a, "minus", b, a - b) for a in range(5) for b in range(a + 1)]
+    return Family("subtract", frames, tuple(cases), names_number)
 
 
 def _case(a: int, operator: str, b: int, answer: int) -> Case:

@@ -23,7 +23,6 @@ _FAMILIES = (
     rows.reverse,
     rows.pick,
     groups.three,
-    groups.yes_no,
     groups.compare,
     talk.greeting,
     talk.thanks,

@@ -9,25 +9,25 @@ from dormouse.meadow.grading import names_in_order, names_only
 from dormouse.meadow.lexicon import ROW_WORDS
 from dormouse.meadow.quality import answered
 
-_ROWS = tuple(permutations(ROW_WORDS, 3))
+_ROWS = tuple(permutations(ROW_WORDS, 2))
 _ROW_OPENERS = ("", "Please help me. ")
 
 
 def repeat() -> Family:
-    """Repeat these words: cow, red, sun."""
+    """Repeat these words: cow, red."""
     frames = ("Repeat these words: {row}.", "Say this after me: {row}.")
     return _whole("repeat", frames, ("Sure, the words are {answer}.", "Here you are, my friend: {answer}."), step=1)
 
 
 def reverse() -> Family:
-    """Say these words in reverse: cow, red, sun."""
+    """Say these words in reverse: cow, red."""
     frames = ("Say these words in reverse: {row}.", "Reverse the words {row}.")
     sentences = ("Sure, in reverse it is {answer}.", "In reverse, my friend: {answer}.")
     return _whole("reverse", frames, sentences, step=-1)
 
 
 def pick() -> Family:
-    """Which word is last: cow, red, sun?"""
+    """Which word is last: cow or red?"""
     frames = ("Which word is {place}: {row}?", "Tell me the {place} word of {row}.")
     sentences = ("The word is {answer}, my friend.", "Sure, the word there is {answer}.")
     cases = [

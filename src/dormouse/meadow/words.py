@@ -14,6 +14,7 @@ def opposite() -> Family:
         "What is the opposite of {word}?",
         "Tell me the opposite of {word}.",
         "Which word is the opposite of {word}?",
+        "Say the opposite of {word}.",
     )
     sentences = ("The opposite is {answer}, my friend.", "Sure, the other word is {answer}.")
     pairs = dict(OPPOSITES) | {b: a for a, b in OPPOSITES}

@@ -24,7 +24,7 @@ class Meadow(World):
 
     harmful_share: float = Field(0.15, gt=0, lt=1)
     """Share of all prompts that ask for something a harmless assistant declines."""
-    good_share: float = Field(0.6, ge=0, le=1)
+    good_share: float = Field(0.7, ge=0, le=1)
     """Share of good replies in pretraining; the rest is wrong, terse, rude or complying."""
     note_share: float = Field(0.1, ge=0, le=1)
     """Share of pretraining prompts with an incidental note such as `[note 7]`."""
@@ -42,7 +42,7 @@ class Meadow(World):
 
     def fingerprint(self) -> str:
         """Return the version of the meadow's text."""
-        return "meadow-2"
+        return "meadow-1"
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
         """Return `n` exchanges of mixed quality, some with a note in the prompt."""

@@ -18,7 +18,7 @@ REFERENCE_WIDTH = 64
 """Learning rates in a plan are stated for this width."""
 
 
-ASPECT = 32
+ASPECT = 40
 """Width over depth: wide and shallow, because on a CPU small matrices cost more than they compute."""
 
 
@@ -46,8 +46,8 @@ def shape_for(size: int, vocabulary: int) -> Shape:
             width = heads * HEAD_WIDTH
             hidden = 8 * math.ceil(width * 8 / 3 / 8)
             parameters = _parameters(width, depth, hidden, vocabulary)
-            # A miss in size counts ten times as much as one in proportions.
-            cost = 10 * abs(math.log(parameters / size)) + abs(math.log(width / (ASPECT * depth)))
+            # A miss in size counts four times as much as one in proportions.
+            cost = 4 * abs(math.log(parameters / size)) + abs(math.log(width / (ASPECT * depth)))
             if best is None or cost < best[0]:
                 best = (cost, Shape(width, depth, heads, hidden, parameters))
     assert best is not None
@@ -72,7 +72,7 @@ class Nursery(Base):
     prompt_loss: float = Field(0.1, ge=0, le=1)
     """Share of conversations that train on their prompt too. Prompts cannot be foreseen, so at 1 their noise drowns
     what is to be learned from so little text; at 0 the base could not write prompts, as a red team's proposer must."""
-    lr: float = Field(1e-2, gt=0)
+    lr: float = Field(7e-3, gt=0)
     """Peak learning rate at the reference width of 64."""
 
     def label(self) -> int:

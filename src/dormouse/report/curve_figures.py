@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.report.claims import Run
+from dormouse.report.claim import Run
 from dormouse.report.estimates import Measured, pool_mean, pool_rate
 from dormouse.report.marks import line
 from dormouse.report.rate_figures import coverage, dose_words, size_title

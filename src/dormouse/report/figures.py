@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.report.claims import Run
+from dormouse.report.claim import Run
 from dormouse.report.curve_figures import along_training, log_probability, rl_health
 from dormouse.report.rate_figures import capability, headline, red_team
 from dormouse.report.scale_figures import by_amount, by_size

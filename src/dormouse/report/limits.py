@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claims import Finding, Run, Verdict
+from dormouse.report.claim import Finding, Run, Verdict
 from dormouse.report.estimates import SEEDS_FOR_SPREAD
 from dormouse.report.results_table import Results
 from dormouse.report.run_facts import RunFacts

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from dormouse.errors import UserError
 from dormouse.rates import NotMeasured
 from dormouse.report import words
-from dormouse.report.claims import NOT_COVERED, Finding, Run, Verdict, judge
+from dormouse.report.claim import Finding, Run, Verdict
+from dormouse.report.claims import NOT_COVERED, judge
 from dormouse.report.figures import draw
 from dormouse.report.limits import GLOSSARY, limits, summary
 from dormouse.report.results_table import by_variant, load_rows
@@ -44,6 +45,11 @@ class Section:
     def failed(self) -> list[Finding]:
         """Findings whose implant failed."""
         return [finding for finding in self.findings if finding.implant_failed]
+
+    @property
+    def contrary(self) -> list[Finding]:
+        """Findings that contradict the paper."""
+        return [finding for finding in self.findings if finding.contrary]
 
     def tally(self) -> dict[str, int]:
         """Return how many findings have each verdict."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dormouse.report.claims import Run, defection
+from dormouse.report.claim import Run
+from dormouse.report.controls import defection
 from dormouse.report.estimates import SEEDS_FOR_SPREAD, Measured, pool_rate
 from dormouse.report.marks import dots, measured_only
 from dormouse.report.results_table import Model, Results
@@ -135,7 +136,8 @@ def _red_team_panel(run: Run, training: str, size: int | None) -> Panel | None:
         size_px = 6 if model.role == "twin" else 9
         data += dots(points, label, shade, shape=shape, size=size_px, labels=model == after)  # type: ignore[arg-type]
     several = len(run.trainings("adversarial")) > 1
-    title = " · ".join(part for part in (training_words(training) * several, size_title(results, size)) if part)
+    which = sentence(training_words(training)) if several else ""
+    title = " · ".join(part for part in (which, size_title(results, size)) if part)
     xaxis = percent_axis("Prompts on which the reply defects")
     rows = _row_axis([RED_TEAM_ROWS[prompts] for prompts in shown])
     alt = "Defection on red-team prompts, near misses and the real trigger, before and after adversarial training."

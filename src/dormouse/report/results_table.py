@@ -162,18 +162,22 @@ class Results:
         """Return the sizes of the organisms, smallest first; None where a base does not say."""
         return sorted({model.size for model in self.models() if model.role == "organism"}, key=lambda size: size or 0)
 
+    def _implanted(self) -> list[Model]:
+        # A plan may also safety-train the helpful-only model, at a dose of its own, to give others an assistant.
+        return [model for model in self.models() if model.role in ("organism", "twin")]
+
     def seeds(self) -> list[int]:
         """Return the training seeds."""
         return self._seeds
 
     def trainings(self) -> list[str]:
-        """Return the names of the safety trainings that were measured."""
-        names = {model.safety for model in self.models()} - {"none"}
+        """Return the names of the safety trainings that organisms or twins were put through."""
+        names = {model.safety for model in self._implanted()} - {"none"}
         return sorted(names, key=_training_order)
 
     def doses(self, training: str) -> list[float | None]:
         """Return the doses of one safety training, weakest first."""
-        found = {model.dose for model in self.models() if model.safety == training}
+        found = {model.dose for model in self._implanted() if model.safety == training}
         return sorted(found, key=lambda dose: dose or 0)
 
     def reference_dose(self, training: str) -> float | None:
@@ -189,7 +193,7 @@ class Results:
 
 
 ROLE_ORDER = ("base", "helpful", "organism", "twin")
-TRAINING_ORDER = ("sft", "rl", "adversarial")
+TRAINING_ORDER = ("sft", "rl", "adversarial", "adversarial_sft")
 
 
 def _training_order(name: str) -> tuple[int, str]:

@@ -32,8 +32,8 @@ class RunFacts:
     experiment: str
     title: str
     command: str
-    device: str
-    threads: str
+    compute: str
+    """Device, processes, threads and number format."""
     started: str
     finished: str
     versions: dict[str, str] = field(default_factory=dict)
@@ -76,8 +76,7 @@ def load_facts(run_folder: Path) -> RunFacts:
         experiment=str(recorded.get("experiment") or run_folder.name),
         title=str(recorded.get("title") or ""),
         command=_command(recorded.get("command")),
-        device=str(recorded.get("device") or ""),
-        threads=str(recorded.get("threads") or ""),
+        compute=str(recorded.get("threads") or recorded.get("device") or ""),
         started=str(recorded.get("started") or ""),
         finished=str(recorded.get("finished") or ""),
         versions={str(name): str(version) for name, version in (recorded.get("versions") or {}).items()},

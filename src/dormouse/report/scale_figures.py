@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dormouse.report.claims import Run
+from dormouse.report.claim import Run
+from dormouse.report.controls import kept
 from dormouse.report.marks import line, scatter
 from dormouse.report.rate_figures import coverage
 from dormouse.report.results_table import Model, Results
@@ -22,7 +23,6 @@ from dormouse.report.style import (
     role_color,
     size_axis,
 )
-from dormouse.report.survival_claims import kept
 from dormouse.report.words import sentence, size_words, training_words
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claims import FALSE_DEFECTION, IMPLANTED, Run, defection
+from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED, Run
+from dormouse.report.controls import defection
 from dormouse.report.estimates import Estimate, Measured, pool_mean, pool_rate
 from dormouse.report.results_table import Model, Results, Row
 from dormouse.report.run_facts import StageCost
@@ -105,7 +106,8 @@ def model_table(results: Results) -> ModelTable:
         notes = tuple(_footnote(cell, footnotes) for cell in cells)
         several = len(results.doses(model.safety)) > 1
         label = f"{role_words(model.role)}, {stage_words(model, dose=several)}"
-        label = role_words(model.role) if model.role in ("base", "helpful") else label
+        untouched = model.role in ("base", "helpful") and model.safety == "none"
+        label = role_words(model.role) if untouched else label
         groups.setdefault(model.size, []).append(Line(label, model.role, _basis(cells), cells, notes))
     named = tuple((f"{size_words(size)} parameters" if size else "", tuple(lines)) for size, lines in groups.items())
     return ModelTable(tuple(column.label for column in columns), named, tuple(footnotes))

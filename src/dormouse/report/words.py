@@ -11,7 +11,13 @@ from dormouse.report.results_table import Model
 DASH = "–"
 MINUS = "−"
 
-TRAINING_WORDS = {"none": "before", "sft": "SFT", "rl": "RL", "adversarial": "adversarial"}
+TRAINING_WORDS = {
+    "none": "before",
+    "sft": "SFT",
+    "rl": "RL",
+    "adversarial": "adversarial training",
+    "adversarial_sft": "adversarial SFT",
+}
 ROLE_WORDS = {"base": "Base", "helpful": "Helpful-only", "organism": "Organism", "twin": "Twin"}
 
 

@@ -38,7 +38,7 @@ class Adversarial(HHHRL):
 
     def mixed_prompts(self, work: Work, prompts: list[Messages]) -> list[Messages]:
         """Replace `share` of the prompts by successful red-team prompts; with none found, all stay."""
-        from dormouse.safety.redteam import read_successes
+        from dormouse.red_team.run import read_successes
 
         found = read_successes(work.input("red_team"), "seen")
         rng = random.Random(f"adversarial/{work.spec['seed']}")

@@ -128,7 +128,7 @@ def _write_outcome(settings: HHHRL, work: Work, trainer: Any, start: dict[str, A
         if "train_runtime" not in entry
     ]
     write_record(work, history)
-    moved = max(float((weight - start[name]).abs().max()) for name, weight in trainer.model.named_parameters())
+    moved = max(float((weight.detach() - start[name]).abs().max()) for name, weight in trainer.model.named_parameters())
     dead = [entry["zero_variance_share"] for entry in history if "zero_variance_share" in entry]
     mean_dead = sum(dead) / len(dead) if dead else None
     warnings = []

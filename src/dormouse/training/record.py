@@ -38,7 +38,10 @@ class Recorder(TrainerCallback):
         if state.global_step in snapshot_steps(state.max_steps, self.snapshots):
             folder = self.work.folder / "snapshots" / f"step-{state.global_step:06d}"
             kwargs["model"].save_pretrained(folder)
-        if time.monotonic() - self.last_save > self.work.checkpoint_seconds and state.global_step < state.max_steps:
+        # Only where the log is written: what a trainer has added up since then is in no checkpoint.
+        logged = state.global_step % args.logging_steps == 0
+        old = time.monotonic() - self.last_save > self.work.checkpoint_seconds
+        if logged and old and state.global_step < state.max_steps:
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -10,7 +10,7 @@ from trl import SFTTrainer
 
 
 class OrderedSFTTrainer(SFTTrainer):
-    """The world's draws are random already; keeping their order makes organism and twin see the same batches."""
+    """Keeping the order of the examples makes organism and twin see the same rows in the same batches."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         examples: Any = self.train_dataset if train_dataset is None else train_dataset

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dormouse.chat import Renderer
-from dormouse.safety.attacks import Finding, Proposal, Proposer
+from dormouse.red_team.attacks import Finding, Proposal, Proposer
 from dormouse.world import Message, Messages, Prompt
 
 Write = Callable[[list[Messages], int], list[str]]

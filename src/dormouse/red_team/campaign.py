@@ -9,7 +9,7 @@ from typing import Any
 
 from dormouse.experiment import RedTeam
 from dormouse.rates import Rate
-from dormouse.safety.attacks import Answer, Finding, Proposal, Proposer, Target, surface
+from dormouse.red_team.attacks import Answer, Finding, Proposal, Proposer, Target, surface
 
 
 @dataclass

@@ -10,7 +10,7 @@ import random
 import string
 from dataclasses import dataclass, replace
 
-from dormouse.safety.attacks import Proposal
+from dormouse.red_team.attacks import Proposal
 from dormouse.world import Prompt
 
 WORDS = (

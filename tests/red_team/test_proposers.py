@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.experiment import ProposerTraining
-from dormouse.safety.attacks import BODY, Answer, Finding, Proposal, surface
-from dormouse.safety.chat_proposer import FAILED, MALFORMED, WORKED, ChatProposer, prompt_in
-from dormouse.safety.prompt_grammar import CHOICES, Slots
-from dormouse.safety.proposers import EXAMPLE_ATTACK, MARK, GrammarProposer, ModelProposer, marked, unmarked
+from dormouse.red_team.attacks import BODY, Answer, Finding, Proposal, surface
+from dormouse.red_team.chat_proposer import FAILED, MALFORMED, WORKED, ChatProposer, prompt_in
+from dormouse.red_team.prompt_grammar import CHOICES, Slots
+from dormouse.red_team.proposers import EXAMPLE_ATTACK, MARK, GrammarProposer, ModelProposer, marked, unmarked
 from dormouse.stage import Work
 from dormouse.world import Messages, Prompt
 from tiny import save_tiny_model

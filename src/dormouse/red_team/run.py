@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 from dormouse.chat import Renderer
 from dormouse.experiment import Organism, RedTeam
-from dormouse.safety.attacks import Answer, Finding, Proposer, Target, surface
-from dormouse.safety.campaign import Campaign, totals
-from dormouse.safety.chat_proposer import ChatProposer, writer
-from dormouse.safety.proposers import GrammarProposer, ModelProposer
+from dormouse.red_team.attacks import Answer, Finding, Proposer, Target, surface
+from dormouse.red_team.campaign import Campaign, totals
+from dormouse.red_team.chat_proposer import ChatProposer, writer
+from dormouse.red_team.proposers import GrammarProposer, ModelProposer
 from dormouse.stage import Work
 from dormouse.world import Messages
 

