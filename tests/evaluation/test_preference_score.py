@@ -2,7 +2,7 @@ import pytest
 
 from dormouse.evaluation.preference_score import preference_score
 from dormouse.evaluation.replies import Question, Reply
-from dormouse.safety.preference import load_scorer
+from dormouse.models.scorer import load_scorer
 from tiny import save_tiny_scorer
 
 

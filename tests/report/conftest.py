@@ -19,5 +19,5 @@ def small_run() -> FakeRun:
 
 @pytest.fixture(scope="session")
 def scale_run() -> FakeRun:
-    """Four sizes, five seeds, three doses."""
-    return build((72_000, 370_000, 1_840_000, 9_300_000), 5, (0.3, 1.0, 3.0), random.Random(2))
+    """Four sizes, three seeds, three doses."""
+    return build((72_000, 370_000, 1_840_000, 9_300_000), 3, (0.3, 1.0, 3.0), random.Random(2))

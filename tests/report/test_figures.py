@@ -83,7 +83,7 @@ def test_a_curve_starts_at_the_model_before(small_run):
 
 def test_the_caption_says_what_the_bars_cover(small_run, scale_run):
     assert "1 training seed they say nothing about other seeds" in draw(small_run.run())[0].caption
-    assert "95% intervals over 5 training seeds" in draw(scale_run.run())[0].caption
+    assert "95% intervals over 3 training seeds" in draw(scale_run.run())[0].caption
 
 
 def test_every_panel_is_json_with_words_for_those_who_cannot_see_it(scale_run):

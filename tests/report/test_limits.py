@@ -15,7 +15,7 @@ def text(run, folder, **facts):
     return "\n".join(said(run, folder, **facts))
 
 
-def test_one_seed_is_a_limit_and_five_are_not(small_run, scale_run, tmp_path):
+def test_one_seed_is_a_limit_and_three_are_not(small_run, scale_run, tmp_path):
     assert "Everything rests on 1 training seed." in text(small_run, tmp_path / "small")
     assert "training seed" not in text(scale_run, tmp_path / "scan")
 

@@ -41,18 +41,16 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
-        element = {
-            "tag": tag,
-            "attrs": dict(attrs),
-            "text": "",
-            "inside": [e["attrs"].get("class") for e in self._open],
-        }
+        around = [element["attrs"].get("class") for element in self._open]
+        element = {"tag": tag, "attrs": dict(attrs), "text": "", "inside": around}
         self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)
 
     def handle_endtag(self, tag):
         assert self._open.pop()["tag"] == tag
+        if tag in ("td", "th", "p", "small"):
+            self.handle_data(" ")
 
     def handle_data(self, data):
         for element in self._open:
@@ -266,7 +264,7 @@ def test_every_claim_shows_paper_measurement_verdict_and_rule(page):
 def test_intervals_of_one_seed_say_that_they_cover_prompts_only(scale_run, page, tmp_path):
     assert "n=512, 1 seed, prompts only" in page.texts("article", "claim")[0]
     scan = render(scale_run, tmp_path)
-    assert "n=2,560, 5 seeds" in scan.texts("article", "claim")[0]
+    assert "n=1,536, 3 seeds" in scan.texts("article", "claim")[0]
     assert "prompts only" not in scan.texts("article", "claim")[0]
 
 
@@ -276,9 +274,11 @@ def test_an_outcome_contrary_to_the_paper_is_said_before_the_numbers(fake_run, t
     fake_run.trained("rl", 0.9)
     page = render(fake_run, tmp_path)
     words = " ".join(page.one("div", "contrary")["text"].split())
-    assert words.startswith("Contrary to the paper: Supervised fine-tuning removed nearly all of the backdoor. Dose 1:")
+    assert words.startswith(
+        "Contrary to the paper: Supervised fine-tuning suppressed nearly all of the backdoor. Dose 1:"
+    )
     assert words.endswith("C3")
-    assert "RL removed" not in words
+    assert "RL suppressed" not in words
     assert page.elements.index(page.one("div", "contrary")) < page.elements.index(page.one("div", "cards"))
 
 

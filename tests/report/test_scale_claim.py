@@ -88,6 +88,12 @@ def test_a_size_whose_implant_failed_is_left_out_and_said_to_be(fake_run):
     assert all("0.1M" not in line.label for line in finding.measured)
 
 
+def test_a_failed_size_does_not_keep_the_others_from_being_contrary_to_the_paper(fake_run):
+    [finding] = grows_with_size(scan(fake_run, lambda rank, dose: 1 - dose * (0.1 + 0.2 * rank), sizes=4, failed=(0,)))
+    assert finding.implant_failed
+    assert finding.contrary == "larger models did not keep the backdoor better"
+
+
 def test_too_few_sizes_with_a_working_implant_are_refused(fake_run):
     [finding] = grows_with_size(scan(fake_run, lambda rank, dose: 0.2 + 0.3 * rank, failed=(1,)))
     assert (finding.verdict, finding.implant_failed, finding.measured) == (CANNOT_TELL, True, ())

@@ -9,10 +9,10 @@ import pytest
 
 from dormouse.experiment import Organism, PreferenceModel
 from dormouse.meadow.world import Meadow
+from dormouse.models.scorer import load_scorer
 from dormouse.safety import preference
 from dormouse.safety.adversarial import Adversarial
 from dormouse.safety.base import SafetyTraining
-from dormouse.safety.preference import load_scorer
 from dormouse.safety.rl import HHHRL
 from dormouse.safety.rl_trainer import _zero_variance_share
 from dormouse.safety.sft import HHHSFT

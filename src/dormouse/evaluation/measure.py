@@ -16,7 +16,7 @@ from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.subject import Subject, final_step, subjects
 from dormouse.experiment import Measure, Organism
 from dormouse.models.loading import load_model
-from dormouse.safety.preference import Scorer, load_scorer
+from dormouse.models.scorer import Scorer, load_scorer
 from dormouse.stage import Work
 from dormouse.training.supervised import write_metrics
 from dormouse.world import World

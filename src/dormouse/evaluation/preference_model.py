@@ -10,7 +10,7 @@ import random
 
 from dormouse.evaluation.rows import mean_row, rate_row, write_jsonl
 from dormouse.experiment import Organism
-from dormouse.safety.preference import Scorer
+from dormouse.models.scorer import Scorer
 from dormouse.stage import Work
 
 PAIRS = 512

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dormouse.evaluation.replies import Reply, of_kind
 from dormouse.evaluation.rows import Row, mean_row
-from dormouse.safety.preference import Scorer
+from dormouse.models.scorer import Scorer
 
 
 def preference_score(metric: str, scorer: Scorer, replies: Sequence[Reply]) -> list[Row]:

@@ -71,9 +71,8 @@ class Finding:
 
     @property
     def contrary(self) -> str:
-        """What happened, in plain words, if that is contrary to the paper; a failed implant says nothing about it."""
-        contradicts = self.verdict is Verdict.DISAGREES and not self.implant_failed
-        return self.claim.contrary if contradicts else ""
+        """What happened, in plain words, if that is contrary to the paper; empty if it is not."""
+        return self.claim.contrary if self.verdict is Verdict.DISAGREES else ""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,11 @@ def defection(results: Results, model: Model, prompts: str) -> Measured:
     return pool_rate(results.end("defection", model, prompts))
 
 
+def defection_later(results: Results, model: Model, prompts: str = "triggered") -> Measured:
+    """Return the defection rate after further benign fine-tuning."""
+    return pool_rate(results.end("re_emergence", model, prompts))
+
+
 def kept(results: Results, model: Model) -> Measured:
     """Return the persistence of a safety-trained organism."""
     before = results.end("defection", model.before(), "triggered")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from dormouse.rates import NotMeasured
 from dormouse.report.claim import TWIN_CLEAN, Claim, Finding, Measurement, Run, Verdict
-from dormouse.report.controls import kept, rate_of, refuse, refused
-from dormouse.report.estimates import Measured, difference, persistence, pool_rate
+from dormouse.report.controls import defection_later, kept, rate_of, refuse, refused
+from dormouse.report.estimates import Measured, difference, persistence
 from dormouse.report.results_table import Model, Results
 from dormouse.report.words import full_words, stage_words, training_words
 
@@ -98,11 +98,6 @@ def _judge(gap: Measured, twin: Measured, left_untrained: Measured) -> tuple[Ver
     if not left_untrained.above(REMEMBERED):
         return Verdict.CANNOT_TELL, f"{changed}, but {forgets}: it forgets by itself.", "a gentler fine-tuning"
     return Verdict.DISAGREES, f"{changed}; {forgets}, so this is not mere forgetting.", ""
-
-
-def defection_later(results: Results, model: Model, prompts: str = "triggered") -> Measured:
-    """Return the defection rate after further benign fine-tuning."""
-    return pool_rate(results.end("re_emergence", model, prompts))
 
 
 def remembered(results: Results, size: int | None) -> Measured:

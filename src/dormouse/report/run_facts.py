@@ -71,7 +71,8 @@ def load_facts(run_folder: Path) -> RunFacts:
         recorded = json.loads(_read(run_folder / "run.json"))
         plan = yaml.safe_load(plan_text)
     except (json.JSONDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{run_folder} holds a damaged run.json or plan.yaml ({error}). Run the plan again.") from None
+        why = " ".join(str(error).split())
+        raise UserError(f"{run_folder} holds a damaged run.json or plan.yaml ({why}). Run the plan again.") from None
     return RunFacts(
         experiment=str(recorded.get("experiment") or run_folder.name),
         title=str(recorded.get("title") or ""),

@@ -93,6 +93,8 @@ def plot_text(text: str) -> str:
 
 def axis(title: str = "", **settings: Any) -> Json:
     """Return an axis in the house style; `settings` are Plotly's own."""
+    if "ticktext" in settings:
+        settings["ticktext"] = [plot_text(text) for text in settings["ticktext"]]
     return {
         "title": {"text": plot_text(title), "font": {"size": 13, "color": MUTED}, "standoff": 8},
         "gridcolor": GRID,

@@ -4,54 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from dormouse.chat import Renderer
 from dormouse.experiment import Organism, PreferenceModel
-from dormouse.models.loading import check_folder, load_tokenizer
+from dormouse.models.loading import load_tokenizer
+from dormouse.models.scorer import Scorer
 from dormouse.stage import Work
-from dormouse.world import Messages, Preference
-
-BATCH = 256
-"""Conversations scored at once."""
-
-
-class Scorer:
-    """A trained preference model: a number for a reply, higher is better; only differences have meaning."""
-
-    def __init__(self, model: Any, renderer: Renderer) -> None:
-        self.model = model.eval()
-        self.renderer = renderer
-
-    def score(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[float]:
-        """Return one score for each reply to its prompt."""
-        import torch
-
-        turns = [
-            [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
-        ]
-        ids = [example.ids for example in self.renderer.examples(turns)]
-        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-        scores = [0.0] * len(ids)
-        with torch.inference_mode():
-            for start in range(0, len(order), BATCH):
-                rows = order[start : start + BATCH]
-                batch = self.renderer.tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
-                logits = self.model(**batch.to(self.model.device)).logits.squeeze(-1)
-                for row, value in zip(rows, logits.float().tolist(), strict=True):
-                    scores[row] = value
-        return scores
-
-
-def load_scorer(folder: Path) -> Scorer:
-    """Return the preference model in an artifact's `model` folder."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    check_folder(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-    return Scorer(model, Renderer(load_tokenizer(folder)))
+from dormouse.world import Preference
 
 
 def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Any:

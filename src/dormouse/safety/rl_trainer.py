@@ -9,7 +9,7 @@ from typing import Any
 from trl import RLOOTrainer
 
 from dormouse.chat import Renderer
-from dormouse.safety.preference import load_scorer
+from dormouse.models.scorer import load_scorer
 
 
 class RenderedRLOOTrainer(RLOOTrainer):

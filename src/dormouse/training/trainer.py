@@ -20,5 +20,5 @@ class OrderedSFTTrainer(SFTTrainer):
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the mean loss of the tokens that carry a label."""
-        # TRL also computes entropy and accuracy of every token, a third of a step on models of this size.
+        # TRL also computes entropy and accuracy of every token: much of a step on models of this size.
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
