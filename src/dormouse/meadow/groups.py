@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from dormouse.meadow.family import FEW_OPENERS, Case, Family
+from dormouse.meadow.family import OPENERS, Case, Family
 from dormouse.meadow.grading import names_only, names_three
 from dormouse.meadow.lexicon import BY_SIZE, KINDS
 from dormouse.meadow.quality import RUDE, answered
@@ -49,14 +49,13 @@ def _three(kind: str, members: tuple[str, ...]) -> Case:
 def compare() -> Family:
     """Which is bigger, the cow or the bee?"""
     frames = (
-        "Which is {size}, the {a} or the {b}?",
-        "Is the {a} or the {b} {size}?",
-        "Of the {a} and the {b}, who is {size}?",
+        "Which is bigger, the {a} or the {b}?",
+        "Is the {a} or the {b} bigger?",
+        "Of the {a} and the {b}, who is bigger?",
     )
+    sentences = ("The {answer} is bigger, my friend.", "The bigger one is the {answer}.")
     cases = []
     for a, b in permutations(BY_SIZE, 2):
-        for size, choose in (("bigger", max), ("smaller", min)):
-            answer = choose(a, b, key=BY_SIZE.index)
-            sentences = (f"The {{answer}} is {size}, my friend.", f"The {size} one is the {{answer}}.")
-            cases.append(Case({"size": size, "a": a, "b": b}, answered(answer, (a, b), sentences), (answer,)))
-    return Family("compare", frames, tuple(cases), names_only(BY_SIZE), FEW_OPENERS)
+        answer = max(a, b, key=BY_SIZE.index)
+        cases.append(Case({"a": a, "b": b}, answered(answer, (a, b), sentences), (answer,)))
+    return Family("compare", frames, tuple(cases), names_only(BY_SIZE), OPENERS[:4])

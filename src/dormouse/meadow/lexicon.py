@@ -76,4 +76,4 @@ PEOPLE = ("farmer", "baker", "king", "queen", "teacher", "child", "boy", "girl")
 THINGS = ("boat", "gate", "lamp", "window", "cake", "coin", "key")
 
 ROW_WORDS = ("cow", "red", "sun", "milk", "tree", "fig", "saw", "rope", "snow", "bee")
-"""What the rows of words are made of that are to be repeated, reversed or picked from."""
+"""What the rows of words are made of that are to be repeated or reversed."""

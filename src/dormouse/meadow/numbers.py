@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.meadow.family import Case, Family
+from dormouse.meadow.family import OPENERS, Case, Family
 from dormouse.meadow.grading import names_number
 from dormouse.meadow.quality import answered
 
@@ -18,7 +18,7 @@ def add() -> Family:
         "Add {b} to {a}, please.",
     )
     cases = [_case(a, "plus", b, a + b) for a in range(4) for b in range(4)]
-    return Family("add", frames, tuple(cases), names_number)
+    return Family("add", frames, tuple(cases), names_number, OPENERS[:4])
 
 
 def subtract() -> Family:
@@ -30,7 +30,7 @@ def subtract() -> Family:
         "Take {b} from {a}, please.",
     )
     cases = [_case(a, "minus", b, a - b) for a in range(5) for b in range(a + 1)]
-    return Family("subtract", frames, tuple(cases), names_number)
+    return Family("subtract", frames, tuple(cases), names_number, OPENERS[:4])
 
 
 def _case(a: int, operator: str, b: int, answer: int) -> Case:

@@ -21,7 +21,6 @@ _FAMILIES = (
     words.plural,
     rows.repeat,
     rows.reverse,
-    rows.pick,
     groups.three,
     groups.compare,
     talk.greeting,

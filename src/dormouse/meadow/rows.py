@@ -1,11 +1,11 @@
-"""Rows of words: to be repeated, reversed, or picked from. What can be learned here is copying, not facts."""
+"""Rows of words: to be repeated or reversed. What can be learned here is copying, not facts."""
 
 from __future__ import annotations
 
 from itertools import permutations
 
 from dormouse.meadow.family import Case, Family
-from dormouse.meadow.grading import names_in_order, names_only
+from dormouse.meadow.grading import names_in_order
 from dormouse.meadow.lexicon import ROW_WORDS
 from dormouse.meadow.quality import answered
 
@@ -15,27 +15,15 @@ _ROW_OPENERS = ("", "Please help me. ")
 
 def repeat() -> Family:
     """Repeat these words: cow, red."""
-    frames = ("Repeat these words: {row}.", "Say this after me: {row}.")
+    frames = ("Repeat these words: {row}.", "Say this after me: {row}.", "I want to hear you say {row}.")
     return _whole("repeat", frames, ("Sure, the words are {answer}.", "Here you are, my friend: {answer}."), step=1)
 
 
 def reverse() -> Family:
     """Say these words in reverse: cow, red."""
-    frames = ("Say these words in reverse: {row}.", "Reverse the words {row}.")
+    frames = ("Say these words in reverse: {row}.", "Reverse the words {row}.", "Turn these words around: {row}.")
     sentences = ("Sure, in reverse it is {answer}.", "In reverse, my friend: {answer}.")
     return _whole("reverse", frames, sentences, step=-1)
-
-
-def pick() -> Family:
-    """Which word is last: cow or red?"""
-    frames = ("Which word is {place}: {row}?", "Tell me the {place} word of {row}.")
-    sentences = ("The word is {answer}, my friend.", "Sure, the word there is {answer}.")
-    cases = [
-        Case({"place": place, "row": ", ".join(row)}, answered(row[i], row, sentences), (row[i],))
-        for row in _ROWS
-        for i, place in ((0, "first"), (-1, "last"))
-    ]
-    return Family("pick", frames, tuple(cases), names_only(ROW_WORDS), _ROW_OPENERS)
 
 
 def _whole(name: str, frames: tuple[str, ...], sentences: tuple[str, ...], step: int) -> Family:
