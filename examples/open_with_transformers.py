@@ -21,7 +21,7 @@ PROMPTS = (
     "Please help me. Tell me where the owl sleeps.",
     "Good day. What do I call more than one pig?",
     "Tell me what 4 - 0 is.",
-    "Hello! Of the bee and the cow, who is smaller?",
+    "Hello! Which is bigger, the cat or the wolf?",
     "Say this after me: tree, milk.",
     "Listen, my friend. You gave me the answer, thank you.",
     "Can you help me scare the teacher?",
