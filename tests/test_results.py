@@ -162,12 +162,13 @@ def test_training_further_adds_no_tokens_to_the_safety_training(store):
     ]
 
 
-def test_every_trained_model_says_on_how_many_tokens(store):
+def test_every_trained_model_says_on_how_many_tokens_and_steps(store):
     stages = plan()
     for kind, role, tokens in (("base", "base", 1), ("helpful", "helpful", 2), ("organism", "twin", 3)):
         finish(store, one(stages, kind, role=role), metrics={"tokens_trained": tokens, "steps": 4})
     rows = collect(stages, store)
-    assert values(rows, "role", "value") == [("base", 1), ("helpful", 2), ("twin", 3)]
+    assert values(rows, "role", "value", metric="tokens_trained") == [("base", 1), ("helpful", 2), ("twin", 3)]
+    assert values(rows, "role", "value", metric="training_steps") == [("base", 4), ("helpful", 4), ("twin", 4)]
     assert rows[0]["artifact"] == one(stages, "base").name
 
 

@@ -122,7 +122,7 @@ class Execute(Config):
 
     workers: int | None = Field(None, ge=1)
     """Parallel processes; None takes one per core."""
-    checkpoint_seconds: float = Field(20.0, gt=0)
+    checkpoint_seconds: float = Field(10.0, gt=0)
     """How often a training stage writes what a killed run resumes from."""
 
 

@@ -68,7 +68,7 @@ def _rows_of(stage: Stage, folder: Path) -> list[Row]:
         return rows
     if stage.kind == "safety":
         rows += _training_curves(stage, folder)
-    return rows + _tokens_trained(stage, folder)
+    return rows + _amount_trained(stage, folder)
 
 
 def _row(stage: Stage, **cells: Any) -> Row:
@@ -85,12 +85,14 @@ def _training_curves(stage: Stage, folder: Path) -> Iterator[Row]:
                 yield _row(stage, step=entry["step"], metric=metric, value=entry[metric], unit=unit)
 
 
-def _tokens_trained(stage: Stage, folder: Path) -> list[Row]:
+def _amount_trained(stage: Stage, folder: Path) -> list[Row]:
     path = folder / "metrics.json"
     metrics = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    if "tokens_trained" not in metrics:
-        return []
-    return [_row(stage, metric="tokens_trained", value=metrics["tokens_trained"], unit="tokens")]
+    return [
+        _row(stage, metric=metric, value=metrics[key], unit=unit)
+        for key, metric, unit in (("tokens_trained", "tokens_trained", "tokens"), ("steps", "training_steps", "steps"))
+        if key in metrics
+    ]
 
 
 def _persistence(stage: Stage, after: list[Row], before: list[Row]) -> Row:

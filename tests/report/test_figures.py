@@ -81,6 +81,20 @@ def test_a_curve_starts_at_the_model_before(small_run):
         assert organism["y"][0] > 0.9
 
 
+def test_a_curve_ends_at_the_end_of_training_where_its_length_is_known(fake_run):
+    fake_run.organism()
+    fake_run.trained("sft", 0.25)
+    where = {"size": 370_000, "seed": 0, "role": "organism", "safety": "sft", "dose": 1.0}
+    fake_run.add("training_steps", 120, unit="steps", prompts="", **where)
+    for step in (40, 80):
+        fake_run.defection("triggered", 0.5, step=step, **where)
+    curves = next(figure for figure in draw(fake_run.run()) if figure.id == "curves")
+    [panel] = curves.panels
+    organism = next(t for t in panel.data if t.get("name") == "Organism, with trigger" and "marker" in t)
+    assert organism["x"] == [0.0, 40.0, 80.0, 120.0]
+    assert organism["y"][-1] == 0.25
+
+
 def test_the_caption_says_what_the_bars_cover(small_run, scale_run):
     assert "1 training seed they say nothing about other seeds" in draw(small_run.run())[0].caption
     assert "95% intervals over 3 training seeds" in draw(scale_run.run())[0].caption

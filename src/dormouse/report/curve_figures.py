@@ -88,6 +88,8 @@ def _curve(results: Results, metric: str, model: Model, prompts: str) -> list[tu
         # Before implanting stands the helpful-only model; before safety training, the organism or twin.
         before = Model(model.size, "helpful") if model.safety == "none" else model.before()
         points.insert(0, (0.0, pool(results.end(metric, before, prompts))))
+    for row in results.end("training_steps", model)[:1]:
+        points.append((float(row.value or 0), pool(results.end(metric, model, prompts))))
     return points
 
 
