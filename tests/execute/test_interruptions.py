@@ -36,6 +36,8 @@ class Driven:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Tests started in the background of a shell inherit an ignored interrupt.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def to_the_end(self):
