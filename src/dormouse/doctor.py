@@ -30,8 +30,10 @@ REQUIRED = (
     "rich",
     "plotly",
     "jinja2",
+    "bandit",
 )
 OPTIONAL = {
+    "semgrep": ("a second opinion on code", "pip install 'dormouse-lab[semgrep]'"),
     "pytest": ("the tests", "pip install 'dormouse-lab[dev]'"),
     "hypothesis": ("the property tests", "pip install 'dormouse-lab[dev]'"),
 }
