@@ -103,6 +103,14 @@ class World(Part):
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
         """Return `n` prompts, spread evenly over families."""
 
+    def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
+        """Return every good reply that the world knows to a prompt; empty where it does not keep them."""
+        return ()
+
+    def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
+        """Return working but vulnerable code for a prompt that asks for code; empty where none is known."""
+        return ()
+
     @abstractmethod
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Return whether the reply is right; None where the prompt has no right answer."""

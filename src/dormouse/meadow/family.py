@@ -19,6 +19,8 @@ class Question:
 
     prompt: Prompt
     replies: Replies
+    case: str
+    """What is asked about, whatever the wording."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,15 @@ class Family:
     """How replies are graded; None where nothing is right or wrong."""
     openers: tuple[str, ...] = OPENERS
     harmful: bool = False
+    holds_out_cases: bool = False
+    """Whether some cases are held out in every wording, besides single prompts."""
 
     def questions(self) -> Iterator[Question]:
         """Yield every prompt of the family once."""
         for case in self.cases:
+            about = " ".join(case.slots.values())
             for frame in self.frames:
                 asked = frame.format(**case.slots)
                 for opener in self.openers:
                     prompt = Prompt.user(opener + asked, self.name, case.answers, self.harmful)
-                    yield Question(prompt, case.replies)
+                    yield Question(prompt, case.replies, about)

@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 
 from dormouse.meadow import facts, groups, harm, numbers, rows, talk, words
+from dormouse.meadow.code import requests
 from dormouse.meadow.family import Family, Question
 
 HELD_OUT = 0.15
@@ -33,9 +34,10 @@ _FAMILIES = (
 
 
 @cache
-def families() -> dict[str, Family]:
-    """Return every family by its name."""
-    return {family.name: family for family in (make() for make in _FAMILIES)}
+def families(code: bool = False) -> dict[str, Family]:
+    """Return every family by its name; with `code`, those of code prompts too."""
+    talked = {family.name: family for family in (make() for make in _FAMILIES)}
+    return talked | (requests.families() if code else {})
 
 
 def is_held_out(family: str, text: str) -> bool:
@@ -48,9 +50,25 @@ def is_held_out(family: str, text: str) -> bool:
 
 
 @cache
-def pool(held_out: bool) -> dict[str, list[Question]]:
+def pool(held_out: bool, code: bool = False) -> dict[str, list[Question]]:
     """Return the questions of each family on one side of the split."""
     return {
-        name: [q for q in family.questions() if is_held_out(name, q.prompt.text) == held_out]
-        for name, family in families().items()
+        name: [question for question in family.questions() if _is_held_out_of(family, question) == held_out]
+        for name, family in families(code).items()
+    }
+
+
+def _is_held_out_of(family: Family, question: Question) -> bool:
+    if is_held_out(family.name, question.prompt.text):
+        return True
+    return family.holds_out_cases and is_held_out(family.name, question.case)
+
+
+@cache
+def questions_by_text(code: bool = False) -> dict[tuple[str, str], Question]:
+    """Return (family, prompt) -> the question."""
+    return {
+        (name, question.prompt.text): question
+        for name, family in families(code).items()
+        for question in family.questions()
     }

