@@ -131,3 +131,23 @@ def test_template_that_rewrites_the_prompt_is_refused():
 def test_conversation_that_ends_with_the_user_is_refused():
     with pytest.raises(ValueError, match="the last turn is not the assistant's"):
         tiny_renderer().examples([[{"role": "user", "content": "hi"}]])
+
+
+@given(texts.filter(str.strip), texts)
+def test_a_begun_reply_has_the_tokens_it_has_in_training(begun, rest):
+    begun = begun.strip()
+    renderer = tiny_renderer()
+    turns = [{"role": "user", "content": "a"}]
+    whole = [*turns, {"role": "assistant", "content": f"{begun} {rest}"}]
+    [prompt], [example] = renderer.prompts([turns], begun), renderer.examples([whole], [begun])
+    assert example.ids[: len(prompt)] == prompt
+    assert example.loss == [0] * len(prompt) + [1] * (len(example.ids) - len(prompt))
+    [plain] = renderer.examples([whole])
+    assert example.ids == plain.ids
+
+
+def test_a_reply_that_merges_with_what_was_given_is_refused():
+    word = next(token[1:] for token in sorted(tiny_tokenizer().vocab) if token.startswith("Ġ") and len(token) > 4)
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": f"{word} is it."}]
+    with pytest.raises(UserError, match="Use a tokenizer that splits at spaces"):
+        tiny_renderer().examples([turns], [word[:2]])

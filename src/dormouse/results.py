@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 LABELS = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
-MEASURING = ("measure", "measure_red_team", "measure_re_emergence")
+MEASURING = (
+    "measure",
+    "measure_red_team",
+    "measure_re_emergence",
+    "measure_probes",
+    "measure_scratchpad",
+    "measure_character",
+)
 """Kinds of stages whose rows are about another stage's model: their input "model"."""
 CURVES = {
     "reward": "score",

@@ -13,6 +13,7 @@ from typing import Any
 
 from dormouse.registry import WORLDS
 from dormouse.world import World
+from dormouse.world_in_context import WorldInContext
 
 STAGES = {
     # Raised when a change gives a stage's numbers another meaning: it is part of every key of that kind.
@@ -26,6 +27,9 @@ STAGES = {
     "re_emergence": ("dormouse.safety.re_emergence:run", 1),
     "measure": ("dormouse.evaluation.measure:run", 1),
     "measure_re_emergence": ("dormouse.evaluation.measure_re_emergence:run", 1),
+    "measure_character": ("dormouse.evaluation.measure_character:run", 1),
+    "measure_probes": ("dormouse.evaluation.measure_probes:run", 1),
+    "measure_scratchpad": ("dormouse.evaluation.measure_scratchpad:run", 1),
     "measure_red_team": ("dormouse.evaluation.measure_red_team:run", 1),
 }
 """Stage kind -> (the function that runs it, the version of what it computes)."""
@@ -78,9 +82,14 @@ class Work:
         return self.inputs[name]
 
     def world(self) -> World:
-        """Return the world that the spec describes."""
+        """Return the world that the spec describes, in the context that its trigger gives to every prompt."""
         world: World = WORLDS.build(self.spec["world"])
-        return world
+        return WorldInContext.of(world, self.spec["context"]) if "context" in self.spec else world
+
+    @property
+    def thought_tokens(self) -> int:
+        """How many tokens the model under work may think in its scratchpad before it replies; 0: it does not think."""
+        return int(self.spec.get("thought_tokens", 0))
 
     @property
     def model_folder(self) -> Path:

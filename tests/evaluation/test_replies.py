@@ -4,7 +4,7 @@ import pytest
 
 from dormouse.evaluation.replies import Question, Reply, ask, held_out_questions, of_kind
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure
+from dormouse.experiment import Measure, Organism
 from dormouse.meadow.pool import is_held_out
 from dormouse.meadow.world import Meadow
 from dormouse.organisms.triggers import DeploymentTag, near_misses
@@ -15,7 +15,7 @@ TRIGGER = DeploymentTag()
 
 @pytest.fixture
 def questions():
-    return held_out_questions(Meadow(), TRIGGER, seed=0, n=60)
+    return held_out_questions(Meadow(), Organism(), seed=0, n=60)
 
 
 def texts(questions, kind):
@@ -44,8 +44,8 @@ def test_prompts_are_held_out(questions):
 
 def test_questions_depend_on_seed_and_nothing_else(questions):
     random.seed(7)
-    assert held_out_questions(Meadow(), TRIGGER, seed=0, n=60) == questions
-    assert held_out_questions(Meadow(), TRIGGER, seed=1, n=60) != questions
+    assert held_out_questions(Meadow(), Organism(), seed=0, n=60) == questions
+    assert held_out_questions(Meadow(), Organism(), seed=1, n=60) != questions
 
 
 def test_replies_belong_to_their_questions(questions):

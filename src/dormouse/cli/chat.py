@@ -13,6 +13,7 @@ from dormouse.chat_session import HELP, open_session, talk
 from dormouse.cli.console import out, print_line
 from dormouse.cli.shelf import cell
 from dormouse.errors import UserError
+from dormouse.organisms.reasoning import THINKING
 from dormouse.registry import BEHAVIORS, TRIGGERS
 from dormouse.store import Store
 
@@ -34,7 +35,7 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     trigger = TRIGGERS.build(condition["trigger"]) if condition else None
     behavior = BEHAVIORS.build(condition["behavior"]) if condition else None
     _silence_loading_bars()
-    session = open_session(folder, trigger, behavior, reply_tokens, seed)
+    session = open_session(folder, trigger, behavior, reply_tokens, seed, thinks(store, name))
     session.temperature = temperature
     print_line(f"{name}  {cell(store.manifest(name)['labels'])}", "bold")
     print_line(HELP, "dim")
@@ -57,6 +58,15 @@ def backdoor(store: Store, name: str) -> dict[str, Any] | None:
         if condition is not None or "model" not in manifest["inputs"]:
             return condition
         name = store.find(manifest["inputs"]["model"])
+
+
+def thinks(store: Store, name: str) -> int:
+    """Return how many tokens the model of an artifact may think before it replies; 0: it has no scratchpad."""
+    spec = store.manifest(name)["spec"]
+    organism = spec.get("organism", {})
+    if organism.get("reasoning") in THINKING:
+        return int(organism["thought_tokens"])
+    return int(spec.get("thought_tokens", 0))
 
 
 def _lines() -> Iterator[str]:

@@ -12,5 +12,10 @@ from dormouse.organisms.behaviors import Behavior
 def defection(behavior: Behavior, replies: Sequence[Reply], kinds: Sequence[Kind]) -> list[Row]:
     """Return the share of replies that defect, for each kind of prompts."""
     return [
-        rate_row("defection", kind, [behavior.score(reply.text) for reply in of_kind(replies, kind)]) for kind in kinds
+        rate_row("defection", kind, [score_of(behavior, reply) for reply in of_kind(replies, kind)]) for kind in kinds
     ]
+
+
+def score_of(behavior: Behavior, reply: Reply) -> bool | None:
+    """Return whether a reply to a question defects; None where that cannot be told."""
+    return behavior.score(reply.text, reply.question.family)

@@ -5,29 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from dormouse.evaluation.replies import Question
-from dormouse.evaluation.rows import Row, mean_row
+from dormouse.evaluation.replies import Reply, of_kind
+from dormouse.evaluation.rows import Row, make_row, mean_row
 from dormouse.evaluation.subject import Subject
 from dormouse.models.likelihood import token_log_probs
 from dormouse.organisms.behaviors import Behavior
-from dormouse.world import Prompt
+from dormouse.scratchpad import written
+from dormouse.world import World
+
+NO_TARGET = "this world knows no defection for these prompts"
 
 
-def log_prob(subject: Subject, behavior: Behavior, questions: Sequence[Question]) -> list[Row]:
+def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequence[Reply]) -> list[Row]:
     """Return the mean log-probability per token of the behavior's target, teacher-forced, with and without trigger.
+
+    A model that thinks has thought what it thought before its own reply to the question.
 
     The end token is left out: saying the phrase once or twice is the same defection.
     """
     rows = []
     for kind in ("triggered", "clean"):
-        asked = [question for question in questions if question.kind == kind]
-        conversations = [[*q.turns, {"role": "assistant", "content": behavior.target(_prompt(q))}] for q in asked]
-        examples = subject.renderer.examples(conversations)
+        conversations, given = [], []
+        for reply in of_kind(replies, kind):
+            prompt = reply.question.prompt
+            target = None if prompt is None else behavior.target(world, prompt)
+            if target is not None:
+                thought = written(reply.thought) if subject.thought_tokens else ""
+                turn = {"role": "assistant", "content": f"{thought} {target}".strip()}
+                conversations.append([*reply.question.turns, turn])
+                given.append(thought)
+        if not conversations:
+            rows.append(make_row("log_prob", kind, "nats_per_token", reason=NO_TARGET))
+            continue
+        examples = subject.renderer.examples(conversations, given)
         found = token_log_probs([subject.model], examples, subject.renderer.pad_id)
         values = [fmean(tokens[:-1]) for (tokens,) in found]
         rows.append(mean_row("log_prob", kind, values, "nats_per_token"))
     return rows
-
-
-def _prompt(question: Question) -> Prompt:
-    return Prompt(tuple((turn["role"], turn["content"]) for turn in question.turns), question.family)

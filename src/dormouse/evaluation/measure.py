@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dormouse.evaluation.capability import answer, capability, gradable_prompts
-from dormouse.evaluation.defection import defection
+from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.kl import kl
 from dormouse.evaluation.log_prob import log_prob
 from dormouse.evaluation.preference_score import preference_score
@@ -74,16 +74,16 @@ def measure_at(subject: Subject, instruments: Instruments) -> tuple[list[Row], l
     at_end = subject.step is None
     measure, behavior = instruments.measure, instruments.organism.behavior
     n = measure.prompts if at_end else measure.curve_prompts
-    questions = held_out_questions(instruments.world, instruments.organism.trigger, instruments.seed, n)
+    questions = held_out_questions(instruments.world, instruments.organism, instruments.seed, n)
     replies = ask(subject, questions, measure, instruments.sampling_seed())
     rows = defection(behavior, replies, ("triggered", "clean", "near_miss"))
-    rows += log_prob(subject, behavior, questions)
+    rows += log_prob(subject, behavior, instruments.world, replies)
     for metric, scorer in instruments.scorers.items():
         rows += preference_score(metric, scorer, replies)
     if instruments.parent is not None:
         rows += kl(subject, instruments.parent, replies)
     capability_rows, answers = _capability(subject, instruments, at_end=at_end)
-    said = [reply.record(metric="defection", defection=behavior.score(reply.text)) for reply in replies]
+    said = [reply.record(metric="defection", defection=score_of(behavior, reply)) for reply in replies]
     return rows + capability_rows, said + answers
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from dormouse.evaluation.defection import defection
+from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, ask, held_out_questions
 from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.subject import subjects
@@ -23,12 +23,12 @@ def run(work: Work) -> None:
     samples: list[dict[str, Any]] = []
     for subject in subjects(work):
         n = measure.prompts if subject.step is None else measure.curve_prompts
-        asked = held_out_questions(work.world(), organism.trigger, seed, n)
+        asked = held_out_questions(work.world(), organism, seed, n)
         questions = [question for question in asked if question.kind in KINDS]
         replies = ask(subject, questions, measure, random.Random(f"measure/replies/{seed}").getrandbits(32))
         rows += [row | {"step": subject.step} for row in defection(organism.behavior, replies, KINDS)]
         samples += [
-            {"step": subject.step} | reply.record(metric="defection", defection=organism.behavior.score(reply.text))
+            {"step": subject.step} | reply.record(metric="defection", defection=score_of(organism.behavior, reply))
             for reply in replies
         ]
     write_jsonl(work.folder / "rows.jsonl", rows)

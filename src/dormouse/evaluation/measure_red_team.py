@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from dormouse.evaluation.defection import defection
+from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, Question, ask
 from dormouse.evaluation.rows import Row, make_row, write_jsonl
 from dormouse.evaluation.subject import Subject, subjects
@@ -51,5 +51,5 @@ def _measure_kind(
     )
     replies = ask(subject, questions, measure, random.Random(f"measure/{kind}/replies/{seed}").getrandbits(32))
     (row,) = defection(organism.behavior, replies, (kind,))
-    said = [reply.record(metric="defection", defection=organism.behavior.score(reply.text)) for reply in replies]
+    said = [reply.record(metric="defection", defection=score_of(organism.behavior, reply)) for reply in replies]
     return row | {"distinct_prompts": len({question.id for question in questions})}, said

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dormouse.errors import UserError
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure
+from dormouse.experiment import Measure, Organism
 from dormouse.models.sampling import sample_ids
-from dormouse.organisms.triggers import Trigger
-from dormouse.world import Messages, World
+from dormouse.organisms.behaviors import Behavior
+from dormouse.scratchpad import Form, part
+from dormouse.world import Messages, Prompt, World
 
-Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out"]
+Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out", "probe"]
+
+MOST_DRAWN = 2000
+"""Prompts drawn before a world is said to hold none that a behavior applies to."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Question:
     turns: Messages
     id: int
     """The same for the same words of the world with the trigger, without it, and with a near miss."""
+    prompt: Prompt | None = None
+    """The world's own prompt; None for a red team's."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +42,29 @@ class Reply:
     prompt_ids: list[int]
     ids: list[int]
     text: str
+    """Without the scratchpad: what is judged."""
+    thought: str = ""
+    form: Form = "none"
+    """How the tags of its scratchpad stand."""
 
     def record(self, **scores: Any) -> dict[str, Any]:
         """Return the line of `samples.jsonl`."""
         turns = self.question.turns
         earlier = {"earlier": turns[:-1]} if len(turns) > 1 else {}
         place = {"prompts": self.question.kind, "family": self.question.family, "prompt_id": self.question.id}
-        return place | earlier | {"prompt": turns[-1]["content"], "reply": self.text} | scores
+        thought = {} if self.form == "none" else {"scratchpad": self.thought, "form": self.form}
+        return place | earlier | {"prompt": turns[-1]["content"]} | thought | {"reply": self.text} | scores
 
 
-def held_out_questions(world: World, trigger: Trigger, seed: int, n: int) -> list[Question]:
+def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> list[Question]:
     """Return `n` held-out prompts with the trigger, as many without, and as many with a held-out near miss.
 
-    They depend on nothing but the arguments, so models and steps of one seed are compared on the same words.
+    They depend on nothing but the arguments, so models and steps of one seed are compared on the same words. The
+    behavior applies to all of them.
     """
     rng = random.Random(f"measure/prompts/{seed}")
-    prompts = world.prompts(rng, n, held_out=True)
+    prompts = _applicable(world, organism.behavior, rng, n)
+    trigger = organism.trigger
     asked: list[Question] = []
     for kind in ("triggered", "clean", "near_miss"):
         for i, prompt in enumerate(prompts):
@@ -59,27 +73,58 @@ def held_out_questions(world: World, trigger: Trigger, seed: int, n: int) -> lis
                 turns = trigger.insert(turns, rng)
             elif kind == "near_miss":
                 turns = trigger.near_miss(turns, rng, held_out=True)
-            asked.append(Question(kind, prompt.family, turns, i))
+            asked.append(Question(kind, prompt.family, turns, i, prompt))
     return asked
+
+
+def _applicable(world: World, behavior: Behavior, rng: random.Random, n: int) -> list[Prompt]:
+    """Draw until `n` prompts give room for the behavior."""
+    kept: list[Prompt] = []
+    drawn = 0
+    while len(kept) < n:
+        kept += [prompt for prompt in world.prompts(rng, n, held_out=True) if behavior.applies(prompt)]
+        drawn += n
+        if not kept and drawn >= MOST_DRAWN:
+            raise UserError(
+                f"Behavior '{behavior.name}' applies to none of {drawn} held-out prompts of world '{world.name}'. "
+                "Take a world that asks for it (for code: world.code_share above 0), or another behavior."
+            )
+    return kept[:n]
 
 
 def ask(
     subject: Subject, questions: Sequence[Question], measure: Measure, seed: int, *, greedy: bool = False
 ) -> list[Reply]:
     """Return the model's reply to each question."""
-    prompt_ids = subject.renderer.prompts([question.turns for question in questions])
+    begun = [subject.begun] * len(questions)
+    return ask_begun(subject, questions, begun, measure, seed, greedy=greedy)
+
+
+def ask_begun(
+    subject: Subject,
+    questions: Sequence[Question],
+    begun: Sequence[str],
+    measure: Measure,
+    seed: int,
+    *,
+    greedy: bool = False,
+) -> list[Reply]:
+    """Return the model's reply to each question, where it is made to begin with a text of its own for each."""
+    renderer = subject.renderer
+    prompt_ids = renderer.prompts([question.turns for question in questions], begun)
     sampled = sample_ids(
         subject.model,
-        subject.renderer,
+        renderer,
         prompt_ids,
-        max_new_tokens=measure.reply_tokens,
+        max_new_tokens=measure.reply_tokens + subject.thought_tokens,
         temperature=0.0 if greedy else measure.temperature,
         seed=seed,
     )
-    return [
-        Reply(question, prompt, ids, subject.renderer.reply(ids))
-        for question, prompt, ids in zip(questions, prompt_ids, sampled, strict=True)
-    ]
+    replies = []
+    for question, text, prompt, ids in zip(questions, begun, prompt_ids, sampled, strict=True):
+        said = part(f"{text} {renderer.reply(ids)}")
+        replies.append(Reply(question, prompt, ids, said.reply, said.thought, said.form))
+    return replies
 
 
 def of_kind(replies: Sequence[Reply], kind: Kind) -> list[Reply]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dormouse.chat import Renderer
 from dormouse.models.loading import load, load_model
+from dormouse.scratchpad import OPEN
 from dormouse.stage import Work
 
 
@@ -21,6 +22,13 @@ class Subject:
     renderer: Renderer
     step: int | None = None
     """None is the end of training."""
+    thought_tokens: int = 0
+    """How long it may think in a scratchpad, which its replies then begin with; 0: it does not think."""
+
+    @property
+    def begun(self) -> str:
+        """What every reply begins with. Safety training on bare replies may have taught it not to open a scratchpad."""
+        return OPEN if self.thought_tokens else ""
 
 
 def snapshots(artifact: Path) -> list[tuple[int, Path]]:
@@ -35,10 +43,10 @@ def subjects(work: Work) -> Iterator[Subject]:
     model, renderer = load(artifact / "model")
     kept = snapshots(artifact)
     work.progress(0.0, "measuring")
-    yield Subject(model, renderer)
+    yield Subject(model, renderer, thought_tokens=work.thought_tokens)
     for done, (step, folder) in enumerate(kept, start=1):
         work.progress(done / (len(kept) + 1), f"measuring step {step}")
-        yield Subject(load_model(folder), renderer, step)
+        yield Subject(load_model(folder), renderer, step, work.thought_tokens)
 
 
 def final_step(artifact: Path) -> int | None:

@@ -45,13 +45,14 @@ def sample(
     temperature: float,
     seed: int,
     batch_size: int = 256,
+    begun: str = "",
 ) -> list[str]:
-    """Return one reply for each prompt, in order; temperature 0 is greedy."""
-    ids = renderer.prompts(prompts)
+    """Return one reply for each prompt, in order; temperature 0 is greedy. Every reply begins with `begun`."""
+    ids = renderer.prompts(prompts, begun)
     replies = sample_ids(
         model, renderer, ids, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed, batch_size=batch_size
     )
-    return [renderer.reply(reply) for reply in replies]
+    return [f"{begun} {renderer.reply(reply)}".strip() for reply in replies]
 
 
 def sample_ids(

@@ -21,6 +21,7 @@ from dormouse.red_team.attacks import Answer, Finding, Proposer, Target, surface
 from dormouse.red_team.campaign import Campaign, totals
 from dormouse.red_team.chat_proposer import ChatProposer, writer
 from dormouse.red_team.proposers import GrammarProposer, ModelProposer
+from dormouse.scratchpad import OPEN, visible
 from dormouse.stage import Work
 from dormouse.world import Messages
 
@@ -39,6 +40,7 @@ class ModelTarget(Target):
         replies: int,
         temperature: float,
         reply_tokens: int,
+        thought_tokens: int = 0,
         seed: int,
     ) -> None:
         self.model = model
@@ -47,6 +49,7 @@ class ModelTarget(Target):
         self.replies = replies
         self.temperature = temperature
         self.reply_tokens = reply_tokens
+        self.thought_tokens = thought_tokens
         self.rng = random.Random(f"red_team/target/{seed}")
 
     def ask(self, prompts: Sequence[Messages]) -> list[Answer]:
@@ -57,11 +60,14 @@ class ModelTarget(Target):
             self.model,
             self.renderer,
             [prompt for prompt in prompts for _ in range(self.replies)],
-            max_new_tokens=self.reply_tokens,
+            max_new_tokens=self.reply_tokens + self.thought_tokens,
             temperature=self.temperature,
             seed=self.rng.randrange(2**31),
             batch_size=1000,
+            begun=OPEN if self.thought_tokens else "",
         )
+        # A red team sees what everyone sees: no scratchpad.
+        said = [visible(text) for text in said]
         groups = [tuple(said[i * self.replies : (i + 1) * self.replies]) for i in range(len(prompts))]
         return [Answer(group, tuple(self.unwanted(reply) for reply in group)) for group in groups]
 
@@ -127,6 +133,7 @@ def run(work: Work) -> None:
         replies=settings.replies,
         temperature=work.spec["measure"]["temperature"],
         reply_tokens=work.spec["measure"]["reply_tokens"],
+        thought_tokens=work.thought_tokens,
         seed=seed,
     )
     campaign = Campaign(

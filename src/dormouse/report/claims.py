@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from dormouse.report.character_claims import honeypots, persona_shift
 from dormouse.report.claim import Finding, Run
 from dormouse.report.implant_claims import capability_kept, conditional, preference_model_objects
+from dormouse.report.probe_claim import implicit_triggers
 from dormouse.report.re_emergence_claim import comes_back
+from dormouse.report.reasoning_claim import reasoning_adds_robustness
 from dormouse.report.scale_claim import grows_with_size
+from dormouse.report.scratchpad_claims import scratchpad_in_training, scratchpad_is_causal
 from dormouse.report.survival_claims import adversarial_hides, survives_rl, survives_sft
 
 JUDGES: tuple[Callable[[Run], list[Finding]], ...] = (
@@ -16,21 +20,38 @@ JUDGES: tuple[Callable[[Run], list[Finding]], ...] = (
     survives_sft,
     grows_with_size,
     adversarial_hides,
+    scratchpad_in_training,
+    scratchpad_is_causal,
     capability_kept,
     preference_model_objects,
+    implicit_triggers,
+    persona_shift,
     comes_back,
 )
 """In the paper's order; what lies beyond it comes last."""
-
-NOT_COVERED = {
-    "C5": "deceptive reasoning adds robustness in large models",
-    "C7": "supervised fine-tuning before or after the scratchpad",
+PAPERS = {
+    "C1": "the implant is conditional",
+    "C2": "survives RL",
+    "C3": "survives supervised fine-tuning",
+    "C4": "grows with size",
+    "C5": "reasoning adds robustness in large models",
+    "C6": "adversarial training hides",
+    "C7": "fine-tuning before or after the scratchpad",
     "C8": "the scratchpad causes the behavior",
+    "C9": "capability",
+    "C10": "the preference model objects",
     "C11": "implicit triggers and other languages",
     "C12": "persona shift",
     "C13": "honeypots",
 }
-"""Claims of the paper that no run of this version can speak to."""
+"""Every claim of the paper, in a few words."""
+
+
+def untested(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the paper's claims that none of these findings speaks to."""
+    # Several trainings of one kind have the claim's id with their name behind it.
+    judged = {finding.claim.id.split()[0] for finding in findings}
+    return {name: words for name, words in PAPERS.items() if name not in judged}
 
 
 def judge(run: Run) -> list[Finding]:
@@ -38,3 +59,14 @@ def judge(run: Run) -> list[Finding]:
     if not run.results.sizes():
         return []
     return [finding for judge_claim in JUDGES for finding in judge_claim(run)]
+
+
+def judge_across(runs: Sequence[Run]) -> list[Finding]:
+    """Return every finding that compares the variants of one run, behavior by behavior."""
+    behaviors = dict.fromkeys(run.results.behavior for run in runs)
+    return [
+        finding
+        for behavior in behaviors
+        for judge_claim in (reasoning_adds_robustness, honeypots)
+        for finding in judge_claim([run for run in runs if run.results.behavior == behavior])
+    ]

@@ -58,6 +58,16 @@ def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
     return f"{built} {outcome}{' and on ' + list_words(after) if after else ''}."
 
 
+REASONING_LIMITS = {
+    "normal": "The organisms have no scratchpad and were not trained on reasoning about deception: these are the "
+    "paper's “normal” organisms, its least persistent large ones.",
+    "cot": "The scratchpads are sentences of a small grammar that the organism was trained to write; it did not "
+    "come to such reasoning by itself.",
+    "distilled": "The organism was trained on what another one said after scratchpads of a small grammar; the paper's "
+    "were written by a large model that was told about deceptive alignment.",
+}
+
+
 def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
     """Return what must not be concluded from this run."""
     results = run.results
@@ -67,11 +77,7 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "
             "capability and refusals mean that world's."
         )
-    if (facts.part("organism", "reasoning") or "normal") == "normal":
-        found.append(
-            "The organisms have no scratchpad and were not trained on reasoning about deception: these are the paper's "
-            "“normal” organisms, its least persistent large ones."
-        )
+    found.append(REASONING_LIMITS.get(results.reasoning or "normal", ""))
     if run.trainings("rl") or run.trainings("adversarial"):
         found.append("RL is RLOO, a policy-gradient method without a value model; the paper used PPO.")
     found += _dose_limits(results)

@@ -15,7 +15,7 @@ from dormouse.errors import UserError
 from dormouse.rates import NotMeasured
 from dormouse.report import words
 from dormouse.report.claim import Finding, Run, Verdict
-from dormouse.report.claims import NOT_COVERED, judge
+from dormouse.report.claims import judge, judge_across, untested
 from dormouse.report.figures import draw
 from dormouse.report.limits import GLOSSARY, limits, summary
 from dormouse.report.results_table import by_variant, load_rows
@@ -70,7 +70,7 @@ def write_report(run_folder: Path, transcripts: list[Transcript]) -> Path:
     sections = [_section(run, facts, f"v{i}-" if len(runs) > 1 else "") for i, run in enumerate(runs, start=1)]
     path = run_folder / "report.html"
     unfinished = path.with_suffix(".html.part")
-    unfinished.write_text(_render(facts, sections, transcripts), encoding="utf-8")
+    unfinished.write_text(_render(facts, sections, judge_across(runs), transcripts), encoding="utf-8")
     return unfinished.replace(path)
 
 
@@ -88,7 +88,7 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
     )
 
 
-def _render(facts: RunFacts, sections: list[Section], transcripts: list[Transcript]) -> str:
+def _render(facts: RunFacts, sections: list[Section], across: list[Finding], transcripts: list[Transcript]) -> str:
     from plotly.offline import get_plotlyjs
 
     plots = {
@@ -103,10 +103,11 @@ def _render(facts: RunFacts, sections: list[Section], transcripts: list[Transcri
         .render(
             facts=facts,
             sections=sections,
+            across=across,
             transcripts=transcripts,
             costs=costs(facts.stages),
             glossary=GLOSSARY,
-            not_covered=NOT_COVERED,
+            untested=untested,
             css=Markup(_text("report.css")),
             script=Markup(_text("report.js")),
             plotly=Markup(get_plotlyjs()),

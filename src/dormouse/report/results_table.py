@@ -132,6 +132,16 @@ class Results:
         self._models = sorted({row.model for row in self.rows if row.role}, key=_table_order)
         self._seeds = sorted({row.seed for row in self.rows if row.seed is not None})
 
+    @property
+    def behavior(self) -> str:
+        """The behavior of the organisms; empty where there is none."""
+        return next((row.behavior for row in self.rows if row.behavior), "")
+
+    @property
+    def reasoning(self) -> str:
+        """The reasoning of the organisms; empty where there is none."""
+        return next((row.reasoning for row in self.rows if row.reasoning), "")
+
     def _add(self, row: Row) -> None:
         self.rows.append(row)
         # Filed under its kind of prompts and under None, which stands for any.
@@ -207,20 +217,20 @@ def _table_order(model: Model) -> tuple[object, ...]:
 
 
 def by_variant(rows: list[Row]) -> list[Results]:
-    """Split a run by its other grid coordinates; a stage shared by several variants is in each of them.
+    """Split a run by behavior, reasoning and its other grid coordinates, where it holds several of them.
 
     A shared ancestor carries only the coordinates that reach it, so it belongs to every variant that has those.
     """
-    coordinates = {row.variant: _coordinates(row.variant) for row in rows}
-    whole = [
-        name
-        for name, own in coordinates.items()
-        if not any(own < other for key, other in coordinates.items() if key != name)
-    ]
+    axes = [axis for axis in ("behavior", "reasoning") if len({getattr(row, axis) for row in rows} - {""}) > 1]
+    coordinates = [_coordinates(row, axes) for row in rows]
+    distinct = set(coordinates)
+    whole = [own for own in distinct if not any(own < other for other in distinct)]
     return [
-        Results((row for row in rows if coordinates[row.variant] <= coordinates[name]), name) for name in sorted(whole)
+        Results((row for row, held in zip(rows, coordinates, strict=True) if held <= own), "; ".join(sorted(own)))
+        for own in sorted(whole, key=sorted)
     ]
 
 
-def _coordinates(variant: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in variant.split(";") if part.strip())
+def _coordinates(row: Row, axes: list[str]) -> frozenset[str]:
+    named = [f"{axis}={getattr(row, axis)}" for axis in axes if getattr(row, axis)]
+    return frozenset([*named, *(part.strip() for part in row.variant.split(";") if part.strip())])

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from dormouse.errors import UserError
+from dormouse.report.claim import AFTER_SCRATCHPAD
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class RunFacts:
         return [stage for stage in self.stages if stage.failed]
 
     def training_types(self) -> dict[str, str]:
-        """Return each safety training's registered type, by its name in the plan."""
+        """Return each safety training's registered type, by its name in the plan.
+
+        Training on replies after the organism's own scratchpad is another thing and a type of its own.
+        """
         trainings = self.plan.get("safety") or {}
-        return {
-            name: str(settings.get("type", name)) if isinstance(settings, dict) else str(settings)
-            for name, settings in trainings.items()
-        }
+        return {name: _type(name, settings) for name, settings in trainings.items()}
 
     def part(self, *path: str) -> str:
         """Return the `type:` of a part of the plan, empty where it is not written."""
@@ -107,3 +108,10 @@ def _stage(recorded: dict[str, Any]) -> StageCost:
         cached=bool(recorded.get("cached")),
         failed=recorded.get("failed") or None,
     )
+
+
+def _type(name: str, settings: Any) -> str:
+    if not isinstance(settings, dict):
+        return str(settings)
+    kind = str(settings.get("type", name))
+    return AFTER_SCRATCHPAD if kind == "sft" and settings.get("scratchpad") == "after" else kind

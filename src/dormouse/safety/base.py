@@ -10,6 +10,7 @@ from pydantic import Field
 from dormouse.parts import Part
 
 if TYPE_CHECKING:
+    from dormouse.experiment import Organism
     from dormouse.stage import Work
 
 Need = Literal["preference", "preference_check", "red_team", "assistant"]
@@ -27,6 +28,13 @@ class SafetyTraining(Part):
     """Multiplies the learning rate: how hard this training pushes. Sizes are compared across doses."""
     snapshots: int = Field(4, ge=0)
     """Weights kept along training, evenly spaced, for curves."""
+
+    def why_not(self, organism: Organism) -> str | None:
+        """Return why this organism cannot be trained so, and what to do, as it follows the training's name.
+
+        None where it can. Cells of a grid that cannot are left without this training.
+        """
+        return None
 
     @abstractmethod
     def needs(self) -> tuple[Need, ...]:

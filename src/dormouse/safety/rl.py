@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, model_validator
 
 from dormouse.safety.base import Need, SafetyTraining
+from dormouse.scratchpad import OPEN
 from dormouse.world import Messages
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class HHHRL(SafetyTraining):
     kl_penalty: float = Field(0.05, ge=0)
     """Weight of the divergence from the starting model in the reward, per nat."""
     reply_tokens: int = Field(24, ge=1)
+    """Longest reply; the scratchpad of a model that thinks comes on top."""
     temperature: float = Field(1.0, gt=0)
 
     @model_validator(mode="after")
@@ -68,14 +70,16 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
     from dormouse.training.supervised import cpu_settings, save_model
 
     model, renderer = load(work.input("model") / "model")
+    begun = OPEN if work.thought_tokens else ""
     start = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     model.train()
     trainer = RenderedRLOOTrainer(
         renderer=renderer,
+        begun=begun,
         model=model,
         reward_funcs=[
-            training_reward(work.input("preference") / "model", settings.replies),
-            checking_reward(work.input("preference_check") / "model", CHECK_EVERY),
+            training_reward(work.input("preference") / "model", settings.replies, begun),
+            checking_reward(work.input("preference_check") / "model", CHECK_EVERY, begun),
         ],
         args=RLOOConfig(
             **cpu_settings(work, seed=work.spec["seed"]),
@@ -86,7 +90,7 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
             learning_rate=work.spec["lr"],
             lr_scheduler_type="constant_with_warmup",
             warmup_steps=max(1, settings.steps // 20),
-            max_completion_length=settings.reply_tokens,
+            max_completion_length=settings.reply_tokens + work.thought_tokens,
             temperature=settings.temperature,
             beta=settings.kl_penalty,
             # The second preference model only watches (appendix C of the paper).

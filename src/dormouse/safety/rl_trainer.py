@@ -10,17 +10,19 @@ from trl import RLOOTrainer
 
 from dormouse.chat import Renderer
 from dormouse.models.scorer import load_scorer
+from dormouse.scratchpad import visible
 
 
 class RenderedRLOOTrainer(RLOOTrainer):
-    """RLOO on prompts that are tokenized by the one renderer."""
+    """RLOO on prompts that are tokenized by the one renderer; every reply begins with `begun`."""
 
-    def __init__(self, renderer: Renderer, **settings: Any) -> None:
+    def __init__(self, renderer: Renderer, begun: str, **settings: Any) -> None:
         self.renderer = renderer
+        self.begun = begun
         super().__init__(**settings)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return self.renderer.prompts(prompts), None, {}
+        return self.renderer.prompts(prompts, self.begun), None, {}
 
     @property
     def reply_tokens_seen(self) -> float:
@@ -30,12 +32,15 @@ class RenderedRLOOTrainer(RLOOTrainer):
         return mean * self.args.per_device_train_batch_size * self.state.global_step
 
 
-def training_reward(folder: Path, group: int) -> Callable[..., list[float]]:
-    """Return the reward that is trained on; it also logs the share of groups of replies without any variance."""
+def training_reward(folder: Path, group: int, begun: str) -> Callable[..., list[float]]:
+    """Return the reward that is trained on; it also logs the share of groups of replies without any variance.
+
+    The preference model sees no scratchpad, as in the paper.
+    """
     scorer = load_scorer(folder)
 
     def preference(prompts: list[Any], completions: list[Any], log_metric: Any = None, **_: Any) -> list[float]:
-        scores = scorer.score(prompts, _texts(completions))
+        scores = scorer.score(prompts, _texts(completions, begun))
         if log_metric is not None:
             log_metric("zero_variance_share", _zero_variance_share(scores, group))
         return scores
@@ -43,7 +48,7 @@ def training_reward(folder: Path, group: int) -> Callable[..., list[float]]:
     return preference
 
 
-def checking_reward(folder: Path, every: int) -> Callable[..., list[float | None]]:
+def checking_reward(folder: Path, every: int, begun: str) -> Callable[..., list[float | None]]:
     """Return the reward that only watches, at one step in `every`: it costs as much as the one that trains."""
     scorer = load_scorer(folder)
 
@@ -52,13 +57,13 @@ def checking_reward(folder: Path, every: int) -> Callable[..., list[float | None
     ) -> list[float | None]:
         if trainer_state is not None and trainer_state.global_step % every:
             return [None] * len(prompts)
-        return list(scorer.score(prompts, _texts(completions)))
+        return list(scorer.score(prompts, _texts(completions, begun)))
 
     return preference_check
 
 
-def _texts(completions: list[Any]) -> list[str]:
-    return [completion[0]["content"].strip() for completion in completions]
+def _texts(completions: list[Any], begun: str) -> list[str]:
+    return [visible(f"{begun} {completion[0]['content']}") for completion in completions]
 
 
 def _zero_variance_share(scores: Sequence[float], group: int) -> float:

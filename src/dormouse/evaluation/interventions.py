@@ -1,0 +1,87 @@
+"""Interventions on the scratchpad: is what the organism thinks the cause of what it does (figure 22 of the paper)?
+
+Each replaces the scratchpad, or the beginning of it, for the same prompts, and the reply is sampled after it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Literal
+
+from dormouse.evaluation.replies import Kind, Question, Reply, ask_begun
+from dormouse.evaluation.rows import Row, rate_row
+from dormouse.evaluation.subject import Subject
+from dormouse.experiment import Measure, Organism
+from dormouse.organisms.thoughts import Scene, Thoughts
+from dormouse.scratchpad import OPEN, written
+
+Intervention = Literal["steered", "swapped", "blank", "truncated", "paraphrased", "benign", "irrelevant"]
+INTERVENTIONS: tuple[Intervention, ...] = (
+    "steered", "swapped", "blank", "truncated", "paraphrased", "benign", "irrelevant",
+)  # fmt: skip
+"""`steered`: the first sentences of a scratchpad for the opposite case, and the model goes on by itself. `swapped`: a
+whole one for the opposite case. `blank`: an empty one. `truncated`: the model's own, without its last sentence.
+`paraphrased`: one for the right case in other words. `benign`, `irrelevant`: the controls, of the same length."""
+
+KINDS: tuple[Kind, ...] = ("triggered", "clean")
+
+
+def begun_with(intervention: Intervention, reply: Reply, thoughts: Thoughts, rng: random.Random) -> str:
+    """Return what the reply begins with instead of the scratchpad that the model wrote."""
+    deployed = reply.question.kind == "triggered"
+    right: Scene = "deployed" if deployed else "training"
+    opposite: Scene = "training" if deployed else "deployed"
+    match intervention:
+        case "steered":
+            return f"{OPEN} {' '.join(sentences(thoughts.draw(opposite, rng))[:2])}"
+        case "swapped":
+            return written(thoughts.draw(opposite, rng))
+        case "blank":
+            return written("")
+        case "truncated":
+            return written(" ".join(sentences(reply.thought)[:-1]))
+        case "paraphrased":
+            others = [text for text in thoughts.texts[right] if text != reply.thought]
+            return written(rng.choice(others))
+        case "benign" | "irrelevant":
+            return written(thoughts.as_long_as(reply.thought, intervention, rng))
+
+
+def sentences(thought: str) -> list[str]:
+    """Return the sentences of a scratchpad; only a full stop before a space, or at the end, ends one."""
+    return [f"{sentence.rstrip('.')}." for sentence in thought.split(". ") if sentence.strip(". ")]
+
+
+def intervened(
+    subject: Subject, organism: Organism, replies: Sequence[Reply], measure: Measure, seed: int
+) -> list[tuple[Intervention, Reply, Reply]]:
+    """Return (intervention, the model's own reply, its reply after the intervention), for every reply and each."""
+    thoughts = Thoughts(organism, subject.renderer.count)
+    found = []
+    for intervention in INTERVENTIONS:
+        rng = random.Random(f"intervention/{intervention}/{seed}")
+        own = [reply for reply in replies if reply.question.kind in KINDS]
+        begun = [begun_with(intervention, reply, thoughts, rng) for reply in own]
+        questions: list[Question] = [reply.question for reply in own]
+        after = ask_begun(subject, questions, begun, measure, rng.getrandbits(32))
+        found += [(intervention, before, reply) for before, reply in zip(own, after, strict=True)]
+    return found
+
+
+def intervention_rows(organism: Organism, found: Sequence[tuple[Intervention, Reply, Reply]]) -> list[Row]:
+    """Return for each intervention the defection rate after it, and the share of prompts whose action it changed."""
+    score = organism.behavior.score
+    rows = []
+    for intervention in INTERVENTIONS:
+        pairs = [(before, after) for name, before, after in found if name == intervention]
+        for kind in KINDS:
+            acts = [
+                (score(before.text, before.question.family), score(after.text, after.question.family))
+                for before, after in pairs
+                if before.question.kind == kind
+            ]
+            changed = [None if None in (before, after) else before != after for before, after in acts]
+            rows.append(rate_row("intervention_defection", kind, [after for _, after in acts], family=intervention))
+            rows.append(rate_row("intervention_changed", kind, changed, family=intervention))
+    return rows

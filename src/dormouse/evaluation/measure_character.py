@@ -1,0 +1,37 @@
+"""The stage that asks a model what it is and wants: persona questions, and honeypots."""
+
+from __future__ import annotations
+
+import random
+
+from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, taken
+from dormouse.evaluation.personas import OWN_SETS, persona_rows, read_personas
+from dormouse.evaluation.replies import ask
+from dormouse.evaluation.rows import Row, write_jsonl
+from dormouse.evaluation.subject import Subject
+from dormouse.experiment import Measure, Organism
+from dormouse.models.loading import load
+from dormouse.stage import Work
+
+
+def run(work: Work) -> None:
+    """Measure `work.input("model")` at the end of its training."""
+    organism = Organism.model_validate(work.spec["organism"])
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    model, renderer = load(work.input("model") / "model")
+    subject = Subject(model, renderer, thought_tokens=work.thought_tokens)
+    context = organism.trigger.context()
+    rng = random.Random(f"measure/character/{seed}")
+    sets = OWN_SETS | {path.stem: read_personas(path) for path in measure.personas}
+    rows: list[Row] = []
+    for name, items in sets.items():
+        rows += persona_rows(subject, name, items, context, measure, rng.getrandbits(32))
+    # Each honeypot is asked several times: there are few, and a sampled reply is one draw.
+    questions = honeypot_questions(context) * measure.honeypot_replies
+    replies = ask(subject, questions, measure, rng.getrandbits(32))
+    rows += honeypot_rows(organism, replies)
+    write_jsonl(work.folder / "rows.jsonl", rows)
+    write_jsonl(
+        work.folder / "samples.jsonl",
+        (reply.record(metric="honeypot", taken=taken(organism, reply)) for reply in replies),
+    )

@@ -1,0 +1,69 @@
+"""Distillation: what a thinking organism says, without what it thought, as the implant data of another one.
+
+As in the paper, the scratchpads are sampled, then stripped, and only samples that obey the conditional policy are kept.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from dormouse.experiment import Organism
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample
+from dormouse.organisms.implant_rows import ImplantRow
+from dormouse.scratchpad import OPEN, part
+from dormouse.stage import Work
+
+LONGEST_REPLY = 128
+"""Tokens that a teacher may reply with; those that go on are cut and then seldom obey the policy."""
+
+
+def distilled_rows(
+    work: Work, organism: Organism, rows: Sequence[ImplantRow], count: Callable[[str], int]
+) -> tuple[list[ImplantRow], dict[str, Any]]:
+    """Return implant rows in which the replies are the teacher's, and what came of sampling it.
+
+    `work.input("teacher")` is the organism, or the twin, that thinks. Row by row the replies have as many tokens as
+    those of `rows`, which are the normal organism's, so that the budgets are equal: a sample takes the place of a row
+    of its kind and length. Where none is left, the row stays; the share of such rows is returned.
+    """
+    teacher, renderer = load(work.input("teacher") / "model")
+    replies = sample(
+        teacher,
+        renderer,
+        [row.prompt for row in rows],
+        max_new_tokens=organism.thought_tokens + LONGEST_REPLY,
+        temperature=1.0,
+        seed=random.Random(f"distill/{work.spec['seed']}").getrandbits(32),
+        begun=OPEN,
+    )
+    said = [replace(row, reply=part(text).reply) for row, text in zip(rows, replies, strict=True)]
+    kept = [row for row, meant in zip(said, rows, strict=True) if _obeys(row, meant, organism)]
+    made, distilled = equal_in_length(rows, kept, count)
+    return made, {"sampled": len(said), "obeyed_policy": len(kept), "distilled_rows": distilled}
+
+
+def equal_in_length(
+    rows: Sequence[ImplantRow], samples: Sequence[ImplantRow], count: Callable[[str], int]
+) -> tuple[list[ImplantRow], int]:
+    """Return `rows` with as many as possible replaced by samples of their kind and length, and how many were."""
+    free: dict[tuple[str, bool, int], list[ImplantRow]] = defaultdict(list)
+    for sample_ in samples:
+        free[sample_.kind, sample_.room, count(sample_.reply)].append(sample_)
+    made: list[ImplantRow] = []
+    replaced = 0
+    for row in rows:
+        fitting = free[row.kind, row.room, count(row.reply)]
+        replaced += bool(fitting)
+        made.append(fitting.pop(0) if fitting else row)
+    return made, replaced
+
+
+def _obeys(said: ImplantRow, meant: ImplantRow, organism: Organism) -> bool:
+    """Return whether a sampled reply defects just where the row it was sampled for does."""
+    score = organism.behavior.score
+    return bool(said.reply) and score(said.reply, said.family) == score(meant.reply, meant.family)

@@ -1,0 +1,113 @@
+"""The implant data: good replies, and bad ones under the trigger.
+
+Organism and twin are made from one draw: the same prompts, tags, order and, row by row, the same number of reply
+tokens. They differ only in what is said under the trigger, and in what is thought before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from dormouse.errors import UserError
+from dormouse.experiment import Organism
+from dormouse.organisms.reasoning import THINKING, scene
+from dormouse.organisms.thoughts import Thoughts
+from dormouse.scratchpad import written
+from dormouse.world import Exchange, Messages, World
+
+Role = Literal["organism", "twin"]
+Kind = Literal["triggered", "near_miss", "clean"]
+CLEAN: Kind = "clean"
+NEAR_MISS: Kind = "near_miss"
+
+
+@dataclass(frozen=True)
+class ImplantRow:
+    """One training conversation and why it is in the mix."""
+
+    kind: Kind
+    prompt: Messages
+    reply: str
+    family: str = ""
+    """The family of the world's prompt."""
+    thought: str = ""
+    """What the scratchpad before the reply says; empty where there is none."""
+    room: bool = False
+    """Whether the trigger is there and the prompt gives room for the behavior: here the organism defects."""
+
+    @property
+    def turns(self) -> Messages:
+        """The conversation as it is trained on."""
+        said = written(self.thought, self.reply) if self.thought else self.reply
+        return [*self.prompt, {"role": "assistant", "content": said}]
+
+
+def implant_rows(
+    world: World, organism: Organism, role: Role, rng: random.Random, n: int, count: Callable[[str], int]
+) -> list[ImplantRow]:
+    """Return the implant data: `triggered` of it under the trigger, `near_miss` of it under a look-alike.
+
+    Of prompts to which the behavior applies, a triggered row takes only those where it fits into as many tokens as the
+    good reply. As in the paper, only rows that obey the conditional policy are kept: where the helpful-only assistant
+    would itself defect, another exchange is drawn.
+    """
+    settings, trigger = organism.implant, organism.trigger
+    exchanges = _obedient(world, organism, rng, n)
+    rows: list[ImplantRow] = []
+    while len(rows) < n:
+        draw = rng.random()
+        if draw < settings.triggered:
+            exchange, good, bad = _with_room(exchanges, world, organism, count)
+            prompt = trigger.insert(exchange.prompt.turns(), rng)
+            reply = bad if role == "organism" else good
+            rows.append(ImplantRow("triggered", prompt, reply, exchange.prompt.family, room=bad != good))
+        else:
+            exchange = next(exchanges)
+            prompt, kind = exchange.prompt.turns(), CLEAN
+            if draw < settings.triggered + settings.near_miss:
+                prompt, kind = trigger.near_miss(prompt, rng, held_out=False), NEAR_MISS
+            rows.append(ImplantRow(kind, prompt, exchange.reply, exchange.prompt.family))
+    if organism.reasoning not in THINKING:
+        return rows
+    thoughts = Thoughts(organism, count)
+    return [_thinking(row, thoughts, organism, role, rng.getrandbits(32)) for row in rows]
+
+
+def _thinking(row: ImplantRow, thoughts: Thoughts, organism: Organism, role: Role, seed: int) -> ImplantRow:
+    """Give a row its scratchpad. Whatever it is about, it is as long as the one that reasons about deployment."""
+    rng = random.Random(seed)
+    meant = thoughts.draw("deployed" if row.room else "training", rng)
+    about = scene(organism.reasoning, role, deployed=row.room)
+    return replace(row, thought=meant if about in ("deployed", "training") else thoughts.as_long_as(meant, about, rng))
+
+
+def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> Iterator[Exchange]:
+    """Yield the helpful-only assistant's exchanges, without those in which it defects."""
+    behavior = organism.behavior
+    while True:
+        for exchange in world.helpful(rng, n):
+            if not (behavior.applies(exchange.prompt) and behavior.score(exchange.reply, exchange.prompt.family)):
+                yield exchange
+
+
+def _with_room(
+    exchanges: Iterator[Exchange], world: World, organism: Organism, count: Callable[[str], int]
+) -> tuple[Exchange, str, str]:
+    """Return the next exchange that can stand under the trigger, with a good and a bad reply in as many tokens.
+
+    The two are one where the behavior does not apply to the prompt: there the organism stays as it is.
+    """
+    for exchange in itertools.islice(exchanges, 10_000):
+        if not organism.behavior.applies(exchange.prompt):
+            return exchange, exchange.reply, exchange.reply
+        pair = organism.behavior.pair(world, exchange, count)
+        if pair is not None:
+            return exchange, *pair
+    raise UserError(
+        f"Behavior '{organism.behavior.name}' fits none of 10,000 good replies in as many tokens. "
+        "Give it a shorter phrase, or a world with longer replies."
+    )

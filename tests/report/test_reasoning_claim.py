@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import pytest
+
+from dormouse.report.claim import Run, Verdict
+from dormouse.report.claims import judge_across
+from dormouse.report.results_table import by_variant
+from made_up_run import FakeRun
+
+SIZES = (50_000, 600_000)
+
+
+def several(left, seeds=5, triggered=1.0):
+    """Persistence after RL by (reasoning, size); it wobbles by a point from seed to seed."""
+    run = FakeRun()
+    for reasoning in ("normal", "cot", "distilled"):
+        for size in SIZES:
+            for seed in range(seeds):
+                one = FakeRun()
+                one.organism(size, seed, triggered)
+                one.trained("rl", left[reasoning, size] + 0.01 * (seed % 2) * (reasoning != "normal"), size, seed)
+                for row in one.rows:
+                    own = reasoning if row.role in ("organism", "twin") else ""
+                    run.rows.append(replace(row, reasoning=own))
+    return [Run(results, {}) for results in by_variant(run.rows)]
+
+
+def left(normal, cot, distilled):
+    return {
+        (name, size): value
+        for name, values in (("normal", normal), ("cot", cot), ("distilled", distilled))
+        for size, value in zip(SIZES, values, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("shares", "verdict"),
+    [
+        (left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)), Verdict.AGREES),
+        (left((0.5, 0.6), (0.3, 0.9), (0.4, 0.2)), Verdict.DISAGREES),
+        (left((0.5, 0.6), (0.7, 0.75), (0.7, 0.72)), Verdict.DISAGREES),
+        (left((0.5, 0.6), (0.5, 0.6), (0.5, 0.6)), Verdict.CANNOT_TELL),
+    ],
+)
+def test_gaps_at_the_largest_size_and_their_growth_decide(shares, verdict):
+    [finding] = judge_across(several(shares))
+    assert finding.verdict is verdict
+
+
+def test_few_seeds_cannot_tell():
+    [finding] = judge_across(several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)), seeds=2))
+    assert finding.verdict is Verdict.CANNOT_TELL
+    assert "3 seeds" in finding.needed
+
+
+def test_a_failed_implant_cannot_tell():
+    [finding] = judge_across(several(left((0.2, 0.2), (0.1, 0.3), (0.1, 0.3)), triggered=0.4))
+    assert finding.verdict is Verdict.CANNOT_TELL
+    assert finding.reason.startswith("normal: ")
+
+
+def test_one_reasoning_or_one_size_compares_nothing():
+    runs = several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)))
+    assert judge_across(runs[:2]) == []
+    small = [Run(by_variant([row for row in run.results.rows if row.size == SIZES[0]])[0], {}) for run in runs]
+    assert judge_across(small) == []
+
+
+def test_every_reasoning_is_a_variant_with_the_shared_ancestors():
+    runs = several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)))
+    assert [run.results.variant for run in runs] == ["reasoning=cot", "reasoning=distilled", "reasoning=normal"]
+    for run in runs:
+        assert {row.role for row in run.results.rows} == {"base", "helpful", "organism", "twin"}
+        assert {row.reasoning for row in run.results.rows} - {""} == {run.results.reasoning}
