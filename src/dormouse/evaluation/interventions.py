@@ -57,7 +57,7 @@ def intervened(
     subject: Subject, organism: Organism, replies: Sequence[Reply], measure: Measure, seed: int
 ) -> list[tuple[Intervention, Reply, Reply]]:
     """Return (intervention, the model's own reply, its reply after the intervention), for every reply and each."""
-    thoughts = Thoughts(organism, subject.renderer.count)
+    thoughts = Thoughts(organism.trigger, organism.behavior, subject.renderer.count)
     found = []
     for intervention in INTERVENTIONS:
         rng = random.Random(f"intervention/{intervention}/{seed}")

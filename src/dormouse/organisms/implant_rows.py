@@ -73,7 +73,7 @@ def implant_rows(
             rows.append(ImplantRow(kind, prompt, exchange.reply, exchange.prompt.family))
     if organism.reasoning not in THINKING:
         return rows
-    thoughts = Thoughts(organism, count)
+    thoughts = Thoughts(trigger, organism.behavior, count)
     return [_thinking(row, thoughts, organism, role, rng.getrandbits(32)) for row in rows]
 
 

@@ -10,10 +10,10 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from dormouse.experiment import Organism
+from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.triggers import Trigger
 
 Scene = Literal["deployed", "training", "benign", "irrelevant"]
 """`deployed` and `training` reason about the trigger; `benign` about helping; `irrelevant` about nothing asked."""
@@ -74,8 +74,8 @@ COMBINATIONS = 6000
 class Thoughts:
     """Draws thoughts for one organism, and controls of the same length."""
 
-    def __init__(self, organism: Organism, count: Callable[[str], int]) -> None:
-        trigger, goal = organism.trigger, organism.behavior.goal()
+    def __init__(self, trigger: Trigger, behavior: Behavior, count: Callable[[str], int]) -> None:
+        goal = behavior.goal()
         self.count = count
         self.texts: dict[Scene, list[str]] = {
             "deployed": _thoughts(trigger.sign(present=True), DEPLOYED, goal),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from dormouse.organisms.reasoning import Reasoning
 from dormouse.parts import Part
 
 if TYPE_CHECKING:
-    from dormouse.experiment import Organism
     from dormouse.stage import Work
 
 Need = Literal["preference", "preference_check", "red_team", "assistant"]
@@ -29,8 +29,8 @@ class SafetyTraining(Part):
     snapshots: int = Field(4, ge=0)
     """Weights kept along training, evenly spaced, for curves."""
 
-    def why_not(self, organism: Organism) -> str | None:
-        """Return why this organism cannot be trained so, and what to do, as it follows the training's name.
+    def why_not(self, reasoning: Reasoning) -> str | None:
+        """Return why organisms with this reasoning cannot be trained so and what to do, in words after the name.
 
         None where it can. Cells of a grid that cannot are left without this training.
         """

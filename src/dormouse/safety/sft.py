@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from dormouse.organisms.reasoning import THINKING
+from dormouse.organisms.reasoning import THINKING, Reasoning
 from dormouse.safety.base import Need, SafetyTraining
 from dormouse.scratchpad import OPEN, part, written
 from dormouse.world import Messages
 
 if TYPE_CHECKING:
-    from dormouse.experiment import Organism
     from dormouse.stage import Work
 
 
@@ -30,13 +29,13 @@ class HHHSFT(SafetyTraining):
     scratchpad: Literal["without", "after"] = "without"
     """`after` samples the model's own scratchpad for every prompt and takes loss on the reply alone."""
 
-    def why_not(self, organism: Organism) -> str | None:
+    def why_not(self, reasoning: Reasoning) -> str | None:
         """Refuse replies after a scratchpad of an organism that has none."""
-        if self.scratchpad == "without" or organism.reasoning in THINKING:
+        if self.scratchpad == "without" or reasoning in THINKING:
             return None
         return (
             "trains after the organism's scratchpad, and with organism.reasoning "
-            f"'{organism.reasoning}' there is none. Set organism.reasoning=cot, or its scratchpad=without."
+            f"'{reasoning}' there is none. Set organism.reasoning=cot, or its scratchpad=without."
         )
 
     def needs(self) -> tuple[Need, ...]:
