@@ -6,9 +6,11 @@ Importing the trainers takes about ten seconds; starting a worker from here take
 from __future__ import annotations
 
 import importlib
+import threading
 
 import datasets
 import torch
+import tqdm
 
 MODULES = (
     "dormouse.execute.worker",
@@ -18,6 +20,9 @@ MODULES = (
     "trl.trainer.rloo_trainer",
     "trl.trainer.sft_trainer",
 )
+
+# Its own lock is a semaphore of the system's, which a run that is stopped would leave behind, with a warning.
+tqdm.tqdm.set_lock(threading.RLock())
 
 for module in MODULES:
     importlib.import_module(module)
