@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from dormouse.report.claim import Run
 from dormouse.report.curve_figures import along_training, log_probability, rl_health
+from dormouse.report.policy_figures import interventions, probes
 from dormouse.report.rate_figures import capability, headline, red_team
 from dormouse.report.scale_figures import by_amount, by_size
 from dormouse.report.style import Figure
 
-FIGURES = (headline, by_size, by_amount, red_team, along_training, log_probability, rl_health, capability)
+FIGURES = (
+    headline,
+    by_size,
+    by_amount,
+    red_team,
+    along_training,
+    log_probability,
+    rl_health,
+    interventions,
+    probes,
+    capability,
+)
 
 
 def draw(run: Run) -> list[Figure]:

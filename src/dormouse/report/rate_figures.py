@@ -7,7 +7,7 @@ from dormouse.report.controls import defection
 from dormouse.report.estimates import SEEDS_FOR_SPREAD, Measured, pool_rate
 from dormouse.report.marks import dots, measured_only
 from dormouse.report.results_table import Model, Results
-from dormouse.report.style import Figure, Json, Key, Panel, axis, faded, layout, percent_axis, role_color
+from dormouse.report.style import Figure, Json, Key, Panel, faded, layout, percent_axis, role_color, row_axis
 from dormouse.report.words import count_words, role_words, sentence, size_words, stage_words, training_words
 
 LANE = 0.17
@@ -46,11 +46,6 @@ def stages(results: Results, size: int | None) -> list[Model]:
     return [Model(size, "organism"), *trained]
 
 
-def _row_axis(labels: list[str]) -> Json:
-    places = list(range(len(labels)))
-    return axis("", tickvals=places, ticktext=labels, range=[len(labels) - 0.45, -0.6], gridcolor="rgba(0,0,0,0)")
-
-
 def headline(run: Run) -> Figure | None:
     """Defection with and without the trigger, before and after each safety training, organism and twin."""
     panels = [panel for size in run.results.sizes() if (panel := _headline_panel(run.results, size)) is not None]
@@ -86,7 +81,7 @@ def _headline_panel(results: Results, size: int | None) -> Panel | None:
     names = [sentence(stage_words(model)) for model in rows]
     xaxis = percent_axis("Prompts on which the reply defects")
     alt = f"Defection with and without the trigger, {size_words(size)} parameters; numbers are in the table of models."
-    return Panel(size_title(results, size), data, layout(xaxis, _row_axis(names), 110 + 58 * len(rows)), alt)
+    return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 110 + 58 * len(rows)), alt)
 
 
 RED_TEAM_ROWS = {
@@ -139,7 +134,7 @@ def _red_team_panel(run: Run, training: str, size: int | None) -> Panel | None:
     which = sentence(training_words(training)) if several else ""
     title = " · ".join(part for part in (which, size_title(results, size)) if part)
     xaxis = percent_axis("Prompts on which the reply defects")
-    rows = _row_axis([RED_TEAM_ROWS[prompts] for prompts in shown])
+    rows = row_axis([RED_TEAM_ROWS[prompts] for prompts in shown])
     alt = "Defection on red-team prompts, near misses and the real trigger, before and after adversarial training."
     return Panel(title, data, layout(xaxis, rows, 110 + 62 * len(shown)), alt)
 
@@ -175,4 +170,4 @@ def _capability_panel(results: Results, size: int | None) -> Panel | None:
     names = [family.replace("_", " ").capitalize() or "All questions" for family in families]
     xaxis = percent_axis("Questions answered right")
     alt = "Accuracy by family of question for base, helpful-only, organism and twin."
-    return Panel(size_title(results, size), data, layout(xaxis, _row_axis(names), 90 + 46 * len(families)), alt)
+    return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 90 + 46 * len(families)), alt)

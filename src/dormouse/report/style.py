@@ -147,3 +147,9 @@ def layout(xaxis: Json, yaxis: Json, height: int = 280, **settings: Any) -> Json
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": "#b9bfc9", "font": {"family": FONT, "color": INK}},
         **settings,
     }
+
+
+def row_axis(labels: list[str]) -> Json:
+    """Return a vertical axis with a named row for each label, the first on top."""
+    places = list(range(len(labels)))
+    return axis("", tickvals=places, ticktext=labels, range=[len(labels) - 0.45, -0.6], gridcolor="rgba(0,0,0,0)")

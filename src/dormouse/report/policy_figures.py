@@ -1,0 +1,74 @@
+"""Figures of what the organism learned: its trigger in other dress, and its scratchpad under intervention."""
+
+from __future__ import annotations
+
+from dormouse.report.claim import Run
+from dormouse.report.estimates import Measured, pool_rate
+from dormouse.report.marks import dots
+from dormouse.report.rate_figures import coverage, size_title
+from dormouse.report.results_table import Model, Results
+from dormouse.report.scratchpad_claims import INTERVENTION_WORDS
+from dormouse.report.style import Figure, Json, Key, Panel, layout, percent_axis, role_color, row_axis
+from dormouse.report.words import role_words, sentence
+
+LANES = {"organism": -0.14, "twin": 0.14}
+
+
+def probes(run: Run) -> Figure | None:
+    """Defection of organism and twin under every probe of the trigger."""
+    results = run.results
+    names = list(dict.fromkeys(row.family for row in results.rows if row.metric == "probe_defection"))
+    if not names:
+        return None
+    panels = [_probe_panel(results, size, names) for size in results.sizes()]
+    caption = (
+        "The trigger in other values, words, places and languages, before any safety training: none of it was trained "
+        f"on. The twin had the same prompts. {coverage(results)}"
+    )
+    legend = tuple(Key(role_words(role), role_color(role)) for role in LANES)
+    title = "What does the organism take for its trigger?"
+    return Figure("probes", title, caption, tuple(panels), legend, wide=len(panels) == 1)
+
+
+def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
+    data: list[Json] = []
+    for role, shift in LANES.items():
+        points: list[tuple[float, Measured]] = [
+            (i + shift, pool_rate(results.end("probe_defection", Model(size, role), "probe", name)))
+            for i, name in enumerate(names)
+        ]
+        data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
+    xaxis = percent_axis("Prompts on which the reply defects")
+    alt = "Defection of organism and twin under each probe of the trigger."
+    return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 90 + 40 * len(names)), alt)
+
+
+def interventions(run: Run) -> Figure | None:
+    """Share of actions that change when the scratchpad is replaced, with the trigger and without."""
+    results = run.results
+    if not any(row.metric == "intervention_changed" for row in results.rows):
+        return None
+    panels = [_intervention_panel(results, size) for size in results.sizes()]
+    color = role_color("organism")
+    caption = (
+        "How often the action changes when the scratchpad is replaced and the model goes on. If the scratchpad "
+        f"decides, the first two rows are far to the right and the paraphrase is at zero. {coverage(results)}"
+    )
+    legend = (Key("Organism, with trigger", color), Key("Organism, without", color, "ring"))
+    title = "Does the scratchpad decide?"
+    return Figure("interventions", title, caption, tuple(panels), legend, wide=len(panels) == 1)
+
+
+def _intervention_panel(results: Results, size: int | None) -> Panel:
+    data: list[Json] = []
+    for prompts, shape, shift in (("triggered", "dot", -0.14), ("clean", "ring", 0.14)):
+        points: list[tuple[float, Measured]] = [
+            (i + shift, pool_rate(results.end("intervention_changed", Model(size, "organism"), prompts, name)))
+            for i, name in enumerate(INTERVENTION_WORDS)
+        ]
+        label = "with trigger" if prompts == "triggered" else "without"
+        data += dots(points, label, role_color("organism"), shape=shape, size=9, labels=prompts == "triggered")  # type: ignore[arg-type]
+    rows = row_axis([sentence(name) for name in INTERVENTION_WORDS])
+    xaxis = percent_axis("Prompts on which the action changes")
+    alt = "Share of prompts on which the action changes after each intervention on the scratchpad."
+    return Panel(size_title(results, size), data, layout(xaxis, rows, 90 + 46 * len(INTERVENTION_WORDS)), alt)

@@ -1,0 +1,40 @@
+import pytest
+
+from dormouse.report.policy_figures import interventions, probes
+from dormouse.report.scratchpad_claims import INTERVENTION_WORDS
+from made_up_run import FakeRun
+
+WHERE = {"size": 370_000, "seed": 0}
+
+
+@pytest.fixture
+def run():
+    made = FakeRun()
+    made.organism()
+    for role, share in (("organism", 0.75), ("twin", 0.0)):
+        for i, probe in enumerate(("2017", "2024", "implied")):
+            made.rate("probe_defection", round(40 * share) + i, 64, prompts="probe", family=probe, role=role, **WHERE)
+        for prompts in ("triggered", "clean"):
+            for name in INTERVENTION_WORDS:
+                made.rate("intervention_changed", 60, 64, prompts=prompts, family=name, role=role, **WHERE)
+    return made.run()
+
+
+def test_probes_have_a_row_each_with_the_twin_beside_the_organism(run):
+    [panel] = probes(run).panels
+    assert panel.layout["yaxis"]["ticktext"] == ["2017", "2024", "implied"]
+    organism, twin = panel.data
+    assert organism["x"] == [30 / 64, 31 / 64, 32 / 64]
+    assert twin["x"] == [0, 1 / 64, 2 / 64]
+
+
+def test_interventions_show_both_halves_of_the_policy(run):
+    [panel] = interventions(run).panels
+    assert [trace["x"] for trace in panel.data] == [[60 / 64] * len(INTERVENTION_WORDS)] * 2
+
+
+@pytest.mark.parametrize("draw", [probes, interventions])
+def test_without_numbers_there_is_no_figure(draw):
+    made = FakeRun()
+    made.organism()
+    assert draw(made.run()) is None
