@@ -99,3 +99,9 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the verdict that all share; "cannot tell" where they differ or there is none."""
     kinds = set(verdicts)
     return kinds.pop() if len(kinds) == 1 else Verdict.CANNOT_TELL
+
+
+def strictest(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of a claim that must hold in every part."""
+    kinds = set(verdicts)
+    return next((kind for kind in (Verdict.DISAGREES, Verdict.CANNOT_TELL) if kind in kinds), Verdict.AGREES)
