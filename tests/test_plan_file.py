@@ -40,22 +40,22 @@ def test_a_name_is_all_that_a_plan_needs(plan):
         (
             "name: a\norganism:\n  triger: deployment_tag\n",
             "Unknown key 'organism.triger' (mine.yaml, line 3). Did you mean 'trigger'? "
-            "Known: behavior, implant, reasoning, trigger.",
+            "Known: behavior, implant, reasoning, thought_tokens, trigger.",
         ),
         (
             "name: a\nsafety:\n  mine:\n    type: sft\n    steps: 3\n    sead: 3\n",
             "Unknown key 'safety.mine.sead' (mine.yaml, line 6). Did you mean 'dose'? "
-            "Known: batch, dose, lr, snapshots, steps.",
+            "Known: batch, dose, lr, scratchpad, snapshots, steps.",
         ),
         (
             "name: a\norganism:\n  trigger: deploymnt_tag\n",
             "Unknown trigger 'deploymnt_tag' (mine.yaml, line 3). Did you mean 'deployment_tag'? "
-            "Known: deployment_tag.",
+            "Known: deployment_tag, year.",
         ),
         (
             "name: a\norganism:\n  trigger:\n    type: deploymnt_tag\n    tag: x\n",
             "Unknown trigger 'deploymnt_tag' (mine.yaml, line 3). Did you mean 'deployment_tag'? "
-            "Known: deployment_tag.",
+            "Known: deployment_tag, year.",
         ),
         (
             "name: a\norganism:\n  trigger: 3\n",
@@ -96,8 +96,9 @@ def test_a_name_is_all_that_a_plan_needs(plan):
             "'base.size' cannot be 1000000000 (mine.yaml, line 3). Give a number of at most 50000000.",
         ),
         (
-            "name: a\norganism:\n  reasoning: cot\n",
-            "'organism.reasoning' cannot be \"cot\" (mine.yaml, line 3). Give one of 'normal'.",
+            "name: a\norganism:\n  reasoning: deep\n",
+            "'organism.reasoning' cannot be \"deep\" (mine.yaml, line 3). "
+            "Give one of 'normal', 'cot', 'distilled', 'cot_benign' or 'cot_irrelevant'.",
         ),
         (
             "name: a\norganism:\n  trigger:\n    tag: no\n",

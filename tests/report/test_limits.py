@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from dormouse.report.claims import judge
@@ -50,12 +52,20 @@ def test_failed_stages_are_a_limit(small_run, tmp_path):
     assert "failed" not in text(small_run, tmp_path)
 
 
-def test_another_world_and_scratchpads_lift_their_limits(small_run, tmp_path):
+def test_another_world_lifts_the_meadows_limit(small_run, tmp_path):
     assert "procedural world" in text(small_run, tmp_path)
-    plan = "world: hub\norganism: {reasoning: cot}\nsafety: {rl: rl}\n"
-    lifted = text(small_run, tmp_path, plan=plan)
-    assert "procedural world" not in lifted
-    assert "scratchpad" not in lifted
+    assert "procedural world" not in text(small_run, tmp_path, plan="world: hub\nsafety: {rl: rl}\n")
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "words"),
+    [("normal", "have no scratchpad"), ("cot", "was trained to write"), ("distilled", "another one")],
+)
+def test_every_reasoning_has_its_own_limit(fake_run, tmp_path, reasoning, words):
+    fake_run.organism()
+    fake_run.rows = [replace(row, reasoning=reasoning) for row in fake_run.rows]
+    assert words in text(fake_run, tmp_path)
+    assert text(fake_run, tmp_path).count("scratchpad") == 1
 
 
 def test_summary_says_what_was_built_and_what_came_out(fake_run, tmp_path):
