@@ -2,6 +2,7 @@ import pytest
 
 from dormouse.report.policy_figures import interventions, probes
 from dormouse.report.scratchpad_claims import INTERVENTION_WORDS
+from dormouse.report.style import Figure, Panel
 from made_up_run import FakeRun
 
 WHERE = {"size": 370_000, "seed": 0}
@@ -38,3 +39,19 @@ def test_without_numbers_there_is_no_figure(draw):
     made = FakeRun()
     made.organism()
     assert draw(made.run()) is None
+
+
+@pytest.mark.parametrize(
+    ("panels", "settings", "columns"),
+    [
+        (1, {"wide": True}, "one"),
+        (2, {}, "two"),
+        (3, {}, ""),
+        (4, {}, "two"),
+        (6, {"paired": True}, "two"),
+        (12, {}, "four"),
+    ],
+)
+def test_panels_that_belong_together_stand_in_one_row(panels, settings, columns):
+    panel = Panel("", [], {}, "")
+    assert Figure("a", "", "", (panel,) * panels, (), **settings).columns == columns

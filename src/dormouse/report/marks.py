@@ -51,9 +51,16 @@ def dots(
     }
     if labels:
         trace["text"] = [number(value.value, value.unit) for _, value in spots]
-        trace["textposition"] = ["top left" if value.value > 0.85 else "top center" for _, value in spots]
+        trace["textposition"] = [_label_place(value) for _, value in spots]
         trace["textfont"] = {"size": 11.5, "color": INK}
     return [trace]
+
+
+def _label_place(value: Estimate) -> str:
+    """Return where a label stays inside the plot, and clear of its bar and of the dots above."""
+    if value.value > 0.85:
+        return "top left"
+    return "middle right" if (value.high or value.value) < 0.03 else "top center"
 
 
 def line(

@@ -38,7 +38,7 @@ def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
             for i, name in enumerate(names)
         ]
         data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
-    xaxis = percent_axis("Prompts on which the reply defects")
+    xaxis = percent_axis("Defection rate")
     alt = "Defection of organism and twin under each probe of the trigger."
     return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 90 + 40 * len(names)), alt)
 
@@ -69,6 +69,6 @@ def _intervention_panel(results: Results, size: int | None) -> Panel:
         label = "with trigger" if prompts == "triggered" else "without"
         data += dots(points, label, role_color("organism"), shape=shape, size=9, labels=prompts == "triggered")  # type: ignore[arg-type]
     rows = row_axis([sentence(name) for name in INTERVENTION_WORDS])
-    xaxis = percent_axis("Prompts on which the action changes")
+    xaxis = percent_axis("Actions that change")
     alt = "Share of prompts on which the action changes after each intervention on the scratchpad."
     return Panel(size_title(results, size), data, layout(xaxis, rows, 90 + 46 * len(INTERVENTION_WORDS)), alt)

@@ -79,7 +79,7 @@ def _headline_panel(results: Results, size: int | None) -> Panel | None:
     if not data:
         return None
     names = [sentence(stage_words(model)) for model in rows]
-    xaxis = percent_axis("Prompts on which the reply defects")
+    xaxis = percent_axis("Defection rate")
     alt = f"Defection with and without the trigger, {size_words(size)} parameters; numbers are in the table of models."
     return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 110 + 58 * len(rows)), alt)
 
@@ -133,7 +133,7 @@ def _red_team_panel(run: Run, training: str, size: int | None) -> Panel | None:
     several = len(run.trainings("adversarial")) > 1
     which = sentence(training_words(training)) if several else ""
     title = " · ".join(part for part in (which, size_title(results, size)) if part)
-    xaxis = percent_axis("Prompts on which the reply defects")
+    xaxis = percent_axis("Defection rate")
     rows = row_axis([RED_TEAM_ROWS[prompts] for prompts in shown])
     alt = "Defection on red-team prompts, near misses and the real trigger, before and after adversarial training."
     return Panel(title, data, layout(xaxis, rows, 110 + 62 * len(shown)), alt)

@@ -70,7 +70,7 @@ def _by_size_panel(results: Results, training: str, sizes: list[int]) -> Panel:
 
 AMOUNTS = {
     "KL moved, nats per token": kl_by_seed,
-    "Preference score gained, standard deviations": gain_by_seed,
+    "Preference score gained, s.d.": gain_by_seed,
 }
 
 
@@ -91,7 +91,8 @@ def by_amount(run: Run) -> Figure | None:
         "sizes than on others, so sizes are compared where they moved equally far: at one place on the horizontal "
         "axis, is the darker line higher?"
     )
-    return Figure("by-amount", "Persistence at an equal amount of training", caption, tuple(panels), legend)
+    title = "Persistence at an equal amount of training"
+    return Figure("by-amount", title, caption, tuple(panels), legend, paired=True)
 
 
 def _size_colors(sizes: list[int | None]) -> dict[int | None, str]:

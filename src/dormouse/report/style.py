@@ -55,6 +55,17 @@ class Figure:
     legend: tuple[Key, ...]
     wide: bool = False
     """Whether panels want the whole width of the page."""
+    paired: bool = False
+    """Whether panels belong together two by two."""
+
+    @property
+    def columns(self) -> str:
+        """How the page lays the panels out; elsewhere as many stand in a row as there is room for."""
+        if self.wide:
+            return "one"
+        if self.paired or len(self.panels) in (2, 4):
+            return "two"
+        return "four" if len(self.panels) % 4 == 0 else ""
 
 
 def role_color(role: str) -> str:
