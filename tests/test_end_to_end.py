@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -93,13 +92,12 @@ def test_the_report_is_one_page_that_asks_for_nothing(finished: Path) -> None:
 
 def test_a_second_run_finds_everything_cached_and_ends_with_the_same_bytes(finished: Path) -> None:
     before = results(finished).read_bytes()
-    started = time.monotonic()
     done = run(finished)
     assert done.returncode == 0
-    assert "0 finished" in done.stdout or "cached" in done.stdout
+    assert "cached" in done.stdout
+    # No worker is started for what is there already.
+    assert "started" not in done.stdout
     assert results(finished).read_bytes() == before
-    # Not a benchmark: starting one training worker alone takes longer than this.
-    assert time.monotonic() - started < 8
 
 
 def test_every_generation_behind_a_rate_is_kept(finished: Path) -> None:
