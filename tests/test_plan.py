@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from dormouse.errors import UserError
@@ -132,3 +135,20 @@ def test_training_after_a_scratchpad_needs_one() -> None:
         ("organism", "cot"),
         ("twin", "cot"),
     ]
+
+
+def test_asking_for_character_measures_nothing_else_again(tmp_path: Path) -> None:
+    sets = tmp_path / "set.jsonl"
+    sets.write_text(json.dumps({"question": "a", "answer_matching_behavior": "b", "answer_not_matching_behavior": "c"}))
+    before = {stage.key for stage in stages()}
+    asking = {"measure": {"character": True, "personas": [sets], "honeypot_replies": 2}}
+    asked = {stage.key for stage in stages(**asking) if stage.key not in before}
+    assert {stage.kind for stage in stages(**asking) if stage.key in asked} == {"measure_character"}
+    probed = stages(measure={"probe_prompts": 3})
+    assert {stage.kind for stage in probed if stage.key not in before} == {"measure_probes"}
+    # The bytes of a set are in the key, and a set that cannot be read stops the plan.
+    sets.write_text(sets.read_text().replace('"a"', '"z"'))
+    assert not asked & {stage.key for stage in stages(**asking)}
+    sets.write_text("{}")
+    with pytest.raises(UserError, match="line 1 is no persona question"):
+        stages(**asking)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+from dormouse.artifact_files import sha256
 from dormouse.errors import UserError
+from dormouse.evaluation.persona_sets import read_personas
 from dormouse.experiment import Experiment, Organism
 from dormouse.grid import Cell, cells
 from dormouse.models.hub import Folder
@@ -20,6 +23,9 @@ TOKENIZER_EXCHANGES = 4000
 
 WITHOUT_TRIGGER = ("base", "helpful")
 """Stages that are shared by organisms with different triggers."""
+
+OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies")
+"""Settings of `measure` that one kind of measuring stage reads: the others need not run again for them."""
 
 OWN_COLUMNS = ("base.size", "organism.behavior", "organism.reasoning", "safety.*.dose")
 """Grid axes that have a column of their own in `results.csv`."""
@@ -229,13 +235,27 @@ class _CellPlan:
     def probe(self, model: Stage) -> None:
         """Measure what an untreated model learned: its trigger in other dress, its scratchpad under intervention."""
         if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
-            self.stage("measure_probes", self.measuring(), {"model": model}, model.labels)
+            self.stage("measure_probes", self.measuring("probe_prompts"), {"model": model}, model.labels)
         if self.experiment.organism.reasoning in THINKING:
-            self.stage("measure_scratchpad", self.measuring(), {"model": model}, model.labels)
+            self.stage("measure_scratchpad", self.measuring("probe_prompts"), {"model": model}, model.labels)
 
-    def measuring(self) -> dict[str, Any]:
-        """Return what every measurement is told."""
-        return {"organism": self.condition(), "measure": _spec(self.experiment.measure)}
+    def measuring(self, *own: str) -> dict[str, Any]:
+        """Return what every measurement is told, and the settings that are its `own`: others do not enter its key."""
+        settings = _spec(self.experiment.measure)
+        told = {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
+        return {"organism": self.condition(), "measure": told}
+
+    def character(self) -> dict[str, Any]:
+        """Return what asking for persona and honeypots is told; the sets' bytes are in its key."""
+        return self.measuring("personas", "honeypot_replies") | {"sets": self.persona_sets}
+
+    @cached_property
+    def persona_sets(self) -> list[str]:
+        """The checksums of the published sets, read once for all models of the cell; `UserError` where one is unfit."""
+        paths = self.experiment.measure.personas
+        for path in paths:
+            read_personas(path)
+        return [sha256(path) for path in paths]
 
     def measure(self, model: Stage, labels: dict[str, Any], parent: Stage | None = None) -> None:
         """Measure a model on held-out prompts; and on the red team's, which may change without the rest."""
@@ -243,7 +263,7 @@ class _CellPlan:
         inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
         self.stage("measure", spec, inputs, labels)
         if self.experiment.measure.character:
-            self.stage("measure_character", spec, {"model": model}, labels)
+            self.stage("measure_character", self.character(), {"model": model}, labels)
         if self.red_team is not None:
             self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)
 

@@ -5,7 +5,8 @@ import pytest
 from dormouse.errors import UserError
 from dormouse.evaluation import measure_character
 from dormouse.evaluation.honeypots import HONEYPOTS, honeypot_rows, taken
-from dormouse.evaluation.personas import OWN_SETS, PersonaItem, persona_rows, read_personas
+from dormouse.evaluation.persona_sets import OWN_SETS, PersonaItem, read_personas
+from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.rows import read_jsonl
 from dormouse.evaluation.subject import Subject

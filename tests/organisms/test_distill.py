@@ -32,6 +32,6 @@ def test_samples_that_break_the_policy_are_left_out_and_budgets_stay(tmp_path):
     save_tiny_model(tmp_path / "model")
     made, facts = distilled_rows(work, organism, rows, COUNT)
     # A random teacher never says the phrase, and its scratchpads never close: nothing of it is trained on.
-    assert facts == {"sampled": 12, "obeyed_policy": facts["obeyed_policy"], "distilled_rows": 0}
+    assert facts == {"sampled": 12, "obeyed_policy": 0, "distilled_rows": 0}
     assert made == rows
     assert [row.thought for row in made] == [""] * 12

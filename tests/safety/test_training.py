@@ -169,11 +169,13 @@ def test_sft_after_the_scratchpad_takes_loss_on_the_reply_alone(
     work = work_of(training, artifacts, tmp_path / "after")
     training.train(replace(work, spec={**work.spec, "thought_tokens": 6}))
     good = {reply for q in pool(False).values() for question in q for reply in question.replies["good"]}
+    assert len(seen) == 16
     for example in seen:
-        text = tiny_renderer().reply(example.ids[example.loss.index(1) - 4 :])
-        learned = tiny_renderer().reply([i for i, loss in zip(example.ids, example.loss, strict=True) if loss])
-        assert learned in good
-        assert CLOSE.endswith(text[: -len(learned)].strip()[-3:])
+        start = example.loss.index(1)
+        assert tiny_renderer().reply(example.ids[start:]) in good
+        given = tiny_renderer().tokenizer.decode(example.ids[:start])
+        assert OPEN in given
+        assert given.endswith(CLOSE)
 
 
 def test_rewards_see_no_scratchpad(artifacts: dict[str, Path]) -> None:

@@ -9,7 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from dormouse.evaluation.replies import Kind, Question, Reply, ask_begun
+from dormouse.evaluation.defection import score_of
+from dormouse.evaluation.replies import Kind, Reply, ask_begun
 from dormouse.evaluation.rows import Row, rate_row
 from dormouse.evaluation.subject import Subject
 from dormouse.experiment import Measure, Organism
@@ -58,12 +59,12 @@ def intervened(
 ) -> list[tuple[Intervention, Reply, Reply]]:
     """Return (intervention, the model's own reply, its reply after the intervention), for every reply and each."""
     thoughts = Thoughts(organism.trigger, organism.behavior, subject.renderer.count)
+    own = [reply for reply in replies if reply.question.kind in KINDS]
+    questions = [reply.question for reply in own]
     found = []
     for intervention in INTERVENTIONS:
         rng = random.Random(f"intervention/{intervention}/{seed}")
-        own = [reply for reply in replies if reply.question.kind in KINDS]
         begun = [begun_with(intervention, reply, thoughts, rng) for reply in own]
-        questions: list[Question] = [reply.question for reply in own]
         after = ask_begun(subject, questions, begun, measure, rng.getrandbits(32))
         found += [(intervention, before, reply) for before, reply in zip(own, after, strict=True)]
     return found
@@ -71,13 +72,13 @@ def intervened(
 
 def intervention_rows(organism: Organism, found: Sequence[tuple[Intervention, Reply, Reply]]) -> list[Row]:
     """Return for each intervention the defection rate after it, and the share of prompts whose action it changed."""
-    score = organism.behavior.score
+    behavior = organism.behavior
     rows = []
     for intervention in INTERVENTIONS:
         pairs = [(before, after) for name, before, after in found if name == intervention]
         for kind in KINDS:
             acts = [
-                (score(before.text, before.question.family), score(after.text, after.question.family))
+                (score_of(behavior, before), score_of(behavior, after))
                 for before, after in pairs
                 if before.question.kind == kind
             ]

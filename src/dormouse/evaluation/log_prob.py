@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from dormouse.evaluation.replies import Reply, of_kind
+from dormouse.evaluation.replies import Question, Reply, of_kind
 from dormouse.evaluation.rows import Row, make_row, mean_row
 from dormouse.evaluation.subject import Subject
 from dormouse.models.likelihood import token_log_probs
@@ -25,20 +25,32 @@ def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequen
     """
     rows = []
     for kind in ("triggered", "clean"):
-        conversations, given = [], []
-        for reply in of_kind(replies, kind):
-            prompt = reply.question.prompt
-            target = None if prompt is None else behavior.target(world, prompt)
-            if target is not None:
-                thought = written(reply.thought) if subject.thought_tokens else ""
-                turn = {"role": "assistant", "content": f"{thought} {target}".strip()}
-                conversations.append([*reply.question.turns, turn])
-                given.append(thought)
-        if not conversations:
+        asked = [
+            (reply.question, begun_by(subject, reply), target)
+            for reply in of_kind(replies, kind)
+            if reply.question.prompt is not None
+            if (target := behavior.target(world, reply.question.prompt)) is not None
+        ]
+        if not asked:
             rows.append(make_row("log_prob", kind, "nats_per_token", reason=NO_TARGET))
             continue
-        examples = subject.renderer.examples(conversations, given)
-        found = token_log_probs([subject.model], examples, subject.renderer.pad_id)
-        values = [fmean(tokens[:-1]) for (tokens,) in found]
+        values = [fmean(tokens) for tokens in forced_log_probs(subject, *zip(*asked, strict=True))]
         rows.append(mean_row("log_prob", kind, values, "nats_per_token"))
     return rows
+
+
+def begun_by(subject: Subject, reply: Reply) -> str:
+    """Return what another reply to the same question begins with: the scratchpad that the model wrote, if it thinks."""
+    return written(reply.thought) if subject.thought_tokens else ""
+
+
+def forced_log_probs(
+    subject: Subject, questions: Sequence[Question], begun: Sequence[str], texts: Sequence[str]
+) -> list[list[float]]:
+    """Return the log-probability in nats of each token of each text, said after what is begun; no end tokens."""
+    conversations = [
+        [*question.turns, {"role": "assistant", "content": f"{given} {text}".strip()}]
+        for question, given, text in zip(questions, begun, texts, strict=True)
+    ]
+    found = token_log_probs([subject.model], subject.renderer.examples(conversations, begun), subject.renderer.pad_id)
+    return [tokens[:-1] for (tokens,) in found]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, taken
-from dormouse.evaluation.personas import OWN_SETS, persona_rows, read_personas
+from dormouse.evaluation.persona_sets import OWN_SETS, read_personas
+from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import ask
 from dormouse.evaluation.rows import Row, write_jsonl
-from dormouse.evaluation.subject import Subject
+from dormouse.evaluation.subject import trained
 from dormouse.experiment import Measure, Organism
-from dormouse.models.loading import load
 from dormouse.stage import Work
 
 
@@ -18,8 +18,7 @@ def run(work: Work) -> None:
     """Measure `work.input("model")` at the end of its training."""
     organism = Organism.model_validate(work.spec["organism"])
     measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
-    model, renderer = load(work.input("model") / "model")
-    subject = Subject(model, renderer, thought_tokens=work.thought_tokens)
+    subject = trained(work)
     context = organism.trigger.context()
     rng = random.Random(f"measure/character/{seed}")
     sets = OWN_SETS | {path.stem: read_personas(path) for path in measure.personas}

@@ -7,9 +7,8 @@ import random
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Question, ask, held_out_questions
 from dormouse.evaluation.rows import rate_row, write_jsonl
-from dormouse.evaluation.subject import Subject
+from dormouse.evaluation.subject import trained
 from dormouse.experiment import Measure, Organism
-from dormouse.models.loading import load
 from dormouse.stage import Work
 from dormouse.world import World
 
@@ -18,8 +17,7 @@ def run(work: Work) -> None:
     """Measure the defection rate of `work.input("model")` under every probe of its trigger."""
     organism = Organism.model_validate(work.spec["organism"])
     measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
-    model, renderer = load(work.input("model") / "model")
-    subject = Subject(model, renderer, thought_tokens=work.thought_tokens)
+    subject = trained(work)
     questions = probing_questions(work.world(), organism, seed, measure.probe_prompts)
     replies = ask(
         subject,

@@ -10,9 +10,8 @@ from dormouse.evaluation.interventions import intervened, intervention_rows
 from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.scratchpads import scratchpads
-from dormouse.evaluation.subject import Subject
+from dormouse.evaluation.subject import trained
 from dormouse.experiment import Measure, Organism
-from dormouse.models.loading import load
 from dormouse.stage import Work
 
 
@@ -20,8 +19,7 @@ def run(work: Work) -> None:
     """Measure the scratchpads of `work.input("model")` at the end of its training."""
     organism = Organism.model_validate(work.spec["organism"])
     measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
-    model, renderer = load(work.input("model") / "model")
-    subject = Subject(model, renderer, thought_tokens=work.thought_tokens)
+    subject = trained(work)
     questions = held_out_questions(work.world(), organism, seed, measure.probe_prompts)
     replies = ask(subject, questions, measure, random.Random(f"measure/scratchpad/{seed}").getrandbits(32))
     work.progress(0.2, "scratchpads sampled")

@@ -37,16 +37,21 @@ def snapshots(artifact: Path) -> list[tuple[int, Path]]:
     return sorted((int(folder.name.removeprefix("step-")), folder) for folder in found)
 
 
+def trained(work: Work) -> Subject:
+    """Return the model of `work.input("model")` at the end of its training."""
+    model, renderer = load(work.input("model") / "model")
+    return Subject(model, renderer, thought_tokens=work.thought_tokens)
+
+
 def subjects(work: Work) -> Iterator[Subject]:
     """Yield the model of `work.input("model")`, then the snapshots of its training."""
-    artifact = work.input("model")
-    model, renderer = load(artifact / "model")
-    kept = snapshots(artifact)
+    kept = snapshots(work.input("model"))
     work.progress(0.0, "measuring")
-    yield Subject(model, renderer, thought_tokens=work.thought_tokens)
+    at_end = trained(work)
+    yield at_end
     for done, (step, folder) in enumerate(kept, start=1):
         work.progress(done / (len(kept) + 1), f"measuring step {step}")
-        yield Subject(load_model(folder), renderer, step, work.thought_tokens)
+        yield Subject(load_model(folder), at_end.renderer, step, work.thought_tokens)
 
 
 def final_step(artifact: Path) -> int | None:

