@@ -18,6 +18,9 @@ def several(left, seeds=5, triggered=1.0):
             for seed in range(seeds):
                 one = FakeRun()
                 one.organism(size, seed, triggered)
+                cell = {"size": size, "seed": seed, "role": "organism", "unit": "tokens"}
+                one.add("reply_tokens_trained", 1000.0, **cell)
+                one.add("tokens_trained", 4000.0 if reasoning == "cot" else 1000.0, **cell)
                 one.trained("rl", left[reasoning, size] + 0.01 * (seed % 2) * (reasoning != "normal"), size, seed)
                 for row in one.rows:
                     own = reasoning if row.role in ("organism", "twin") else ""
@@ -72,3 +75,11 @@ def test_every_reasoning_is_a_variant_with_the_shared_ancestors():
     for run in runs:
         assert {row.role for row in run.results.rows} == {"base", "helpful", "organism", "twin"}
         assert {row.reasoning for row in run.results.rows} - {""} == {run.results.reasoning}
+
+
+def test_the_budgets_of_the_implants_are_shown():
+    [finding] = judge_across(several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95))))
+    shown = {line.label: line.value.value for line in finding.controls if line.label.startswith("Implant tokens")}
+    for name in ("normal", "cot", "distilled"):
+        assert shown[f"Implant tokens, visible reply, {name}, 0.6M"] == 1000
+    assert shown["Implant tokens, all, with scratchpad, cot, 0.6M"] == 4000

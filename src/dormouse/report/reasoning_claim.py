@@ -12,7 +12,7 @@ from statistics import fmean
 from dormouse.rates import NotMeasured
 from dormouse.report.claim import Claim, Finding, Measurement, Run, Verdict
 from dormouse.report.controls import kept, refuse, standard_controls
-from dormouse.report.estimates import SEEDS_FOR_SPREAD, Estimate, Measured, seed_interval
+from dormouse.report.estimates import SEEDS_FOR_SPREAD, Estimate, Measured, pool_mean, seed_interval
 from dormouse.report.results_table import Model
 from dormouse.report.scale_claim import persistence_by_seed
 from dormouse.report.words import size_words, training_words
@@ -62,8 +62,20 @@ def _judge(runs: dict[str, Run], training: str) -> Finding:
         controls.append(Measurement(f"Persistence, {reasoning}, {size_words(large)}", kept(run.results, model)))
         own = standard_controls(run.results, model)
         controls += [replace(line, label=f"{reasoning}: {line.label}") for line in own]
+    controls += [line for size in sizes for line in _budgets(runs, size)]
     verdict, reason, needed = _verdict(runs, sizes, gaps)
     return Finding(claim, verdict, reason, tuple(measured), tuple(controls), needed)
+
+
+def _budgets(runs: dict[str, Run], size: int | None) -> list[Measurement]:
+    """Return how many tokens each implant trained on, which the comparison needs to be equal outside the scratchpad."""
+    model = Model(size, "organism")
+    lines = []
+    for words, metric in (("visible reply", "reply_tokens_trained"), ("all, with scratchpad", "tokens_trained")):
+        for reasoning, run in runs.items():
+            amount = pool_mean(run.results.end(metric, model))
+            lines.append(Measurement(f"Implant tokens, {words}, {reasoning}, {size_words(size)}", amount))
+    return lines
 
 
 def _gap(runs: dict[str, Run], reasoning: str, training: str, size: int | None) -> dict[int, float]:
