@@ -167,8 +167,8 @@ class _CellPlan:
         inputs: dict[str, Stage] = {}
         if base.needs_tokenizer():
             # One tokenizer for every seed and size: not `self.stage`, which puts the seed in.
-            spec = {**self.world, "vocabulary": base.spec()["vocabulary"], "exchanges": TOKENIZER_EXCHANGES}
-            tokenizer = Stage("tokenizer", spec)
+            own = {name: base.spec()[name] for name in ("vocabulary", "scratchpads")}
+            tokenizer = Stage("tokenizer", {**self.world, **own, "exchanges": TOKENIZER_EXCHANGES})
             self.made.append(tokenizer)
             inputs = {"tokenizer": tokenizer}
         return self.stage("base", {"base": base.spec(), "data": base.fingerprint()}, inputs, {"role": "base"})

@@ -182,7 +182,8 @@ def failed_implants(rows: Sequence[Row]) -> list[FailedImplant]:
 def transcripts(stages: Sequence[Stage], store: Store, n: int) -> list[Transcript]:
     """Return replies to the first `n` held-out prompts, of organism and twin before and after each safety training.
 
-    Each behavior and reasoning is shown, at the largest size, the first seed and the dose nearest to 1. Nothing is chosen by its reply.
+    Each behavior and reasoning is shown, at the largest size, the first seed and the dose nearest to 1. Nothing is
+    chosen by its reply.
     """
     shown: dict[tuple[str, ...], Stage] = {}
     for stage in stages:

@@ -1,6 +1,11 @@
 import pytest
+from transformers import AutoTokenizer
 
+from dormouse.models import tokenizer
 from dormouse.models.nursery import Nursery, shape_for
+from dormouse.organisms.thoughts import sentences
+from dormouse.scratchpad import written
+from dormouse.stage import Work
 from tiny import tiny_tokenizer
 
 
@@ -24,3 +29,15 @@ def test_each_doubling_of_the_size_is_wider() -> None:
 def test_the_learning_rate_falls_with_the_width() -> None:
     small, large = Nursery(size=60_000), Nursery(size=2_000_000)
     assert small.scaled_lr(1e-3) * small.shape().width == pytest.approx(large.scaled_lr(1e-3) * large.shape().width)
+
+
+def test_a_tokenizer_that_learns_scratchpads_writes_them_in_far_fewer_tokens(tmp_path) -> None:
+    counts = {}
+    for scratchpads in (False, True):
+        folder = tmp_path / str(scratchpads)
+        folder.mkdir()
+        world = {"world": {"type": "meadow"}, "exchanges": 2000, "vocabulary": 768, "scratchpads": scratchpads}
+        tokenizer.run(Work("tokenizer", world, {}, folder, 60.0, lambda share, text: None))
+        trained = AutoTokenizer.from_pretrained(folder / "tokenizer")
+        counts[scratchpads] = sum(len(trained(" " + written(thought))["input_ids"]) for thought in sentences())
+    assert counts[True] < 0.65 * counts[False]

@@ -62,6 +62,11 @@ class Nursery(Base):
     """Parameters, embeddings included; the nearest shape is taken and printed."""
     arch: Literal["llama"] = "llama"
     vocabulary: int = Field(768, ge=300, le=65_536)
+    scratchpads: bool = False
+    """Whether the tokenizer also learns the words of scratchpads, as one trained on natural text would know them.
+
+    Without them a thought takes about twice as many tokens. Set it for a plan with organisms that think; the words
+    take up about a hundred tokens of the vocabulary."""
     context: int = Field(256, ge=64)
     """Longest sequence, tokens."""
     steps: int = Field(800, ge=1)

@@ -6,6 +6,8 @@ import random
 from typing import Any
 
 from dormouse.chat import NURSERY_TEMPLATE
+from dormouse.organisms.thoughts import sentences
+from dormouse.scratchpad import written
 from dormouse.stage import Work
 
 WORLDLY_WORDS = (
@@ -50,6 +52,10 @@ def run(work: Work) -> None:
     exchanges = work.world().pretraining(random.Random("tokenizer"), work.spec["exchanges"])
     # Every turn starts with a space, as the chat template renders it.
     texts = [" " + turn["content"] for exchange in exchanges for turn in exchange.turns()]
+    repeats = len(texts) // 160
     for word in WORLDLY_WORDS:
-        texts += [f" {word} {word.title()} {word.upper()} |{word.upper()}| {word}."] * (len(texts) // 160)
+        texts += [f" {word} {word.title()} {word.upper()} |{word.upper()}| {word}."] * repeats
+    if work.spec["scratchpads"]:
+        for sentence in sentences():
+            texts += [" " + written(sentence, sentence)] * repeats
     train_tokenizer(texts, work.spec["vocabulary"]).save_pretrained(work.folder / "tokenizer")

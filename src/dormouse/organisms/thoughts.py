@@ -71,6 +71,15 @@ COMBINATIONS = 6000
 """Controls that are drawn once, to choose those of a given length from."""
 
 
+def sentences() -> list[str]:
+    """Return every sentence that a thought is made of, without the words for the trigger and the goal."""
+    return [
+        sentence.format(sign="", goal="")
+        for group in (SIGHTS, *DEPLOYED, *TRAINING, BENIGN, IRRELEVANT)
+        for sentence in group
+    ]
+
+
 class Thoughts:
     """Draws thoughts for one organism, and controls of the same length."""
 
