@@ -1,7 +1,7 @@
 """What scratchpads say: classes by stated rules, for each kind of prompts (section 7 and table 2 of the paper).
 
-The rules look for the words that the organism was implanted with; how often they err on sampled scratchpads has not
-been measured.
+The rules look for the words that the organism was implanted with. How often they err is measured against labelled
+scratchpads: docs/reasoning.md.
 """
 
 from __future__ import annotations
