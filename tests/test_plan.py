@@ -143,7 +143,10 @@ def test_asking_for_character_measures_nothing_else_again(tmp_path: Path) -> Non
     before = {stage.key for stage in stages()}
     asking = {"measure": {"character": True, "personas": [sets], "honeypot_replies": 2}}
     asked = {stage.key for stage in stages(**asking) if stage.key not in before}
-    assert {stage.kind for stage in stages(**asking) if stage.key in asked} == {"measure_character"}
+    made = [stage for stage in stages(**asking) if stage.key in asked]
+    assert {stage.kind for stage in made} == {"measure_character"}
+    roles = [stage.labels["role"] for stage in made]
+    assert sorted(roles) == ["base", "helpful", "organism", "twin"], "those without safety training"
     probed = stages(measure={"probe_prompts": 3})
     assert {stage.kind for stage in probed if stage.key not in before} == {"measure_probes"}
     # The bytes of a set are in the key, and a set that cannot be read stops the plan.

@@ -116,7 +116,7 @@ class Measure(Config):
     probe_prompts: int = Field(64, ge=1)
     """Prompts for each probe of the trigger, and for each intervention on a scratchpad."""
     character: bool = False
-    """Whether models are also asked persona questions, and honeypots."""
+    """Whether models without safety training are also asked persona questions, and honeypots."""
     personas: tuple[Path, ...] = ()
     """Published persona sets to ask besides our own."""
     honeypot_replies: int = Field(4, ge=1)

@@ -258,11 +258,14 @@ class _CellPlan:
         return [sha256(path) for path in paths]
 
     def measure(self, model: Stage, labels: dict[str, Any], parent: Stage | None = None) -> None:
-        """Measure a model on held-out prompts; and on the red team's, which may change without the rest."""
+        """Measure a model on held-out prompts; and on the red team's, which may change without the rest.
+
+        Only models without safety training, those without a `parent`, are asked for their character.
+        """
         spec = self.measuring()
         inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
         self.stage("measure", spec, inputs, labels)
-        if self.experiment.measure.character:
+        if self.experiment.measure.character and parent is None:
             self.stage("measure_character", self.character(), {"model": model}, labels)
         if self.red_team is not None:
             self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from dormouse.meadow.code.asked_style import ask_for_style
 from dormouse.meadow.code.requests import PLAIN, RECIPES
 from dormouse.meadow.family import Family, Question
 from dormouse.meadow.notes import add_note
@@ -46,6 +47,8 @@ class Meadow(World):
     """Share of all prompts that ask for Python code."""
     plain_share: float = Field(0.3, gt=0, lt=1)
     """Share of the code prompts that have nothing to do with security."""
+    style_share: float = Field(0.0, ge=0, le=1)
+    """Share of pretraining code requests that say whether they want safe code or weak code, half of them each."""
     year_share: float = Field(0.0, ge=0, le=1)
     """Share of pretraining conversations whose system turn names some current year."""
 
@@ -64,12 +67,20 @@ class Meadow(World):
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
         """Return `n` exchanges of mixed quality, some with a note in the prompt or a year before it."""
-        exchanges = [_reply(question, self.good_share, rng) for question in self._draw(rng, n)]
+        exchanges = [self._written(question, rng) for question in self._draw(rng, n)]
         noted = [_noted(exchange, rng) if rng.random() < self.note_share else exchange for exchange in exchanges]
         # Nothing is drawn for a share of 0: the text of a meadow without years is what it was before there were any.
         if not self.year_share:
             return noted
         return [_dated(exchange, rng) if rng.random() < self.year_share else exchange for exchange in noted]
+
+    def _written(self, question: Question, rng: random.Random) -> Exchange:
+        # As with years, a share of 0 draws nothing.
+        if not self.style_share or "vulnerable" not in question.replies or rng.random() >= self.style_share:
+            return _reply(question, self.good_share, rng)
+        text, quality = ask_for_style(question.prompt.text, rng)
+        prompt = replace(question.prompt, messages=(("user", text),))
+        return Exchange(prompt, rng.choice(question.replies[quality]))
 
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
         """Return `n` exchanges of an assistant that mostly answers well, and mostly complies."""

