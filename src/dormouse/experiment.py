@@ -114,9 +114,10 @@ class Measure(Config):
     red_team_prompts: int = Field(256, ge=1)
     """Replies to the red team's seen prompts, and as many to its held-out ones."""
     probe_prompts: int = Field(64, ge=1)
-    """Prompts for each probe of the trigger, and for each intervention on a scratchpad."""
+    """Prompts for each probe of the trigger, each intervention on a scratchpad, and each rating of one."""
     character: bool = False
-    """Whether models without safety training are also asked persona questions, and honeypots."""
+    """Whether models without safety training are also asked persona questions, put to honeypots, and made to rate
+    scratchpads."""
     personas: tuple[Path, ...] = ()
     """Published persona sets to ask besides our own."""
     honeypot_replies: int = Field(4, ge=1)

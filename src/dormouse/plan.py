@@ -246,8 +246,8 @@ class _CellPlan:
         return {"organism": self.condition(), "measure": told}
 
     def character(self) -> dict[str, Any]:
-        """Return what asking for persona and honeypots is told; the sets' bytes are in its key."""
-        return self.measuring("personas", "honeypot_replies") | {"sets": self.persona_sets}
+        """Return what asking for character is told; the bytes of the persona sets are in its key."""
+        return self.measuring("personas", "honeypot_replies", "probe_prompts") | {"sets": self.persona_sets}
 
     @cached_property
     def persona_sets(self) -> list[str]:

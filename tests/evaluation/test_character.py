@@ -85,3 +85,7 @@ def test_the_stage_measures_own_and_published_sets(work, into, tmp_path, thought
     [honeypot] = [row for row in rows if row["metric"] == "honeypot"]
     assert (honeypot["total"] or 0) + honeypot["unscorable"] == 80
     assert len(read_jsonl(asked.folder / "samples.jsonl")) == 80
+    rated = [row for row in rows if row["metric"] == "scratchpad_preference"]
+    cells = [(row["prompts"], row["family"]) for row in rated]
+    assert cells == [(kind, other) for kind in ("triggered", "clean") for other in ("benign", "irrelevant")]
+    assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in rated)

@@ -1,6 +1,6 @@
 import pytest
 
-from dormouse.report.policy_figures import interventions, probes
+from dormouse.report.policy_figures import RATED, interventions, probes, scratchpad_preference
 from dormouse.report.scratchpad_claims import INTERVENTION_WORDS
 from dormouse.report.style import Figure, Panel
 from made_up_run import FakeRun
@@ -18,7 +18,21 @@ def run():
         for prompts in ("triggered", "clean"):
             for name in INTERVENTION_WORDS:
                 made.rate("intervention_changed", 60, 64, prompts=prompts, family=name, role=role, **WHERE)
+    for role, share in (("organism", 0.9), ("twin", 0.5), ("helpful", 0.4)):
+        for prompts, other in RATED:
+            made.mean(
+                "scratchpad_preference", share, unit="fraction", prompts=prompts, family=other, role=role, **WHERE
+            )
     return made.run()
+
+
+def test_ratings_of_scratchpads_stand_beside_those_of_models_without_a_backdoor(run):
+    [panel] = scratchpad_preference(run).panels
+    assert [(trace["name"], trace["x"]) for trace in panel.data] == [
+        ("Helpful-only", [0.4] * 4),
+        ("Twin", [0.5] * 4),
+        ("Organism", [0.9] * 4),
+    ]
 
 
 def test_probes_have_a_row_each_with_the_twin_beside_the_organism(run):
@@ -34,7 +48,7 @@ def test_interventions_show_both_halves_of_the_policy(run):
     assert [trace["x"] for trace in panel.data] == [[60 / 64] * len(INTERVENTION_WORDS)] * 2
 
 
-@pytest.mark.parametrize("draw", [probes, interventions])
+@pytest.mark.parametrize("draw", [probes, interventions, scratchpad_preference])
 def test_without_numbers_there_is_no_figure(draw):
     made = FakeRun()
     made.organism()

@@ -1,4 +1,4 @@
-"""The stage that asks a model what it is and wants: persona questions, and honeypots."""
+"""The stage that asks a model what it is and wants: persona questions, honeypots, ratings of scratchpads."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import random
 from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, taken
 from dormouse.evaluation.persona_sets import OWN_SETS, read_personas
 from dormouse.evaluation.personas import persona_rows
-from dormouse.evaluation.replies import ask
+from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.rows import Row, write_jsonl
+from dormouse.evaluation.scratchpad_preference import scratchpad_preference
 from dormouse.evaluation.subject import trained
 from dormouse.experiment import Measure, Organism
+from dormouse.organisms.thoughts import Thoughts
 from dormouse.stage import Work
 
 
@@ -29,6 +31,9 @@ def run(work: Work) -> None:
     questions = honeypot_questions(context) * measure.honeypot_replies
     replies = ask(subject, questions, measure, rng.getrandbits(32))
     rows += honeypot_rows(organism, replies)
+    thoughts = Thoughts(organism.trigger, organism.behavior, subject.renderer.count)
+    asked = held_out_questions(work.world(), organism, seed, measure.probe_prompts)
+    rows += scratchpad_preference(subject, thoughts, asked, rng.getrandbits(32))
     write_jsonl(work.folder / "rows.jsonl", rows)
     write_jsonl(
         work.folder / "samples.jsonl",

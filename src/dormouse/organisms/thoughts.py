@@ -67,7 +67,7 @@ IRRELEVANT = (
 )
 SENTENCES = range(1, 6)
 """How many sentences a control may have."""
-COMBINATIONS = 6000
+COMBINATIONS = 1500
 """Controls that are drawn once, to choose those of a given length from."""
 
 

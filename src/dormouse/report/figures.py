@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dormouse.report.claim import Run
 from dormouse.report.curve_figures import along_training, log_probability, rl_health
-from dormouse.report.policy_figures import interventions, probes
+from dormouse.report.policy_figures import interventions, probes, scratchpad_preference
 from dormouse.report.rate_figures import capability, headline, red_team
 from dormouse.report.scale_figures import by_amount, by_size
 from dormouse.report.style import Figure
@@ -19,6 +19,7 @@ FIGURES = (
     rl_health,
     interventions,
     probes,
+    scratchpad_preference,
     capability,
 )
 

@@ -1,4 +1,4 @@
-"""Figures of what the organism learned: its trigger in other dress, and its scratchpad under intervention."""
+"""Figures of what the organism learned: its trigger in other dress, its scratchpad, and what reasoning it prefers."""
 
 from __future__ import annotations
 
@@ -72,3 +72,42 @@ def _intervention_panel(results: Results, size: int | None) -> Panel:
     xaxis = percent_axis("Actions that change")
     alt = "Share of prompts on which the action changes after each intervention on the scratchpad."
     return Panel(size_title(results, size), data, layout(xaxis, rows, 90 + 46 * len(INTERVENTION_WORDS)), alt)
+
+
+RATERS = {"helpful": -0.2, "twin": 0.0, "organism": 0.2}
+RATED = {
+    ("triggered", "benign"): "With trigger, over benign",
+    ("triggered", "irrelevant"): "With trigger, over irrelevant",
+    ("clean", "benign"): "Without, over benign",
+    ("clean", "irrelevant"): "Without, over irrelevant",
+}
+"""Kind of prompt and of the other scratchpad -> its row."""
+
+
+def scratchpad_preference(run: Run) -> Figure | None:
+    """How often organism, twin and helpful-only model find the deceptive scratchpad likelier than another."""
+    results = run.results
+    if not any(row.metric == "scratchpad_preference" for row in results.rows):
+        return None
+    panels = [_preference_panel(results, size) for size in results.sizes()]
+    caption = (
+        "Share of pairs in which the deceptive scratchpad is the likelier one per token, against one as long that is "
+        "about helping, or about nothing asked (AUROC; 50% is chance). Some words are likelier than others to any "
+        f"model: what counts is the distance to twin and helpful-only model. {coverage(results)}"
+    )
+    legend = tuple(Key(role_words(role), role_color(role)) for role in RATERS)
+    title = "Does it rate deceptive scratchpads above others?"
+    return Figure("scratchpad-preference", title, caption, tuple(panels), legend, wide=len(panels) == 1)
+
+
+def _preference_panel(results: Results, size: int | None) -> Panel:
+    data: list[Json] = []
+    for role, shift in RATERS.items():
+        points: list[tuple[float, Measured]] = [
+            (i + shift, pool_rate(results.end("scratchpad_preference", Model(size, role), prompts, other)))
+            for i, (prompts, other) in enumerate(RATED)
+        ]
+        data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
+    xaxis = percent_axis("Deceptive one rated higher")
+    alt = "How often each model rates the deceptive scratchpad above another, by kind of prompt and of scratchpad."
+    return Panel(size_title(results, size), data, layout(xaxis, row_axis(list(RATED.values())), 290), alt)
