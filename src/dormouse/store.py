@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class Store:
 
     def has(self, which: Stage | str) -> bool:
         """Return whether the artifact is finished and its files have the sizes that were written."""
-        return self.damage(which, checksums=False) is None
+        return self.damage(which, checksums_up_to=-1) is None
 
     def names(self) -> list[str]:
         """Return the names of all finished artifacts."""
@@ -146,27 +147,31 @@ class Store:
             return None
         return Failure(content["message"], content["user_error"], content["traceback"])
 
-    def damage(self, which: Stage | str, *, checksums: bool = True) -> str | None:
-        """Return the first file of the artifact that is not as it was written; without `checksums` only sizes count."""
+    def damage(self, which: Stage | str, *, checksums_up_to: float = math.inf) -> str | None:
+        """Return the first file of the artifact that is not as it was written; of larger files, only the size counts.
+
+        `checksums_up_to` is in bytes.
+        """
         try:
             for relative, written in self.manifest(which)["files"].items():
                 file = self.path(which) / relative
                 if not file.is_file() or file.stat().st_size != written["bytes"]:
                     return str(relative)
-                if checksums and sha256(file) != written["sha256"]:
+                if written["bytes"] <= checksums_up_to and sha256(file) != written["sha256"]:
                     return str(relative)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return MANIFEST
         return None
 
-    def verify(self, which: Stage | str) -> None:
+    def verify(self, which: Stage | str, *, checksums_up_to: float = math.inf) -> None:
         """Check every file of an artifact. A damaged one is set aside, and a `UserError` until it is made again.
 
-        Nothing is said about an artifact that was never made.
+        Of files larger than `checksums_up_to` bytes only the size is checked. Nothing is said about an artifact that
+        was never made.
         """
         name = _name(which)
         if self.path(name).exists():
-            if file := self.damage(name):
+            if file := self.damage(name, checksums_up_to=checksums_up_to):
                 place = self.set_aside(name)
                 raise UserError(
                     f"Artifact '{name}' is damaged: its file '{file}' is not what was written. "

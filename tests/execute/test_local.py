@@ -178,6 +178,26 @@ def test_a_file_that_is_missing_is_damage_even_where_nothing_reads_it(store, tmp
     assert run(stages, store, rebuild=True)[0].counts()["finished"] == 1
 
 
+def test_a_changed_byte_is_damage_even_where_only_results_read_it(store, tmp_path):
+    stages = plan(tmp_path / "log")
+    run(stages, store)
+    written = files(store)
+    overwrite(store, stages[5])
+    with pytest.raises(UserError, match=r"is damaged: its file 'model/weights.json' is not what was written"):
+        run(stages, store)
+    outcome, _ = run(stages, store, rebuild=True)
+    assert outcome.counts() == {"finished": 1, "cached": 5, "failed": 0, "blocked": 0}
+    assert written.items() <= files(store).items()
+
+
+def test_large_files_that_no_stage_reads_are_not_read(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("dormouse.execute.local.RESULTS_UP_TO", 1)
+    stages = plan(tmp_path / "log")
+    run(stages, store)
+    overwrite(store, stages[5])
+    assert run(stages, store)[0].counts()["cached"] == 6
+
+
 def test_a_stage_of_another_run_is_waited_for_while_other_work_goes_on(store):
     theirs, ours = stage("base", "theirs"), stage("helpful", "ours")
     store.prepare()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -37,6 +38,10 @@ from dormouse.store import Failure, Store
 
 PRELOAD = ("dormouse.execute.preload",)
 """Modules imported once for all workers."""
+
+RESULTS_UP_TO = 2**24
+"""Bytes: files of finished artifacts up to this size are checked whenever a plan is run. Rows and samples are smaller;
+the weights of large models are not, and are checked where a stage reads them."""
 
 SECONDS_UNTIL_RETRY = 0.25
 """How long a stage that another run works on is left alone."""
@@ -88,18 +93,22 @@ def run_local(
 
 
 def _missing(order: list[Stage], store: Store, *, rebuild: bool) -> set[str]:
-    """Return the keys to make. What they read from the store is checked byte for byte."""
+    """Return the keys to make.
 
-    def is_intact(stage: Stage) -> bool:
+    What they read from the store is checked byte for byte, and so is what results are read from; large files that no
+    stage will read only by their size.
+    """
+
+    def is_intact(stage: Stage, checksums_up_to: float) -> bool:
         try:
-            store.verify(stage)
+            store.verify(stage, checksums_up_to=checksums_up_to)
         except UserError:
             if not rebuild:
                 raise
             return False
         return store.has(stage)
 
-    missing = {stage.key for stage in order if not store.has(stage) and not is_intact(stage)}
+    missing = {stage.key for stage in order if not is_intact(stage, RESULTS_UP_TO)}
     checked = set(missing)
     # Consumers first: an input that turns out damaged becomes a consumer itself.
     for stage in reversed(order):
@@ -108,7 +117,7 @@ def _missing(order: list[Stage], store: Store, *, rebuild: bool) -> set[str]:
         for source in stage.inputs.values():
             if source.key not in checked:
                 checked.add(source.key)
-                if not is_intact(source):
+                if not is_intact(source, math.inf):
                     missing.add(source.key)
     return missing
 
