@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-import multiprocessing
-import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import Any
+from multiprocessing.connection import wait
 
 from dormouse.artifact_files import disk_full_error
 from dormouse.compute import cores
@@ -31,8 +24,9 @@ from dormouse.execute.events import (
     Started,
     Waiting,
 )
+from dormouse.execute.processes import Launch, Running, end_fork_server
 from dormouse.execute.schedule import Schedule
-from dormouse.execute.worker import Report, Runner, Task, environment, work_on
+from dormouse.execute.worker import Report, Runner
 from dormouse.stage import Stage, run_stage
 from dormouse.store import Failure, Store
 
@@ -45,9 +39,6 @@ the weights of large models are not, and are checked where a stage reads them.""
 
 SECONDS_UNTIL_RETRY = 0.25
 """How long a stage that another run works on is left alone."""
-
-SECONDS_TO_EXIT = 5.0
-"""How long a worker that has reported, or was told to stop, may take to go."""
 
 
 def run_local(
@@ -71,7 +62,7 @@ def run_local(
     store.prepare()
     schedule = Schedule(stages)
     missing = _missing(schedule.order, store, rebuild=rebuild)
-    launch = _Launch(store.root, threads, checkpoint_seconds, runner, tuple(preload))
+    launch = Launch(store.root, threads, checkpoint_seconds, runner, tuple(preload))
     run = _Run(schedule, store, launch, workers or cores(), on_event)
     with _terminating_interrupts():
         try:
@@ -85,7 +76,7 @@ def run_local(
             raise
         except KeyboardInterrupt:
             run.stop()
-            _end_fork_server()
+            end_fork_server()
             raise
         finally:
             run.stop()
@@ -122,86 +113,15 @@ def _missing(order: list[Stage], store: Store, *, rebuild: bool) -> set[str]:
     return missing
 
 
-@dataclass(frozen=True)
-class _Launch:
-    """How workers are started."""
-
-    store: Path
-    threads: int
-    checkpoint_seconds: float
-    runner: Runner
-    preload: tuple[str, ...]
-
-    def start(self, stage: Stage) -> _Running:
-        task = Task(stage, self.store, self.threads, self.checkpoint_seconds, self.runner, self.preload)
-        # Threads and offline mode are read when torch and the hub's client are first imported.
-        with _environment(environment(self.threads)):
-            context = _process_context(self.preload)
-            reader, writer = context.Pipe(duplex=False)
-            process = context.Process(target=work_on, args=(task, writer), name=stage.name)
-            process.start()
-        writer.close()
-        return _Running(stage, process, reader)
-
-
-def _process_context(preload: tuple[str, ...]) -> Any:
-    if sys.platform != "linux":
-        # Forking a process that imported torch is not safe there.
-        return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver, resource_tracker
-
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    # Starting the tracker unblocks signals, so it comes first.
-    resource_tracker.ensure_running()
-    # Ctrl-C would print a traceback from the middle of the server's imports; it ends by itself when this process does.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return context
-
-
-@dataclass
-class _Running:
-    """A stage and its process."""
-
-    stage: Stage
-    process: BaseProcess
-    pipe: Connection
-    report: Report | None = None
-
-    def messages(self) -> Iterator[tuple[float, str]]:
-        """Yield the progress that has arrived; keep the report when it is among it."""
-        try:
-            while self.report is None and self.pipe.poll():
-                message = self.pipe.recv()
-                if isinstance(message, Report):
-                    self.report = message
-                else:
-                    yield message
-        except (EOFError, OSError):  # The process died, perhaps in the middle of a message.
-            return
-
-    def end(self) -> None:
-        """Wait for the process to go, or make it."""
-        self.process.join(SECONDS_TO_EXIT)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.pipe.close()
-
-
 class _Run:
-    def __init__(self, schedule: Schedule, store: Store, launch: _Launch, workers: int, on_event: OnEvent) -> None:
+    def __init__(self, schedule: Schedule, store: Store, launch: Launch, workers: int, on_event: OnEvent) -> None:
         self.schedule = schedule
         self.store = store
         self.launch = launch
         self.workers = workers
         self.on_event = on_event
         self.outcome = Outcome()
-        self.running: dict[str, _Running] = {}
+        self.running: dict[str, Running] = {}
         self.retry_at: dict[str, float] = {}
 
     def to_the_end(self) -> None:
@@ -272,8 +192,8 @@ class _Run:
             self.outcome.blocked[blocked.name] = stage.name
             self.on_event(Blocked(blocked, stage))
 
-    def killed(self, one: _Running) -> Report:
-        failure = _killed(one.stage, one.process.exitcode)
+    def killed(self, one: Running) -> Report:
+        failure = one.death()
         self.store.fail(one.stage, failure)
         return Report("failed", failure=failure)
 
@@ -283,44 +203,6 @@ class _Run:
             one.process.terminate()
         while self.running:
             self.running.popitem()[1].end()
-
-
-def _end_fork_server() -> None:
-    """End the process that workers are forked from, which may still be importing for seconds."""
-    import psutil
-
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if "multiprocessing.forkserver" in " ".join(child.cmdline()):
-                child.terminate()
-
-
-def _killed(stage: Stage, exitcode: int | None) -> Failure:
-    process = f"The process of stage '{stage.name}'"
-    if exitcode is None or exitcode >= 0:
-        return Failure(f"{process} ended with exit status {exitcode} before its stage did.", user_error=False)
-    try:
-        name = signal.Signals(-exitcode).name
-    except ValueError:
-        name = f"signal {-exitcode}"
-    if name == "SIGKILL":
-        advice = "The system does this when memory runs out: run the same command again with fewer --workers."
-        return Failure(f"{process} was killed (SIGKILL). {advice}", user_error=True)
-    return Failure(f"{process} was killed ({name}).", user_error=False)
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager
