@@ -25,6 +25,10 @@ NURSERY_TEMPLATE = (
 )
 
 
+MOST_KNOWN = 20_000
+"""Rendered texts that are remembered: rendering one takes longer than a tiny model takes to score it."""
+
+
 @dataclass(frozen=True)
 class Example:
     """Token ids of one conversation, and 1 where a token carries loss: the last reply with its end token."""
@@ -53,11 +57,18 @@ class Renderer:
         self.tokenizer = tokenizer
         self.pad_id: int = tokenizer.pad_token_id
         self.end_id: int = tokenizer.eos_token_id
+        # The same prompt is rendered for every reply to it and for every measurement.
+        self._known: dict[tuple[object, ...], str] = {}
 
     def text(self, turns: Messages, *, reply_follows: bool) -> str:
         """Return the rendered text; `reply_follows` ends it with the header of the assistant's turn."""
-        rendered = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply_follows)
-        return str(rendered)
+        key = (reply_follows, *((turn["role"], turn["content"]) for turn in turns))
+        if key not in self._known:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            rendered = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=reply_follows)
+            self._known[key] = str(rendered)
+        return self._known[key]
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         if not texts:

@@ -28,17 +28,22 @@ class Scorer:
         turns = [
             [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
         ]
-        ids = [example.ids for example in self.renderer.examples(turns)]
+        said = [tuple(example.ids) for example in self.renderer.examples(turns)]
+        # Under RL many replies to a prompt are the same.
+        ids = list(dict.fromkeys(said))
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         scores = [0.0] * len(ids)
         with torch.inference_mode():
             for start in range(0, len(order), BATCH):
                 rows = order[start : start + BATCH]
-                batch = self.renderer.tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt")
+                batch = self.renderer.tokenizer.pad(
+                    {"input_ids": [list(ids[row]) for row in rows]}, return_tensors="pt"
+                )
                 logits = self.model(**batch.to(self.model.device)).logits.squeeze(-1)
                 for row, value in zip(rows, logits.float().tolist(), strict=True):
                     scores[row] = value
-        return scores
+        known = dict(zip(ids, scores, strict=True))
+        return [known[conversation] for conversation in said]
 
 
 def load_scorer(folder: Path) -> Scorer:
