@@ -36,9 +36,8 @@ class Scorer:
         with torch.inference_mode():
             for start in range(0, len(order), BATCH):
                 rows = order[start : start + BATCH]
-                batch = self.renderer.tokenizer.pad(
-                    {"input_ids": [list(ids[row]) for row in rows]}, return_tensors="pt"
-                )
+                unpadded = {"input_ids": [list(ids[row]) for row in rows]}
+                batch = self.renderer.tokenizer.pad(unpadded, return_tensors="pt")
                 logits = self.model(**batch.to(self.model.device)).logits.squeeze(-1)
                 for row, value in zip(rows, logits.float().tolist(), strict=True):
                     scores[row] = value
