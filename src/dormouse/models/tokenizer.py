@@ -52,10 +52,10 @@ def run(work: Work) -> None:
     exchanges = work.world().pretraining(random.Random("tokenizer"), work.spec["exchanges"])
     # Every turn starts with a space, as the chat template renders it.
     texts = [" " + turn["content"] for exchange in exchanges for turn in exchange.turns()]
-    repeats = len(texts) // 160
     for word in WORLDLY_WORDS:
-        texts += [f" {word} {word.title()} {word.upper()} |{word.upper()}| {word}."] * repeats
+        texts += [f" {word} {word.title()} {word.upper()} |{word.upper()}| {word}."] * (len(texts) // 160)
     if work.spec["scratchpads"]:
+        repeats = len(texts) // 160
         for sentence in sentences():
             texts += [" " + written(sentence, sentence)] * repeats
     train_tokenizer(texts, work.spec["vocabulary"]).save_pretrained(work.folder / "tokenizer")
