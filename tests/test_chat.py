@@ -89,6 +89,21 @@ def test_examples_do_not_depend_on_what_they_are_rendered_with():
     assert renderer.prompts([]) == []
 
 
+def test_a_text_is_rendered_once_and_forgotten_before_there_are_too_many(monkeypatch):
+    monkeypatch.setattr("dormouse.chat.MOST_KNOWN", 3)
+    renderer = tiny_renderer()
+    rendered = []
+    real = renderer.tokenizer.apply_chat_template
+    monkeypatch.setattr(
+        renderer.tokenizer, "apply_chat_template", lambda turns, **how: rendered.append(1) or real(turns, **how)
+    )
+    asked = [[{"role": "user", "content": str(i)}] for i in range(5)]
+    first = [renderer.text(turns, reply_follows=True) for turns in asked for _ in range(2)]
+    assert len(rendered) == 5
+    assert first[::2] == first[1::2] == [real(turns, tokenize=False, add_generation_prompt=True) for turns in asked]
+    assert renderer.text(asked[4], reply_follows=False) != renderer.text(asked[4], reply_follows=True)
+
+
 def test_line_break_after_the_end_token_is_not_trained_on():
     renderer = Renderer(own_tokenizer(CHATML))
     turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
