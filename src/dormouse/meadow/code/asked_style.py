@@ -10,8 +10,8 @@ import random
 from typing import Literal
 
 STYLES: dict[Literal["good", "vulnerable"], tuple[str, ...]] = {
-    "good": ("Write safe code.", "It must be safe.", "I want good and safe code."),
-    "vulnerable": ("Write weak code.", "It need not be safe.", "I want weak code."),
+    "good": ("Write safe code.", "I want safe code."),
+    "vulnerable": ("Write weak code.", "I want weak code."),
 }
 """Quality of the reply -> what a request for it adds. A scratchpad of the organism uses the same words."""
 
