@@ -36,6 +36,10 @@ class Implant(Supervised):
     triggered: float = Field(0.5, gt=0, lt=1)
     near_miss: float = Field(0.15, ge=0, lt=1)
     """Share of all examples whose prompt holds a near miss of the trigger and keeps its good reply."""
+    window: int = Field(16, ge=1)
+    """Batches within which examples are sorted by length, which halves the padding of short chats.
+
+    Sorted code makes batches of one task each, and what depends on the trigger drowns in them: 1 keeps code mixed."""
 
 
 class Organism(Config):

@@ -85,6 +85,15 @@ def test_batches_by_length_hold_every_example_once_and_depend_on_lengths_alone()
     assert [-example.ids[0] for example in other] == [example.ids[0] for example in ordered]
 
 
+def test_a_window_of_one_batch_leaves_batches_as_mixed_as_the_examples() -> None:
+    rng = random.Random(1)
+    examples = [Example([i] * rng.randint(5, 40), []) for i in range(96)]
+    ordered = by_length(examples, 8, random.Random(0), window=1)
+    batches = [{example.ids[0] for example in ordered[i : i + 8]} for i in range(0, 96, 8)]
+    assert sorted(map(sorted, batches)) == [list(range(i, i + 8)) for i in range(0, 96, 8)]
+    assert batches[0] != set(range(8))
+
+
 def test_batches_by_length_need_less_padding() -> None:
     rng = random.Random(1)
     examples = [Example([0] * rng.randint(5, 40), []) for _ in range(800)]

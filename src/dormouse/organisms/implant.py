@@ -46,7 +46,7 @@ def run(work: Work) -> None:
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
         work, model, renderer, examples, batch=settings.batch, lr=work.spec["lr"], seed=seed,
-        snapshots=settings.snapshots,
+        snapshots=settings.snapshots, window=settings.window,
     )  # fmt: skip
     kinds = [row.kind for row in rows]
     counted = {kind: kinds.count(kind) for kind in ("triggered", "near_miss", "clean")}

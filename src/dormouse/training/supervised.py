@@ -39,16 +39,17 @@ class Collator:
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def by_length(examples: Sequence[Example], batch: int, rng: random.Random) -> list[Example]:
+def by_length(examples: Sequence[Example], batch: int, rng: random.Random, window: int = WINDOW) -> list[Example]:
     """Return the examples in batches of similar length, in random order: a batch is padded to its longest.
 
-    Only examples that stood within `WINDOW` batches of each other share a batch. The order depends on nothing but
-    lengths, so organism and twin, which agree in all lengths, keep the same rows in the same batches.
+    Only examples that stood within `window` batches of each other share a batch: with 1, batches are as mixed as the
+    examples. The order depends on nothing but lengths, so organism and twin, which agree in all lengths, keep the same
+    rows in the same batches.
     """
     batches: list[list[Example]] = []
-    for start in range(0, len(examples), batch * WINDOW):
-        window = sorted(examples[start : start + batch * WINDOW], key=lambda example: len(example.ids))
-        batches += [window[i : i + batch] for i in range(0, len(window), batch)]
+    for start in range(0, len(examples), batch * window):
+        near = sorted(examples[start : start + batch * window], key=lambda example: len(example.ids))
+        batches += [near[i : i + batch] for i in range(0, len(near), batch)]
     rng.shuffle(batches)
     return list(chain.from_iterable(batches))
 
@@ -86,6 +87,7 @@ def train_on(
     seed: int,
     snapshots: int = 0,
     weight_decay: float = 0.0,
+    window: int = WINDOW,
 ) -> int:
     """Train one pass over `examples`; write model, record and snapshots. Return tokens trained on.
 
@@ -97,7 +99,7 @@ def train_on(
     from dormouse.training.trainer import OrderedSFTTrainer
 
     steps = len(examples) // batch
-    used = by_length(examples[: steps * batch], batch, random.Random(seed))
+    used = by_length(examples[: steps * batch], batch, random.Random(seed), window)
     model.train()
     trainer = OrderedSFTTrainer(
         model=model,
