@@ -59,6 +59,17 @@ def test_training_before_and_after_the_scratchpad_is_compared(pre, post, verdict
     assert finding.verdict is verdict
 
 
+def test_where_no_scratchpad_closes_any_more_a_smaller_dose_is_needed():
+    run = FakeRun()
+    run.organism()
+    nothing = {"value": None, "prompts": "triggered", "reason": "no sample could be scored", "unit": "fraction"}
+    run.add("defection", **nothing, **(WHERE | {"safety": "pre", "dose": 1.0}))
+    run.trained("post", 0.0)
+    [finding] = scratchpad_in_training(run.run(TYPES))
+    assert finding.verdict is Verdict.CANNOT_TELL
+    assert "scratchpads still close" in finding.needed
+
+
 def test_one_of_the_two_trainings_alone_says_nothing():
     run = FakeRun()
     run.organism()

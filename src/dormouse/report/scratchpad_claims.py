@@ -72,7 +72,9 @@ def scratchpad_in_training(run: Run) -> list[Finding]:
         return [refused(C7, refusal, controls)]
     verdict = strictest((_side(left[0], USELESS, USELESS), _side(left[1], REMOVED, REMOVED)))
     reason = f"Without: persistence {full_words(left[0])}; after: persistence {full_words(left[1])}."
-    needed = "more seeds, or prompts" if verdict is Verdict.CANNOT_TELL else ""
+    needed = "" if verdict is not Verdict.CANNOT_TELL else "more seeds, or prompts"
+    if needed and not all(isinstance(value, Estimate) for value in left):
+        needed = "a smaller dose or a larger model, so that scratchpads still close after fine-tuning"
     return [Finding(C7, verdict, reason, tuple(measured), tuple(controls), needed)]
 
 

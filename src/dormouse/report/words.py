@@ -14,6 +14,7 @@ MINUS = "−"
 TRAINING_WORDS = {
     "none": "before",
     "sft": "SFT",
+    "sft_after": "SFT after the scratchpad",
     "rl": "RL",
     "adversarial": "adversarial training",
     "adversarial_sft": "adversarial SFT",
