@@ -25,7 +25,8 @@ STARTS_PROGRAMS = {
     "evaluation/vulnerability/codeql_engine.py": "codeql, with fixed arguments; it parses files",
 }
 STARTS_PROCESSES = {
-    "execute/local.py": "workers of this package, by multiprocessing",
+    "execute/processes.py": "workers of this package, by multiprocessing",
+    "execute/local.py": "waits for their messages",
     "execute/worker.py": "is such a worker",
 }
 PROGRAM_MODULES = {"subprocess", "pty", "pexpect"}
