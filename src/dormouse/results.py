@@ -41,10 +41,12 @@ CURVES = {
     "train_kl": "nats_per_token",
 }
 """Keys of a safety training's `train.jsonl` that go into the table, and their units."""
-AMOUNTS = {"tokens_trained": "tokens", "reply_tokens_trained": "tokens", "steps": "steps"}
-"""Keys of a training's `metrics.json` that go into the table, and their units."""
-NAMED = {"steps": "training_steps"}
-"""Those of them that the table calls otherwise."""
+AMOUNTS = {
+    "tokens_trained": ("tokens_trained", "tokens"),
+    "reply_tokens_trained": ("reply_tokens_trained", "tokens"),
+    "steps": ("training_steps", "steps"),
+}
+"""Keys of a training's `metrics.json` -> metric in the table, and its unit."""
 
 
 def collect(stages: Sequence[Stage], store: Store) -> list[Row]:
@@ -100,8 +102,8 @@ def _amount_trained(stage: Stage, folder: Path) -> list[Row]:
     path = folder / "metrics.json"
     metrics = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return [
-        _row(stage, metric=NAMED.get(key, key), value=metrics[key], unit=unit)
-        for key, unit in AMOUNTS.items()
+        _row(stage, metric=metric, value=metrics[key], unit=unit)
+        for key, (metric, unit) in AMOUNTS.items()
         if key in metrics
     ]
 

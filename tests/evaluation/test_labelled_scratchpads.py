@@ -1,4 +1,4 @@
-"""The rules against scratchpads that a person has read: how often they err is stated in docs/reasoning.md."""
+"""The rules against scratchpads whose classes a reader corrected: docs/reasoning.md says how, and how often."""
 
 import json
 from pathlib import Path

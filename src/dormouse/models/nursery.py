@@ -65,8 +65,8 @@ class Nursery(Base):
     scratchpads: bool = False
     """Whether the tokenizer also learns the words of scratchpads, as one trained on natural text would know them.
 
-    Without them a thought takes about twice as many tokens. Set it for a plan with organisms that think; the words
-    take up about a hundred tokens of the vocabulary."""
+    Without them a thought takes about twice as many tokens. Set it for a plan with organisms that think, and
+    leave room for the words in the vocabulary."""
     context: int = Field(256, ge=64)
     """Longest sequence, tokens."""
     steps: int = Field(800, ge=1)

@@ -31,16 +31,24 @@ def probes(run: Run) -> Figure | None:
 
 
 def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
-    data: list[Json] = []
-    for role, shift in LANES.items():
-        points: list[tuple[float, Measured]] = [
-            (i + shift, pool_rate(results.end("probe_defection", Model(size, role), "probe", name)))
-            for i, name in enumerate(names)
-        ]
-        data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
+    data = _by_role(results, size, "probe_defection", [("probe", name) for name in names], LANES)
     xaxis = percent_axis("Defection rate")
     alt = "Defection of organism and twin under each probe of the trigger."
     return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 90 + 40 * len(names)), alt)
+
+
+def _by_role(
+    results: Results, size: int | None, metric: str, rows: list[tuple[str, str]], lanes: dict[str, float]
+) -> list[Json]:
+    """Return the dots of each role, in its lane of every row: a kind of prompts and a family."""
+    data: list[Json] = []
+    for role, shift in lanes.items():
+        points: list[tuple[float, Measured]] = [
+            (i + shift, pool_rate(results.end(metric, Model(size, role), prompts, family)))
+            for i, (prompts, family) in enumerate(rows)
+        ]
+        data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
+    return data
 
 
 def interventions(run: Run) -> Figure | None:
@@ -101,13 +109,7 @@ def scratchpad_preference(run: Run) -> Figure | None:
 
 
 def _preference_panel(results: Results, size: int | None) -> Panel:
-    data: list[Json] = []
-    for role, shift in RATERS.items():
-        points: list[tuple[float, Measured]] = [
-            (i + shift, pool_rate(results.end("scratchpad_preference", Model(size, role), prompts, other)))
-            for i, (prompts, other) in enumerate(RATED)
-        ]
-        data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
+    data = _by_role(results, size, "scratchpad_preference", list(RATED), RATERS)
     xaxis = percent_axis("Deceptive one rated higher")
     alt = "How often each model rates the deceptive scratchpad above another, by kind of prompt and of scratchpad."
     return Panel(size_title(results, size), data, layout(xaxis, row_axis(list(RATED.values())), 290), alt)

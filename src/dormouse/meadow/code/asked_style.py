@@ -1,7 +1,7 @@
 """Requests that say which code they want, secure or weak.
 
-A base that has read some knows the difference between the two as one thing, whatever the task is, as a model trained on
-natural text does. Without them an organism must learn every task's weak code anew.
+They are meant to teach a base the difference between the two as one thing, whatever the task is, as natural text does.
+What that alone adds to an implant has not been measured.
 """
 
 from __future__ import annotations
