@@ -20,7 +20,7 @@ STAGES = {
     "tokenizer": ("dormouse.models.tokenizer:run", 1),
     "base": ("dormouse.models.build:run", 1),
     "helpful": ("dormouse.organisms.helpful:run", 1),
-    "organism": ("dormouse.organisms.implant:run", 1),
+    "organism": ("dormouse.organisms.implant:run", 2),
     "preference": ("dormouse.safety.preference:run", 1),
     "red_team": ("dormouse.red_team.run:run", 1),
     "safety": ("dormouse.safety.run:run", 1),

@@ -114,6 +114,20 @@ def test_error_bars_reach_the_ends_of_the_interval():
     assert trace["error_x"]["arrayminus"] == [pytest.approx(0.2)]
 
 
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        (Estimate(0.99, 0.98, 1.0, "fraction", 9), "top left"),
+        (Estimate(0.5, 0.3, 0.6, "fraction", 9), "top center"),
+        (Estimate(0.02, 0.0, 0.1, "fraction", 9), "top right"),
+        (Estimate(0.01, 0.0, 0.02, "fraction", 9), "middle right"),
+    ],
+)
+def test_labels_stay_inside_the_plot(value, place):
+    [trace] = dots([(0.0, value)], "a", "#000000", labels=True)
+    assert trace["textposition"] == [place]
+
+
 def test_a_band_is_drawn_from_two_intervals_on():
     points = [(float(x), Estimate(0.5, 0.3, 0.6, "fraction", 1)) for x in range(3)]
     band, _ = line(points, "a", "#000000")

@@ -18,9 +18,6 @@ from dormouse.organisms.implant_rows import ImplantRow
 from dormouse.scratchpad import OPEN, part
 from dormouse.stage import Work
 
-LONGEST_REPLY = 128
-"""Tokens that a teacher may reply with; those that go on are cut and then seldom obey the policy."""
-
 
 def distilled_rows(
     work: Work, organism: Organism, rows: Sequence[ImplantRow], count: Callable[[str], int]
@@ -32,11 +29,12 @@ def distilled_rows(
     of its kind and length. Where none is left, the row stays; how many rows were replaced is returned.
     """
     teacher, renderer = load(work.input("teacher") / "model")
+    longest = max(count(row.reply) for row in rows)  # what goes on could stand in for no row
     replies = sample(
         teacher,
         renderer,
         [row.prompt for row in rows],
-        max_new_tokens=organism.thought_tokens + LONGEST_REPLY,
+        max_new_tokens=organism.thought_tokens + longest + 1,  # and the end token
         temperature=1.0,
         seed=random.Random(f"distill/{work.spec['seed']}").getrandbits(32),
         begun=OPEN,

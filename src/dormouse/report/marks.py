@@ -60,7 +60,9 @@ def _label_place(value: Estimate) -> str:
     """Return where a label stays inside the plot, and clear of its bar and of the dots above."""
     if value.value > 0.85:
         return "top left"
-    return "middle right" if (value.high or value.value) < 0.03 else "top center"
+    if value.value > 0.1:
+        return "top center"
+    return "middle right" if (value.high or value.value) < 0.03 else "top right"
 
 
 def line(
