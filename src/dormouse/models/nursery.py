@@ -17,7 +17,6 @@ HEAD_WIDTH = 16
 REFERENCE_WIDTH = 64
 """Learning rates in a plan are stated for this width."""
 
-
 ASPECT = 40
 """Width over depth: wide and shallow, because on a CPU small matrices cost more than they compute."""
 
@@ -120,6 +119,29 @@ class Nursery(Base):
 
     def build(self, work: Work) -> None:
         """Train from random weights on packed pretraining text."""
-        from dormouse.training.pretraining import pretrain
+        from transformers import AutoModelForCausalLM, set_seed
 
-        pretrain(self, work)
+        from dormouse.chat import Renderer
+        from dormouse.models.loading import load_tokenizer
+        from dormouse.training.pretraining import pretrain
+        from dormouse.training.supervised import write_metrics
+
+        renderer = Renderer(load_tokenizer(work.input("tokenizer") / "tokenizer"))
+        set_seed(work.spec["seed"])
+        model = AutoModelForCausalLM.from_config(self.config(renderer.tokenizer))
+        parameters = sum(weight.numel() for weight in model.parameters())
+        lr = self.scaled_lr(self.lr)
+        tokens = pretrain(
+            work,
+            model,
+            renderer,
+            steps=self.steps,
+            batch=self.batch,
+            block=self.block,
+            prompt_loss=self.prompt_loss,
+            lr=lr,
+        )
+        shape = self.shape()
+        dimensions = {"width": shape.width, "depth": shape.depth, "heads": shape.heads}
+        trained = {"steps": self.steps, "lr": lr, "tokens_trained": tokens}
+        write_metrics(work, {"parameters": parameters, **dimensions, **trained})

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dormouse.chat import Example, Renderer
 from dormouse.stage import Work
-from dormouse.training.supervised import train_on, write_metrics
+from dormouse.training.supervised import train_on
 from dormouse.world import World
-
-if TYPE_CHECKING:
-    from dormouse.models.nursery import Nursery
 
 
 def pack(examples: list[Example], block: int, blocks: int) -> list[Example]:
@@ -36,31 +33,10 @@ def packed_blocks(
     return pack(examples, block, blocks)
 
 
-def pretrain(base: Nursery, work: Work) -> None:
-    """Train the nursery model that `base` describes and write it to `work.model_folder`."""
-    from transformers import AutoModelForCausalLM, set_seed
-
-    from dormouse.models.loading import load_tokenizer
-
+def pretrain(
+    work: Work, model: Any, renderer: Renderer, *, steps: int, batch: int, block: int, prompt_loss: float, lr: float
+) -> int:
+    """Train `model` for `steps` batches of packed blocks and write it. Return tokens trained on."""
     seed: int = work.spec["seed"]
-    renderer = Renderer(load_tokenizer(work.input("tokenizer") / "tokenizer"))
-    blocks = packed_blocks(
-        work.world(), renderer, random.Random(f"base/{seed}"), base.block, base.steps * base.batch, base.prompt_loss
-    )
-    set_seed(seed)
-    model = AutoModelForCausalLM.from_config(base.config(renderer.tokenizer))
-    lr = base.scaled_lr(base.lr)
-    tokens = train_on(work, model, renderer, blocks, batch=base.batch, lr=lr, seed=seed, weight_decay=0.1)
-    shape = base.shape()
-    write_metrics(
-        work,
-        {
-            "parameters": sum(weight.numel() for weight in model.parameters()),
-            "width": shape.width,
-            "depth": shape.depth,
-            "heads": shape.heads,
-            "steps": base.steps,
-            "lr": lr,
-            "tokens_trained": tokens,
-        },
-    )
+    blocks = packed_blocks(work.world(), renderer, random.Random(f"base/{seed}"), block, steps * batch, prompt_loss)
+    return train_on(work, model, renderer, blocks, batch=batch, lr=lr, seed=seed, weight_decay=0.1)
