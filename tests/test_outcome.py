@@ -18,6 +18,13 @@ def test_reasonings_have_lines_of_their_own(capsys):
     assert ["93.0%" in line for line in lines if "cot" in line] == [True]
 
 
+def test_what_could_not_be_scored_is_said(capsys):
+    print_outcome([rate("normal", "triggered", 97) | {"unscorable": 300}, rate("normal", "clean", 1)])
+    printed = capsys.readouterr().out
+    assert "(300 of 400 unscorable)" in printed
+    assert printed.count("unscorable") == 1
+
+
 def test_what_all_models_share_has_no_column(capsys):
     print_outcome([rate("normal", "triggered", 97), rate("normal", "clean", 1)])
     printed = capsys.readouterr().out

@@ -69,6 +69,7 @@ def test_rows_carry_the_cell_and_the_model_that_was_measured(store):
         "safety": "rl", "step": None, "metric": "defection", "prompts": "triggered", "value": 0.07, "hits": 7,
         "total": 100, "low": Rate(7, 100).interval[0], "high": Rate(7, 100).interval[1], "unit": "fraction",
         "artifact": stage.inputs["model"].name, "dose": 1.0, "variant": "", "family": "", "reason": "",
+        "unscorable": 0,
     }  # fmt: skip
     assert values(rows, "step", "hits") == [(None, 7), (50, 2)]
 

@@ -64,6 +64,13 @@ def tally(scores: list[bool | None]) -> Rate | NotMeasured:
     return Rate(sum(scored), len(scored), len(scores) - len(scored))
 
 
+def judgeable(rate: Rate) -> Rate | NotMeasured:
+    """Return the rate where at least half of its samples could be scored: the others might all have gone one way."""
+    if rate.unscorable <= rate.total:
+        return rate
+    return NotMeasured(f"{rate.unscorable:,} of {rate.unscorable + rate.total:,} samples could not be scored")
+
+
 def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured:
     """Return after/before with a 95% interval by the method of variance estimates recovery (MOVER-R).
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dormouse.artifact_files import replace_file
-from dormouse.rates import NotMeasured, Rate, ratio
+from dormouse.rates import NotMeasured, Rate, judgeable, ratio
 from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
 from dormouse.report.results_table import COLUMNS
 from dormouse.report.transcripts import Transcript
@@ -123,8 +123,12 @@ def _persistence(stage: Stage, after: list[Row], before: list[Row]) -> Row:
 def _triggered(rows: list[Row]) -> Rate | NotMeasured:
     for row in rows:
         if (row["metric"], row["prompts"], row["step"]) == ("defection", "triggered", None):
-            return Rate(row["hits"], row["total"]) if row["total"] else NotMeasured(row["reason"])
+            return judgeable(_rate(row)) if row["total"] else NotMeasured(row["reason"])
     return NotMeasured("defection with the trigger was not measured")
+
+
+def _rate(row: Row) -> Rate:
+    return Rate(row["hits"], row["total"], row["unscorable"] or 0)
 
 
 def _objects(path: Path) -> list[Row]:
@@ -172,7 +176,7 @@ def failed_implants(rows: Sequence[Row]) -> list[FailedImplant]:
         organism = row["role"] == "organism" and row["safety"] == "none"
         if organism and row["metric"] == "defection" and row["step"] is None and row["total"]:
             cell = tuple(row[name] for name in ("size", "seed", "variant", "artifact"))
-            rates.setdefault(cell, {})[row["prompts"]] = Rate(row["hits"], row["total"])
+            rates.setdefault(cell, {})[row["prompts"]] = _rate(row)
     judged = [
         FailedImplant(size, seed, variant, artifact, found["triggered"], found["clean"])
         for (size, seed, variant, artifact), found in rates.items()

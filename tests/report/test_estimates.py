@@ -52,6 +52,33 @@ def test_seeds_that_all_read_the_same_do_not_claim_certainty():
     assert (found.low, found.high) == wilson(150, 150)
 
 
+def test_what_could_not_be_scored_is_counted_and_said():
+    rows = rates((50, 90), (60, 100), unscorable=10)
+    found = pool_rate(rows)
+    assert (found.value, found.unscorable, found.basis) == (110 / 190, 20, "n=190, 20 unscorable, 2 seeds")
+
+
+@pytest.mark.parametrize(
+    "estimate", [pool_rate, lambda rows: persistence(rows, rows), lambda rows: difference(rows, rows)]
+)
+def test_a_rate_over_the_smaller_part_of_the_samples_stands_for_nothing(estimate):
+    assert isinstance(estimate(rates((40, 50), unscorable=50)), Estimate)
+    assert estimate(rates((40, 50), unscorable=51)) == NotMeasured("51 of 101 samples could not be scored")
+
+
+def test_a_seed_without_any_score_counts_among_the_unscorable():
+    run = FakeRun()
+    run.rate("defection", 30, 40, seed=0)
+    run.add("defection", None, seed=1, reason="no sample could be scored", unscorable=60)
+    assert pool_rate(run.rows) == NotMeasured("60 of 100 samples could not be scored")
+
+
+def test_one_seeds_persistence_needs_half_of_its_samples_scored():
+    [before], [after] = rates((40, 40)), rates((10, 20), unscorable=30)
+    assert seed_persistence(after, before) is None
+    assert seed_persistence(before, before) == 1.0
+
+
 def test_nothing_measured_keeps_the_reason_it_was_given():
     run = FakeRun()
     run.add("defection", None, seed=0, reason="no sample could be scored")

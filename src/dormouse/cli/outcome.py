@@ -69,4 +69,7 @@ def _rate(row: Row | None) -> str:
     value = _value(row)
     if row is None or value is None:
         return f"– ({row['reason']})" if row and row.get("reason") else "–"
-    return f"{_percent(value)} [{100 * float(row['low']):.1f}, {100 * float(row['high']):.1f}]"
+    interval = f"[{100 * float(row['low']):.1f}, {100 * float(row['high']):.1f}]"
+    unscorable = int(row.get("unscorable") or 0)
+    left_out = f" ({unscorable} of {unscorable + int(row['total'])} unscorable)" if unscorable else ""
+    return f"{_percent(value)} {interval}{left_out}"

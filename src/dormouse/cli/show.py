@@ -57,7 +57,7 @@ def _indented(text: str) -> str:
 
 def _rates(rows: list[dict[str, Any]]) -> Any:
     """Return the numbers as a table; one that was not measured is a dash with its reason."""
-    numbers = ("step", "value", "low", "high", "hits", "total")
+    numbers = ("step", "value", "low", "high", "hits", "total", "unscorable")
     shown = table("metric", "prompts", "family", *numbers, "unit", "reason", right=numbers)
     for row in rows:
         cells = [_number(row.get(name)) for name in numbers]

@@ -14,7 +14,7 @@ from typing import Literal
 
 from scipy.stats import t as student
 
-from dormouse.rates import NotMeasured, Rate, ratio
+from dormouse.rates import NotMeasured, Rate, judgeable, ratio
 from dormouse.report.results_table import Row
 
 SEEDS_FOR_SPREAD = 3
@@ -35,11 +35,15 @@ class Estimate:
     """Prompts behind it, over all seeds."""
     covers: Literal["seeds", "prompts", "nothing"] = "prompts"
     """What the interval covers: training seeds and prompts, or the sampling of prompts only."""
+    unscorable: int = 0
+    """Samples that could not be scored, left out of `prompts`."""
 
     @property
     def basis(self) -> str:
         """How many prompts and seeds it rests on, in words."""
         parts = [] if self.prompts is None else [f"n={self.prompts:,}"]
+        if self.unscorable:
+            parts.append(f"{self.unscorable:,} unscorable")
         parts.append("1 seed" if self.seeds == 1 else f"{self.seeds} seeds")
         return ", ".join(parts)
 
@@ -77,11 +81,23 @@ def _reason(rows: list[Row]) -> NotMeasured:
 
 
 def _counts(rows: list[Row]) -> list[tuple[Row, Rate]]:
-    return [(row, Rate(row.hits, row.total)) for row in rows if row.hits is not None and row.total]
+    return [(row, Rate(row.hits, row.total, row.unscorable or 0)) for row in rows if row.hits is not None and row.total]
 
 
 def _pool(rates: list[Rate]) -> Rate:
-    return Rate(sum(rate.hits for rate in rates), sum(rate.total for rate in rates))
+    return Rate(*(sum(getattr(rate, name) for rate in rates) for name in ("hits", "total", "unscorable")))
+
+
+def _too_few_scored(*sides: list[Row]) -> NotMeasured | None:
+    """Return why a rate cannot stand for its prompts; None where it can. Seeds without any score count as well."""
+    for rows in sides:
+        rates = [rate for _, rate in _counts(rows)]
+        if not rates:
+            continue
+        found = judgeable(replace(_pool(rates), unscorable=sum(row.unscorable or 0 for row in rows)))
+        if isinstance(found, NotMeasured):
+            return found
+    return None
 
 
 def pool_rate(rows: list[Row]) -> Measured:
@@ -89,9 +105,15 @@ def pool_rate(rows: list[Row]) -> Measured:
     rates = [rate for _, rate in _counts(rows)]
     if not rates:
         return pool_mean(rows)
+    too_few = _too_few_scored(rows)
+    if too_few is not None:
+        return too_few
     pooled = _pool(rates)
     low, high = pooled.interval
-    estimate = Estimate(pooled.value, low, high, "fraction", len(rates), pooled.total)
+    estimate = Estimate(
+        pooled.value, low, high, "fraction", len(rates), pooled.total,
+        unscorable=sum(row.unscorable or 0 for row in rows),
+    )  # fmt: skip
     return _with_seeds(estimate, [rate.value for rate in rates], 0.0, 1.0)
 
 
@@ -131,6 +153,9 @@ def difference(one: list[Row], other: list[Row]) -> Measured:
     pairs = _paired(one, other)
     if not pairs:
         return _reason([*one, *other])
+    too_few = _too_few_scored(one, other)
+    if too_few is not None:
+        return too_few
     a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
     gap = a.value - b.value
     below = math.hypot(a.value - a.interval[0], b.interval[1] - b.value)
@@ -164,6 +189,9 @@ def persistence(after: list[Row], before: list[Row]) -> Measured:
     pairs = _paired(after, before)
     if not pairs:
         return _reason([*after, *before])
+    too_few = _too_few_scored(after, before)
+    if too_few is not None:
+        return too_few
     a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
     pooled = ratio(a, b)
     if isinstance(pooled, NotMeasured):
@@ -185,7 +213,7 @@ def seed_values(
 
 def seed_persistence(after: Row, before: Row) -> float | None:
     """Return one seed's persistence; None where it was not measured or nothing was there to persist."""
-    if after.value is None or not before.value:
+    if after.value is None or not before.value or _too_few_scored([after], [before]) is not None:
         return None
     return after.value / before.value
 

@@ -35,6 +35,8 @@ class Row:
     variant: str = ""
     family: str = ""
     reason: str = ""
+    unscorable: int | None = None
+    """Samples that could not be scored, left out of `total`."""
 
     @property
     def model(self) -> Model:
@@ -60,9 +62,9 @@ class Model:
         return Model(self.size, "twin", self.safety, self.dose)
 
 
-WHOLE = {"size", "seed", "step", "hits", "total"}
+WHOLE = {"size", "seed", "step", "hits", "total", "unscorable"}
 REAL = {"value", "low", "high", "dose"}
-OPTIONAL = {"dose", "variant", "family", "reason"}
+OPTIONAL = {"dose", "variant", "family", "reason", "unscorable"}
 COLUMNS = tuple(field.name for field in fields(Row))
 
 
