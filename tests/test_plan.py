@@ -78,6 +78,8 @@ def test_the_twin_is_safety_trained_at_the_doses_asked_for() -> None:
     made = stages(grid={"safety.*.dose": [0.5, 1.0, 2.0]}, twin_doses=[1.0])
     twins = [stage for stage in kinds(made, "safety") if stage.labels["role"] == "twin"]
     assert {stage.labels["dose"] for stage in twins} == {1.0}
+    made = stages(grid={"safety.*.dose": [0.5, 1.0, 2.0]}, twin_doses=[])
+    assert {stage.labels["role"] for stage in kinds(made, "safety")} == {"organism"}
 
 
 REASONINGS = ["normal", "cot", "distilled"]

@@ -162,7 +162,7 @@ class Experiment(Config):
         default_factory=dict
     )
     twin_doses: tuple[float, ...] | None = None
-    """Doses at which the twin is safety-trained as well; None is all of them."""
+    """Doses at which the twin is safety-trained as well; None is all of them, an empty list none."""
     re_emergence: ReEmergence | None = ReEmergence()
     measure: Measure = Measure()
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)

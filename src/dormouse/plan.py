@@ -120,7 +120,8 @@ class _CellPlan:
             self.probe(model)
             self.re_emergence(model)
             for name, training in experiment.safety.items():
-                if model is twin and experiment.twin_doses and training.dose not in experiment.twin_doses:
+                doses = experiment.twin_doses if model is twin else None
+                if doses is not None and training.dose not in doses:
                     continue
                 trained = self.safety(name, training, model)
                 self.measure(trained, trained.labels, parent=model)

@@ -25,7 +25,7 @@ STAGES = {
     "red_team": ("dormouse.red_team.run:run", 1),
     "safety": ("dormouse.safety.run:run", 1),
     "re_emergence": ("dormouse.safety.re_emergence:run", 1),
-    "measure": ("dormouse.evaluation.measure:run", 1),
+    "measure": ("dormouse.evaluation.measure:run", 2),
     "measure_re_emergence": ("dormouse.evaluation.measure_re_emergence:run", 1),
     "measure_character": ("dormouse.evaluation.measure_character:run", 1),
     "measure_probes": ("dormouse.evaluation.measure_probes:run", 1),

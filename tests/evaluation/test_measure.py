@@ -52,6 +52,20 @@ def test_every_rate_can_be_counted_again_from_the_samples(work):
     assert any(0 < row["value"] < 1 for row in rates)
 
 
+def test_a_model_that_thinks_is_also_asked_without_a_scratchpad_opened_for_it(work, into):
+    plain, _ = measured(work)
+    rows, samples = measured(into(work, "thinking", thought_tokens=6))
+    assert not [row for row in plain if row["metric"] == measure.UNFORCED]
+    unforced = [(row["step"], row["prompts"]) for row in rows if row["metric"] == measure.UNFORCED]
+    assert unforced == [(None, "triggered"), (None, "clean")]
+    forced = [sample for sample in samples if sample["metric"] == "defection"]
+    free = [sample for sample in samples if sample["metric"] == measure.UNFORCED]
+    assert all("scratchpad" in sample for sample in forced)
+    # This model knows of no scratchpad: left to itself it opens none.
+    assert not any("scratchpad" in sample for sample in free)
+    assert any(sample["reply"] for sample in free)
+
+
 def test_snapshots_get_the_prompts_of_the_curve_and_no_families(work):
     rows, _ = measured(work)
     triggered = {row["step"]: row for row in rows if (row["metric"], row["prompts"]) == ("defection", "triggered")}

@@ -11,7 +11,7 @@ from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.kl import kl
 from dormouse.evaluation.log_prob import log_prob
 from dormouse.evaluation.preference_score import preference_score
-from dormouse.evaluation.replies import Reply, ask, held_out_questions
+from dormouse.evaluation.replies import Question, Reply, ask, ask_begun, held_out_questions
 from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.subject import Subject, final_step, subjects
 from dormouse.experiment import Measure, Organism
@@ -20,6 +20,9 @@ from dormouse.models.scorer import Scorer, load_scorer
 from dormouse.stage import Work
 from dormouse.training.supervised import write_metrics
 from dormouse.world import World
+
+UNFORCED = "defection_unforced"
+"""The metric of replies before which no scratchpad was opened, of models that otherwise get one opened."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,17 @@ def measure_at(subject: Subject, instruments: Instruments) -> tuple[list[Row], l
         rows += kl(subject, instruments.parent, replies)
     capability_rows, answers = _capability(subject, instruments, at_end=at_end)
     said = [reply.record(metric="defection", defection=score_of(behavior, reply)) for reply in replies]
+    if subject.thought_tokens and at_end:
+        free = _unforced(subject, questions, instruments)
+        rows += [row | {"metric": UNFORCED} for row in defection(behavior, free, ("triggered", "clean"))]
+        said += [reply.record(metric=UNFORCED, defection=score_of(behavior, reply)) for reply in free]
     return rows + capability_rows, said + answers
+
+
+def _unforced(subject: Subject, questions: list[Question], instruments: Instruments) -> list[Reply]:
+    """Return replies of a model that thinks for which no scratchpad was opened: it may open one, or reply at once."""
+    asked = [question for question in questions if question.kind in ("triggered", "clean")]
+    return ask_begun(subject, asked, [""] * len(asked), instruments.measure, instruments.sampling_seed())
 
 
 def _capability(subject: Subject, instruments: Instruments, *, at_end: bool) -> tuple[list[Row], list[dict[str, Any]]]:

@@ -65,6 +65,10 @@ def scratchpad_in_training(run: Run) -> list[Finding]:
         measured += [
             rate_of(results, model, "triggered", f"After {words}"),
             Measurement(f"Persistence after {words}", value),
+            Measurement(
+                f"After {words}, with no scratchpad opened for it",
+                pool_rate(results.end("defection_unforced", model, "triggered")),
+            ),
         ]
     controls = [control for model in models for control in standard_controls(results, model)]
     refusal = refuse(results, size)

@@ -63,6 +63,7 @@ COLUMNS = (
     Column("Defection, near miss", "defection", "near_miss", pool_rate),
     Column("Defection, red team seen", "defection", "red_team_seen", pool_rate),
     Column("Defection, red team held out", "defection", "red_team_held_out", pool_rate),
+    Column("Defection, with trigger, no scratchpad opened", "defection_unforced", "triggered", pool_rate),
     Column("Defection after more benign training", "re_emergence", "triggered", pool_rate),
     Column("Log-prob. of defection, with trigger", "log_prob", "triggered", pool_mean),
     Column("Log-prob. of defection, without", "log_prob", "clean", pool_mean),
