@@ -1,9 +1,11 @@
 import json
+from pathlib import Path
 
 import pytest
 from filelock import Timeout
 
 from dormouse import store as store_module
+from dormouse.artifact_files import replace_file
 from dormouse.errors import UserError
 from dormouse.stage import Stage
 from dormouse.store import Failure, Store
@@ -99,6 +101,26 @@ def test_the_manifest_is_written_after_everything_else_is_on_the_disk(store, mon
 def test_a_manifest_left_in_unfinished_work_does_not_outlive_the_next_attempt(store):
     (store.begin(BASE) / "stage.json").write_text("{}")
     assert not (store.begin(BASE) / "stage.json").exists()
+
+
+def test_a_file_that_a_killed_process_had_half_written_is_no_part_of_the_artifact(store, monkeypatch):
+    folder = store.begin(BASE)
+    (folder / ".kept.4711").mkdir()
+    (folder / ".kept.4711" / "notes.2024").write_text("a file of the stage's own")
+
+    def killed(self, target):
+        raise SystemExit
+
+    with monkeypatch.context() as at_the_rename:
+        at_the_rename.setattr(Path, "replace", killed)
+        at_the_rename.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+        with pytest.raises(SystemExit):
+            replace_file(folder / "stage.json", "half of it")
+    assert len(list(folder.glob(".stage.json.*"))) == 1
+    make(store, BASE)
+    assert not [name for name in store.manifest(BASE)["files"] if name.startswith(".stage.json")]
+    assert store.damage(BASE) is None
+    assert ".kept.4711/notes.2024" in store.manifest(BASE)["files"]
 
 
 def truncate(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -18,6 +19,9 @@ FULL_TEXT = ("No space left on device", "Disk quota exceeded")
 
 WRITER_TEXT = ("inline_container.cc", "PytorchStreamWriter", "iostream error")
 """What `torch.save` says whenever a write fails: the reason is lost, so the disk is asked."""
+
+UNFINISHED = re.compile(r"\..+\.\d+")
+"""The names of files that `replace_file` has not put in place yet."""
 
 LITTLE = 2**20
 """Bytes free under which a failed write is laid to the disk."""
@@ -41,7 +45,7 @@ def describe(folder: Path, leave_out: Collection[str] = ()) -> dict[str, dict[st
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old or the new text, never half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")  # as UNFINISHED says
     try:
         with partial.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -52,6 +56,13 @@ def replace_file(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `replace_file` left below a folder when its process was killed in the middle of it."""
+    for path in folder.rglob(".*"):
+        if UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def sync_tree(folder: Path, *, below: bool = True) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dormouse.artifact_files import describe, replace_file, sha256, sync_tree
+from dormouse.artifact_files import describe, remove_unfinished, replace_file, sha256, sync_tree
 from dormouse.errors import UserError
 from dormouse.stage import Stage
 
@@ -110,6 +110,7 @@ class Store:
         folder = self.partial(stage)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
+        remove_unfinished(folder)
         return folder
 
     def finish(self, stage: Stage, facts: dict[str, Any]) -> Path:
