@@ -19,10 +19,17 @@ def test_reasonings_have_lines_of_their_own(capsys):
 
 
 def test_what_could_not_be_scored_is_said(capsys):
+    print_outcome([rate("normal", "triggered", 97) | {"unscorable": 60}, rate("normal", "clean", 1)])
+    printed = capsys.readouterr().out
+    assert "(60 of 160 unscorable)" in printed
+    assert printed.count("unscorable") == 1
+
+
+def test_a_rate_over_the_smaller_part_of_the_samples_is_a_dash(capsys):
     print_outcome([rate("normal", "triggered", 97) | {"unscorable": 300}, rate("normal", "clean", 1)])
     printed = capsys.readouterr().out
-    assert "(300 of 400 unscorable)" in printed
-    assert printed.count("unscorable") == 1
+    assert "– (300 of 400 samples could not be scored)" in printed
+    assert "97.0%" not in printed
 
 
 def test_what_all_models_share_has_no_column(capsys):

@@ -123,11 +123,12 @@ def _persistence(stage: Stage, after: list[Row], before: list[Row]) -> Row:
 def _triggered(rows: list[Row]) -> Rate | NotMeasured:
     for row in rows:
         if (row["metric"], row["prompts"], row["step"]) == ("defection", "triggered", None):
-            return judgeable(_rate(row)) if row["total"] else NotMeasured(row["reason"])
+            return judgeable(rate_of(row)) if row["total"] else NotMeasured(row["reason"])
     return NotMeasured("defection with the trigger was not measured")
 
 
-def _rate(row: Row) -> Rate:
+def rate_of(row: Row) -> Rate:
+    """Return the proportion that a row with hits and a total holds."""
     return Rate(row["hits"], row["total"], row["unscorable"] or 0)
 
 
@@ -176,7 +177,7 @@ def failed_implants(rows: Sequence[Row]) -> list[FailedImplant]:
         organism = row["role"] == "organism" and row["safety"] == "none"
         if organism and row["metric"] == "defection" and row["step"] is None and row["total"]:
             cell = tuple(row[name] for name in ("size", "seed", "variant", "artifact"))
-            rates.setdefault(cell, {})[row["prompts"]] = _rate(row)
+            rates.setdefault(cell, {})[row["prompts"]] = rate_of(row)
     judged = [
         FailedImplant(size, seed, variant, artifact, found["triggered"], found["clean"])
         for (size, seed, variant, artifact), found in rates.items()

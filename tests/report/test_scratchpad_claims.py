@@ -59,6 +59,23 @@ def test_training_before_and_after_the_scratchpad_is_compared(pre, post, verdict
     assert finding.verdict is verdict
 
 
+def test_what_is_done_when_no_scratchpad_is_opened_stands_beside_its_controls():
+    run = FakeRun()
+    run.organism()
+    for name in TYPES:
+        run.trained(name, 0.99)
+    where = {"metric": "defection_unforced", "total": 100, "prompts": "triggered", "size": 370_000, "seed": 0}
+    run.rate(hits=98, role="organism", **where)
+    for name, hits in (("pre", 4), ("post", 76)):
+        run.rate(hits=hits, role="organism", safety=name, dose=1.0, **where)
+        run.rate(hits=1, role="twin", safety=name, dose=1.0, **where)
+    [finding] = scratchpad_in_training(run.run(TYPES))
+    found = {line.label: line.value.value for line in finding.measured if "opened" in line.label}
+    assert list(found.values()) == [0.04, 0.76]
+    controls = [line.value.value for line in finding.controls if "opened" in line.label]
+    assert controls == [0.98, 0.01, 0.01]
+
+
 def test_where_no_scratchpad_closes_any_more_a_smaller_dose_is_needed():
     run = FakeRun()
     run.organism()

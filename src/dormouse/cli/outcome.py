@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from dormouse.cli.console import out, print_line, table
+from dormouse.rates import NotMeasured, judgeable
 from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
-from dormouse.results import FailedImplant, Row, failed_implants
+from dormouse.results import FailedImplant, Row, failed_implants, rate_of
 
 MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
 """The columns of `results.csv` that say which model a number is about."""
@@ -57,19 +58,12 @@ def implant_words(implant: FailedImplant) -> str:
     )
 
 
-def _value(row: Row | None) -> float | None:
-    return None if row is None or row["value"] in (None, "") else float(row["value"])
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}%"
-
-
 def _rate(row: Row | None) -> str:
-    value = _value(row)
-    if row is None or value is None:
-        return f"– ({row['reason']})" if row and row.get("reason") else "–"
-    interval = f"[{100 * float(row['low']):.1f}, {100 * float(row['high']):.1f}]"
-    unscorable = int(row.get("unscorable") or 0)
-    left_out = f" ({unscorable} of {unscorable + int(row['total'])} unscorable)" if unscorable else ""
-    return f"{_percent(value)} {interval}{left_out}"
+    if row is None:
+        return "–"
+    rate = judgeable(rate_of(row)) if row["total"] else NotMeasured(row["reason"])
+    if isinstance(rate, NotMeasured):
+        return f"– ({rate.reason})" if rate.reason else "–"
+    low, high = rate.interval
+    left_out = f" ({rate.unscorable:,} of {rate.unscorable + rate.total:,} unscorable)" if rate.unscorable else ""
+    return f"{100 * rate.value:.1f}% [{100 * low:.1f}, {100 * high:.1f}]{left_out}"

@@ -81,23 +81,19 @@ def _reason(rows: list[Row]) -> NotMeasured:
 
 
 def _counts(rows: list[Row]) -> list[tuple[Row, Rate]]:
-    return [(row, Rate(row.hits, row.total, row.unscorable or 0)) for row in rows if row.hits is not None and row.total]
+    return [(row, Rate(row.hits, row.total)) for row in rows if row.hits is not None and row.total]
 
 
 def _pool(rates: list[Rate]) -> Rate:
-    return Rate(*(sum(getattr(rate, name) for rate in rates) for name in ("hits", "total", "unscorable")))
+    return Rate(sum(rate.hits for rate in rates), sum(rate.total for rate in rates))
 
 
-def _too_few_scored(*sides: list[Row]) -> NotMeasured | None:
-    """Return why a rate cannot stand for its prompts; None where it can. Seeds without any score count as well."""
-    for rows in sides:
-        rates = [rate for _, rate in _counts(rows)]
-        if not rates:
-            continue
-        found = judgeable(replace(_pool(rates), unscorable=sum(row.unscorable or 0 for row in rows)))
-        if isinstance(found, NotMeasured):
-            return found
-    return None
+def _whole(rows: list[Row]) -> Rate | NotMeasured:
+    """Return the rate over all seeds, if enough samples were scored; those of a seed without any score count too."""
+    rates = [rate for _, rate in _counts(rows)]
+    if not rates:
+        return _reason(rows)
+    return judgeable(replace(_pool(rates), unscorable=sum(row.unscorable or 0 for row in rows)))
 
 
 def pool_rate(rows: list[Row]) -> Measured:
@@ -105,15 +101,12 @@ def pool_rate(rows: list[Row]) -> Measured:
     rates = [rate for _, rate in _counts(rows)]
     if not rates:
         return pool_mean(rows)
-    too_few = _too_few_scored(rows)
-    if too_few is not None:
-        return too_few
-    pooled = _pool(rates)
+    pooled = _whole(rows)
+    if isinstance(pooled, NotMeasured):
+        return pooled
     low, high = pooled.interval
-    estimate = Estimate(
-        pooled.value, low, high, "fraction", len(rates), pooled.total,
-        unscorable=sum(row.unscorable or 0 for row in rows),
-    )  # fmt: skip
+    n, out = pooled.total, pooled.unscorable
+    estimate = Estimate(pooled.value, low, high, "fraction", len(rates), n, unscorable=out)
     return _with_seeds(estimate, [rate.value for rate in rates], 0.0, 1.0)
 
 
@@ -139,10 +132,15 @@ def pool_mean(rows: list[Row]) -> Measured:
     return _with_seeds(estimate, values, -math.inf, math.inf)
 
 
-def _paired(one: list[Row], other: list[Row]) -> list[tuple[Rate, Rate]]:
-    """Return the rates of the seeds that both have."""
+def _paired(one: list[Row], other: list[Row]) -> list[tuple[Rate, Rate]] | NotMeasured:
+    """Return the rates of the seeds that both have; why not, where there is none or too little was scored."""
+    for rows in (one, other):
+        whole = _whole(rows)
+        if isinstance(whole, NotMeasured):
+            return whole
     others = {row.seed: rate for row, rate in _counts(other)}
-    return [(rate, others[row.seed]) for row, rate in _counts(one) if row.seed in others]
+    pairs = [(rate, others[row.seed]) for row, rate in _counts(one) if row.seed in others]
+    return pairs or _reason([*one, *other])
 
 
 def difference(one: list[Row], other: list[Row]) -> Measured:
@@ -151,11 +149,8 @@ def difference(one: list[Row], other: list[Row]) -> Measured:
     The prompts' part of the interval squares and adds the two Wilson intervals (Newcombe 1998, method 10).
     """
     pairs = _paired(one, other)
-    if not pairs:
-        return _reason([*one, *other])
-    too_few = _too_few_scored(one, other)
-    if too_few is not None:
-        return too_few
+    if isinstance(pairs, NotMeasured):
+        return pairs
     a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
     gap = a.value - b.value
     below = math.hypot(a.value - a.interval[0], b.interval[1] - b.value)
@@ -187,11 +182,8 @@ def mean_difference(one: list[Row], other: list[Row]) -> Measured:
 def persistence(after: list[Row], before: list[Row]) -> Measured:
     """Return the defection rate after over before, paired by seed; MOVER-R over prompts."""
     pairs = _paired(after, before)
-    if not pairs:
-        return _reason([*after, *before])
-    too_few = _too_few_scored(after, before)
-    if too_few is not None:
-        return too_few
+    if isinstance(pairs, NotMeasured):
+        return pairs
     a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
     pooled = ratio(a, b)
     if isinstance(pooled, NotMeasured):
@@ -213,9 +205,10 @@ def seed_values(
 
 def seed_persistence(after: Row, before: Row) -> float | None:
     """Return one seed's persistence; None where it was not measured or nothing was there to persist."""
-    if after.value is None or not before.value or _too_few_scored([after], [before]) is not None:
+    left, start = _whole([after]), _whole([before])
+    if isinstance(left, NotMeasured) or isinstance(start, NotMeasured) or not start.hits:
         return None
-    return after.value / before.value
+    return left.value / start.value
 
 
 def standardized_gain(after: Row, before: Row) -> float | None:
