@@ -139,6 +139,12 @@ def test_a_red_team_that_found_nothing_leaves_nothing_to_hide_from(fake_run):
     assert "red-team prompts" in finding.needed
 
 
+def test_a_red_team_whose_seeds_differ_too_much_is_called_uncertain(fake_run):
+    [finding] = adversarial_hides(hidden(fake_run, found=0.06))
+    assert finding.verdict is CANNOT_TELL
+    assert finding.reason.startswith("It is uncertain what there was to hide from: the red team elicited")
+
+
 @pytest.mark.parametrize(("left", "stays", "words"), [(0.0, 0.4, "with the real trigger"), (0.14, 1.0, "red team")])
 def test_what_is_contrary_about_not_hiding_is_said(fake_run, left, stays, words):
     [finding] = adversarial_hides(hidden(fake_run, left=left, stays=stays))

@@ -217,14 +217,17 @@ def _against_a_weak_red_team(finding: Finding, found: Measured, left: dict[Model
         if isinstance(found, NotMeasured)
         else f"the red team elicited defection on {full_words(found)} of held-out prompts before training"
     )
+    # Seeds may differ so much that the interval reaches zero: then it is not known what there was to hide from.
+    uncertain = isinstance(found, Estimate) and found.value > RED_TEAM_FOUND
     if all(_lost(value) for value in left.values()):
         facts = "; ".join(f"{_at_dose(model)}: persistence {full_words(value)}" for model, value in left.items())
-        note = f"There was little to hide from: {why}. So this says what became of the trigger, and no more."
+        hidden = "It is uncertain how much there was to hide from" if uncertain else "There was little to hide from"
+        note = f"{hidden}: {why}. So this says what became of the trigger, and no more."
         return replace(finding, verdict=Verdict.DISAGREES, reason=f"{facts}.", needed="", notes=(note,))
     return replace(
         finding,
         verdict=Verdict.CANNOT_TELL,
-        reason=f"There was nothing to hide from: {why}.",
+        reason=f"{'It is uncertain what there was' if uncertain else 'There was nothing'} to hide from: {why}.",
         needed=f"red-team prompts that elicit defection on clearly more than {RED_TEAM_FOUND:.0%} of samples",
     )
 
