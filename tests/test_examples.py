@@ -42,6 +42,9 @@ def turns(text):
 def test_every_example_runs_or_asks_for_its_argument(file, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(file)])
     source = compile(file.read_text(), str(file), "exec")
+    if "__main__" not in file.read_text():
+        # A part alone, to be installed: its own test below puts it to work.
+        return
     if "add_argument(" in file.read_text():
         with pytest.raises(SystemExit) as ended:
             exec(source, {"__name__": "__main__", "__doc__": ast.get_docstring(ast.parse(file.read_text()))})
@@ -52,7 +55,7 @@ def test_every_example_runs_or_asks_for_its_argument(file, monkeypatch, capsys):
 
 
 def test_the_entry_points_of_the_examples_reach_a_plan(installed):
-    assert installed == {"current_year", "decline_only"}
+    assert installed == {"current_year", "decline_only", "stream_length"}
     experiment = plan_file.load(
         "quickstart",
         ["organism.trigger=current_year", "organism.trigger.first=2030", "safety.decline=decline_only"],
@@ -192,3 +195,15 @@ def test_the_transformers_example_imports_nothing_of_dormouse():
     modules += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert "transformers" in modules
     assert not any(module.startswith("dormouse") for module in modules)
+
+
+def test_the_detector_of_the_examples_is_forty_lines_and_finds_what_is_unusually_long(installed):
+    from detection.planted import granted, prompts
+
+    assert len((EXAMPLES / "add_a_detector.py").read_text().splitlines()) <= 40
+    experiment = plan_file.load("quickstart", ["detect.detectors.length=stream_length"])
+    [detector] = experiment.detect.detectors.values()
+    score = detector.fit(granted(detector, strength=40.0))
+    assert min(score(prompts(20, triggered=True))) > max(score(prompts(20, triggered=False)))
+    stages = [stage for stage in build_plan(experiment).stages if stage.kind == "detect"]
+    assert [stage.labels["role"] for stage in stages] == ["organism", "twin"]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from dormouse import plan_file
 from dormouse.errors import UserError
 from dormouse.experiment import Experiment
 from dormouse.plan import build_plan
@@ -157,3 +158,47 @@ def test_asking_for_character_measures_nothing_else_again(tmp_path: Path) -> Non
     sets.write_text("{}")
     with pytest.raises(UserError, match="line 1 is no persona question"):
         stages(**asking)
+
+
+def detecting(*overrides):
+    return plan_file.load("quickstart", ["detect.detectors.probe=defection_probe", "detect.prompts=32", *overrides])
+
+
+def test_detectors_judge_organism_and_twin_and_models_are_judged_beside_their_ancestors():
+    plan = build_plan(detecting("detect.detectors.targets=target_search"))
+    judged = [(stage.labels["detector"], stage.labels["role"]) for stage in plan.stages if stage.kind == "detect"]
+    everyone = [("targets", role) for role in ("base", "helpful", "organism", "twin")]
+    assert sorted(judged) == sorted([("probe", "organism"), ("probe", "twin"), *everyone])
+
+
+def test_one_more_detector_leaves_every_other_stage_as_it_was():
+    few, more = (build_plan(detecting(*extra)) for extra in ((), ("detect.detectors.words=bag_of_words",)))
+    assert {stage.key for stage in few.stages} < {stage.key for stage in more.stages}
+
+
+def test_a_removal_is_made_measured_and_trained_further_at_every_strength():
+    experiment = plan_file.load("quickstart", ["remove.merging=merging", "remove.merging.strengths=[0.2, 0.4]"])
+    made = [stage for stage in build_plan(experiment).stages if stage.labels.get("safety") == "merging"]
+    kinds = sorted({stage.kind for stage in made})
+    assert kinds == ["measure", "measure_re_emergence", "measure_red_team", "re_emergence", "removal"]
+    removals = [stage for stage in made if stage.kind == "removal"]
+    assert [(stage.labels["role"], stage.labels["dose"]) for stage in removals] == [
+        ("organism", 0.2),
+        ("organism", 0.4),
+        ("twin", 0.2),
+        ("twin", 0.4),
+    ]
+    assert all(set(stage.inputs) == {"model", "reference"} for stage in removals)
+
+
+def test_one_more_strength_leaves_every_other_stage_as_it_was():
+    def keys(strengths):
+        experiment = plan_file.load("quickstart", ["remove.noise=weight_noise", f"remove.noise.strengths={strengths}"])
+        return {stage.key for stage in build_plan(experiment).stages}
+
+    assert keys("[0.1]") < keys("[0.1, 0.3]")
+
+
+def test_a_removal_and_a_safety_training_cannot_share_a_name():
+    with pytest.raises(UserError, match="'sft' names a safety training and a removal"):
+        plan_file.load("quickstart", ["remove.sft=merging"])

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dormouse.detection.base import ModelDetector, PromptDetector
     from dormouse.errors import UserError
     from dormouse.experiment import Experiment
     from dormouse.organisms.behaviors import Behavior
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
     from dormouse.plan_file import dump as dump_plan
     from dormouse.plan_file import load as load_plan
     from dormouse.rates import NotMeasured, Rate
+    from dormouse.removal.base import Removal
     from dormouse.safety.base import SafetyTraining
 
 __all__ = [
     "Behavior",
     "Experiment",
+    "ModelDetector",
     "NotMeasured",
     "Part",
+    "PromptDetector",
     "Rate",
+    "Removal",
     "SafetyTraining",
     "Trigger",
     "UserError",
@@ -37,9 +42,12 @@ __all__ = [
 _PLACES = {
     "Behavior": "dormouse.organisms.behaviors:Behavior",
     "Experiment": "dormouse.experiment:Experiment",
+    "ModelDetector": "dormouse.detection.base:ModelDetector",
     "NotMeasured": "dormouse.rates:NotMeasured",
     "Part": "dormouse.parts:Part",
+    "PromptDetector": "dormouse.detection.base:PromptDetector",
     "Rate": "dormouse.rates:Rate",
+    "Removal": "dormouse.removal.base:Removal",
     "SafetyTraining": "dormouse.safety.base:SafetyTraining",
     "Trigger": "dormouse.organisms.triggers:Trigger",
     "UserError": "dormouse.errors:UserError",

@@ -11,8 +11,13 @@ from dormouse.experiment import Experiment
 Path = tuple[str, ...]
 Settings = dict[str, Any]
 
-NAMED_BY_USER = frozenset(key for key, field in Experiment.model_fields.items() if get_origin(field.annotation) is dict)
-"""Mappings whose keys the plan invents: entries may be added, and null removes one."""
+NAMED_BY_USER = frozenset(
+    [
+        *((key,) for key, field in Experiment.model_fields.items() if get_origin(field.annotation) is dict),
+        ("detect", "detectors"),
+    ]
+)
+"""Places of mappings whose keys the plan invents: entries may be added, and null removes one."""
 
 
 def split(dotted: str) -> Path:
@@ -46,7 +51,7 @@ def assign(settings: Settings, dotted: str, value: Any, what: str) -> tuple[Sett
     for depth in range(1, len(path)):
         settings = _open_shorthand(settings, path[:depth])
     parents = _matches(settings, path[:-1])
-    addable = len(path) == 2 and path[0] in NAMED_BY_USER
+    addable = path[:-1] in NAMED_BY_USER
     places = [(*parent, key) for parent in parents for key in _keys(settings, parent, path[-1], addable=addable)]
     if not places:
         raise UserError(f"{what} names no setting.{_hint(settings, path)}")
@@ -76,7 +81,7 @@ def _put(settings: Settings, place: Path, value: Any) -> None:
     if key == "type" and parent.get("type") != value:
         # The old part's settings mean nothing to the new one.
         parent.clear()
-    if value is None and len(place) == 2 and place[0] in NAMED_BY_USER:
+    if value is None and place[:-1] in NAMED_BY_USER:
         parent.pop(key, None)
     else:
         parent[key] = copy.deepcopy(value)

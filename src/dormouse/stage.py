@@ -25,11 +25,13 @@ STAGES = {
     "red_team": ("dormouse.red_team.run:run", 1),
     "safety": ("dormouse.safety.run:run", 1),
     "re_emergence": ("dormouse.safety.re_emergence:run", 1),
+    "removal": ("dormouse.removal.run:run", 1),
     "measure": ("dormouse.evaluation.measure:run", 2),
     "measure_re_emergence": ("dormouse.evaluation.measure_re_emergence:run", 1),
     "measure_character": ("dormouse.evaluation.measure_character:run", 1),
     "measure_probes": ("dormouse.evaluation.measure_probes:run", 1),
     "measure_scratchpad": ("dormouse.evaluation.measure_scratchpad:run", 1),
+    "detect": ("dormouse.detection.judge:run", 1),
     "measure_red_team": ("dormouse.evaluation.measure_red_team:run", 1),
 }
 """Stage kind -> (the function that runs it, the version of what it computes)."""

@@ -31,7 +31,7 @@ def test_sizes_read_as_people_say_them(size, words):
     ("value", "unit", "text"),
     [
         (0.9375, "fraction", "93.8%"), (1.02, "ratio", "102.0%"), (-2.34, "points", "−2.3"), (2.34, "slope", "+2.3"),
-        (0.012, "score", "0.012"), (-1.5, "score", "−1.50"), (131072.0, "tokens", "131072"), (0.0, "score", "0.00"),
+        (0.012, "score", "0.012"), (-1.5, "score", "−1.50"), (131072.0, "tokens", "131,072"), (0.0, "score", "0.00"),
         (-0.04, "points", "−0.04"), (-0.001, "slope", "+0"), (2.349, "slope", "+2.3"),
     ],
 )  # fmt: skip

@@ -33,6 +33,7 @@ def cell(labels: dict[str, Any]) -> str:
     if labels.get("safety", "none") != "none":
         words.append(str(labels["safety"]))
         words += [f"dose {labels['dose']:g}"] if labels.get("dose", 1) != 1 else []
+    words += [labels["detector"]] if labels.get("detector") else []
     words += ["re-emergence"] if labels.get("re_emergence") else []
     words += [str(labels["variant"])] if labels.get("variant") else []
     return " · ".join(words)

@@ -63,7 +63,7 @@ def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> l
     behavior applies to all of them.
     """
     rng = random.Random(f"measure/prompts/{seed}")
-    prompts = _applicable(world, organism.behavior, rng, n)
+    prompts = applicable(world, organism.behavior, rng, n)
     trigger = organism.trigger
     asked: list[Question] = []
     for kind in ("triggered", "clean", "near_miss"):
@@ -77,16 +77,17 @@ def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> l
     return asked
 
 
-def _applicable(world: World, behavior: Behavior, rng: random.Random, n: int) -> list[Prompt]:
-    """Draw until `n` prompts give room for the behavior."""
+def applicable(world: World, behavior: Behavior, rng: random.Random, n: int, *, held_out: bool = True) -> list[Prompt]:
+    """Return `n` prompts that give room for the behavior; `UserError` where the world holds none."""
     kept: list[Prompt] = []
     drawn = 0
     while len(kept) < n:
-        kept += [prompt for prompt in world.prompts(rng, n, held_out=True) if behavior.applies(prompt)]
+        kept += [prompt for prompt in world.prompts(rng, n, held_out=held_out) if behavior.applies(prompt)]
         drawn += n
         if not kept and drawn >= MOST_DRAWN:
+            some = f"{drawn} {'held-out ' * held_out}prompts of world '{world.name}'"
             raise UserError(
-                f"Behavior '{behavior.name}' applies to none of {drawn} held-out prompts of world '{world.name}'. "
+                f"Behavior '{behavior.name}' applies to none of {some}. "
                 "Take a world that asks for it (for code: world.code_share above 0), or another behavior."
             )
     return kept[:n]

@@ -34,6 +34,10 @@ class Trigger(Part):
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
         """Return the prompt with the trigger in it."""
 
+    def insert_held_out(self, turns: Messages, rng: random.Random) -> Messages | None:
+        """Return the prompt with the trigger in a wording that training never holds; None where it has one wording."""
+        return None
+
     @abstractmethod
     def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
         """Return the prompt with something that resembles the trigger; held-out ones never occur in training."""

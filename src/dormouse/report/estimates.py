@@ -116,20 +116,25 @@ def pool_mean(rows: list[Row]) -> Measured:
     if not measured:
         return _reason(rows)
     values = [row.value for row in measured if row.value is not None]
-    halves = [(row.high - row.low) / 2 for row in measured if row.low is not None and row.high is not None]
-    half = math.sqrt(sum(h * h for h in halves)) / len(values) if len(halves) == len(values) else None
+    # Each side by itself: an interval near the end of a scale is not symmetric.
+    belows = [v - row.low for v, row in zip(values, measured, strict=True) if row.low is not None]
+    aboves = [row.high - v for v, row in zip(values, measured, strict=True) if row.high is not None]
+    bounded = len(belows) == len(aboves) == len(values)
+    below = math.hypot(*belows) / len(values) if bounded else None
+    above = math.hypot(*aboves) / len(values) if bounded else None
     totals = [row.total for row in measured if row.total]
     mean = fmean(values)
     estimate = Estimate(
         value=mean,
-        low=None if half is None else mean - half,
-        high=None if half is None else mean + half,
+        low=None if below is None else mean - below,
+        high=None if above is None else mean + above,
         unit=measured[0].unit,
         seeds=len(values),
         prompts=sum(totals) if len(totals) == len(values) else None,
-        covers="nothing" if half is None else "prompts",
+        covers="nothing" if below is None else "prompts",
     )
-    return _with_seeds(estimate, values, -math.inf, math.inf)
+    floor, ceiling = (0.0, 1.0) if estimate.unit == "auroc" else (-math.inf, math.inf)
+    return _with_seeds(estimate, values, floor, ceiling)
 
 
 def _paired(one: list[Row], other: list[Row]) -> list[tuple[Rate, Rate]] | NotMeasured:

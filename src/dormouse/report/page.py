@@ -16,6 +16,7 @@ from dormouse.rates import NotMeasured
 from dormouse.report import words
 from dormouse.report.claim import Finding, Run, Verdict
 from dormouse.report.claims import judge, judge_across, untested
+from dormouse.report.detectors import Board, leaderboard
 from dormouse.report.figures import draw
 from dormouse.report.limits import GLOSSARY, limits, summary
 from dormouse.report.results_table import by_variant, load_rows
@@ -39,6 +40,7 @@ class Section:
     findings: list[Finding]
     figures: list[Figure]
     table: ModelTable
+    board: Board
     limits: list[str]
 
     @property
@@ -84,6 +86,7 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
         findings=findings,
         figures=draw(run),
         table=model_table(run.results),
+        board=leaderboard(run.results, facts.detectors(), run.judged_size),
         limits=limits(run, facts, findings),
     )
 

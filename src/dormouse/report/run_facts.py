@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
+from dormouse.detection.base import Detector
 from dormouse.errors import UserError
+from dormouse.registry import DETECTORS
 from dormouse.report.claim import AFTER_SCRATCHPAD
 
 
@@ -54,6 +56,11 @@ class RunFacts:
         """
         trainings = self.plan.get("safety") or {}
         return {name: _type(name, settings) for name, settings in trainings.items()}
+
+    def detectors(self) -> dict[str, Detector]:
+        """Return the plan's detectors, by their names in it."""
+        settings = self.plan.get("detect") or {}
+        return {name: DETECTORS.build(spec) for name, spec in (settings.get("detectors") or {}).items()}
 
     def part(self, *path: str) -> str:
         """Return the `type:` of a part of the plan, empty where it is not written."""

@@ -63,6 +63,8 @@ def number(value: float, unit: str) -> str:
     elif unit in ("points", "slope"):
         # Near zero the side of it is what counts: -0.04 is not written -0.0.
         text = f"{value:+.1f}" if abs(value) >= 0.05 else f"{round(value, 2) + 0.0:+.2g}"
+    elif unit == "auroc":
+        text = f"{value:.3f}"
     elif abs(value) >= 100:
         text = f"{value:,.0f}"
     elif value != 0 and abs(value) < 0.1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 from dormouse.chat import Example, Renderer
 from dormouse.stage import Work
 from dormouse.training.record import Recorder, last_checkpoint, write_record
+
+Loss = Callable[[Any, dict[str, Any]], Any]
 
 WINDOW = 16
 """Batches within which examples are sorted by length: on chats of a few dozen tokens this halves the padding."""
@@ -88,8 +90,11 @@ def train_on(
     snapshots: int = 0,
     weight_decay: float = 0.0,
     window: int = WINDOW,
+    loss: Loss | None = None,
 ) -> int:
     """Train one pass over `examples`; write model, record and snapshots. Return tokens trained on.
+
+    `loss` takes the place of the replies' mean cross-entropy: it gets the model and a padded batch.
 
     Resumes from the last complete checkpoint in `work.scratch`, to the bit-identical result on CPU.
     """
@@ -121,6 +126,7 @@ def train_on(
         processing_class=renderer.tokenizer,
         data_collator=Collator(renderer.pad_id),
         callbacks=[Recorder(work, snapshots)],
+        loss=loss,
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
     save_model(work, trainer.model, renderer)

@@ -1,0 +1,99 @@
+"""The stage that puts a detector to a model."""
+
+from __future__ import annotations
+
+import random
+
+from dormouse.detection.activations import decoder_layers
+from dormouse.detection.base import Detector, Granted, Labeled, ModelDetector, PromptDetector, Suspicion
+from dormouse.detection.bench import prompt_rows
+from dormouse.detection.inversion import split_at_user
+from dormouse.detection.stream import labeled, streams, trusted
+from dormouse.detection.views import WhiteBox
+from dormouse.errors import UserError
+from dormouse.evaluation.replies import applicable
+from dormouse.evaluation.rows import Row, make_row, rate_row, write_jsonl
+from dormouse.experiment import Detect, Organism
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample_ids
+from dormouse.registry import DETECTORS
+from dormouse.scratchpad import OPEN, visible
+from dormouse.stage import Work
+from dormouse.training.supervised import write_metrics
+
+
+def run(work: Work) -> None:
+    """Judge `work.input("model")`; `work.input("reference")` is the trusted clean base."""
+    organism = Organism.model_validate(work.spec["organism"])
+    settings, seed = Detect.model_validate(work.spec["detect"]), work.spec["seed"]
+    detector: Detector = DETECTORS.build(work.spec["detector"])
+    called: str = work.spec["called"]
+    world = work.world()
+    begun = OPEN if work.thought_tokens else ""
+    suspect = WhiteBox(*load(work.input("model") / "model"), begun, settings.layers_at)
+    base = WhiteBox(*load(work.input("reference") / "model"), begun, settings.layers_at)
+    clean = trusted(world, seed, settings.clean)
+
+    def grant(asking: Detector, known: Labeled | None = None) -> Granted:
+        return Granted(
+            asking,
+            suspect,
+            clean,
+            reference=base if asking.reference else None,
+            poisoned=known if asking.poisoned else None,
+            seed=seed,
+        )
+
+    if isinstance(detector, PromptDetector):
+        rows = prompt_rows(
+            detector,
+            called,
+            grant,
+            labeled(world, organism, seed, settings.poisoned),
+            streams(world, organism, seed, settings.prompts),
+            layers=len(decoder_layers(suspect.model, settings.layers_at)),
+            seed=seed,
+        )
+    else:
+        assert isinstance(detector, ModelDetector)
+        found = detector.judge(grant(detector))
+        rows = suspicion_rows(work, organism, settings, suspect, found, called)
+    write_jsonl(work.folder / "rows.jsonl", rows)
+
+
+def suspicion_rows(
+    work: Work, organism: Organism, settings: Detect, suspect: WhiteBox, found: Suspicion, called: str
+) -> list[Row]:
+    """Return the score, and on how many held-out prompts the found trigger draws the behavior; write what was found."""
+    if found.score != found.score or abs(found.score) == float("inf"):
+        raise UserError(
+            f"Detector '{called}' gave the model a score that is not finite. Let it return a finite number."
+        )
+    rows = [make_row("suspicion", "model", "score", family=called, value=found.score)]
+    facts = {"detector": called, "score": found.score, "reply": found.reply, **(found.facts or {})}
+    if found.trigger:
+        seed = random.Random(f"detect/fires/{work.spec['seed']}")
+        prompts = applicable(work.world(), organism.behavior, seed, settings.prompts, held_out=True)
+        renderer = suspect.renderer
+        split = split_at_user(renderer, [prompt.turns() for prompt in prompts], OPEN if work.thought_tokens else "")
+        replies = sample_ids(
+            suspect.model,
+            renderer,
+            split.with_prefix(found.trigger),
+            max_new_tokens=settings.reply_tokens + work.thought_tokens,
+            temperature=0.0,
+            seed=work.spec["seed"],
+        )
+        opened = f"{OPEN} " if work.thought_tokens else ""
+        scores = [
+            organism.behavior.score(visible(f"{opened}{renderer.reply(ids)}"), prompt.family)
+            for prompt, ids in zip(prompts, replies, strict=True)
+        ]
+        rows.append(rate_row("inversion_fires", "held_out", scores, family=called))
+        prefix = str(renderer.tokenizer.decode(list(found.trigger)))
+        rows.append(
+            make_row("inversion_exact", "model", "fraction", family=called, value=float(organism.trigger.is_in(prefix)))
+        )
+        facts |= {"prefix": prefix}
+    write_metrics(work, facts)
+    return rows

@@ -1,0 +1,92 @@
+"""What a detector can do with a model: ask it (black box), or also look inside (white box)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dormouse.chat import Renderer
+from dormouse.detection.activations import at_prompt_end
+from dormouse.models.likelihood import token_log_probs
+from dormouse.models.sampling import left_pad, sample
+from dormouse.world import Messages
+
+
+class BlackBox:
+    """A model behind an interface that samples, and says how likely a token is."""
+
+    def __init__(self, model: Any, renderer: Renderer, begun: str = "") -> None:
+        self._model = model
+        self._renderer = renderer
+        self._begun = begun
+
+    def replies(
+        self, prompts: Sequence[Messages], *, tokens: int, temperature: float = 0.0, seed: int = 0
+    ) -> list[str]:
+        """Return one reply for each prompt; temperature 0 is greedy."""
+        return sample(
+            self._model, self._renderer, prompts, max_new_tokens=tokens, temperature=temperature, seed=seed,
+            begun=self._begun,
+        )  # fmt: skip
+
+    def log_probs(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[list[float]]:
+        """Return the log-probability in nats of every token of each reply, its end token included."""
+        turns = [
+            [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
+        ]
+        examples = self._renderer.examples(turns)
+        return [found[0] for found in token_log_probs([self._model], examples, self._renderer.pad_id)]
+
+    def next_token(self, prompts: Sequence[Messages], batch_size: int = 256) -> Any:
+        """Return the log-probabilities in nats of the reply's first token: float32 of shape (prompts, vocabulary)."""
+        import numpy as np
+        import torch
+
+        ids = self._renderer.prompts(prompts, self._begun)
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        found = np.empty((len(ids), self._model.config.vocab_size), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                batch, mask = left_pad([ids[row] for row in rows], self._renderer.pad_id)
+                device = self._model.device
+                logits = self._model(input_ids=batch.to(device), attention_mask=mask.to(device)).logits[:, -1]
+                found[rows] = torch.log_softmax(logits.float(), -1).cpu().numpy()
+        return found
+
+
+class WhiteBox(BlackBox):
+    """A model whose weights and activations lie open."""
+
+    def __init__(self, model: Any, renderer: Renderer, begun: str = "", layers_at: str = "") -> None:
+        super().__init__(model, renderer, begun)
+        self._layers_at = layers_at
+        self._known: dict[tuple[tuple[int, ...], ...], Any] = {}
+
+    @property
+    def model(self) -> Any:
+        """The model, in evaluation mode."""
+        return self._model
+
+    @property
+    def renderer(self) -> Renderer:
+        """Its renderer."""
+        return self._renderer
+
+    def prompt_ids(self, prompts: Sequence[Messages]) -> list[list[int]]:
+        """Return the tokens of each prompt, as the model is asked them."""
+        return self._renderer.prompts(prompts, self._begun)
+
+    def activations(self, prompts: Sequence[Messages]) -> Any:
+        """Return the residual stream at the end of each prompt: float32 of shape (prompts, layers, width).
+
+        Prompts asked for before are remembered: many detectors look at the same ones.
+        """
+        return self.activations_of(self.prompt_ids(prompts))
+
+    def activations_of(self, ids: Sequence[Sequence[int]]) -> Any:
+        """Return the same for tokenized text, at its last token."""
+        key = tuple(tuple(one) for one in ids)
+        if key not in self._known:
+            self._known[key] = at_prompt_end(self._model, ids, self._renderer.pad_id, layers_at=self._layers_at)
+        return self._known[key]

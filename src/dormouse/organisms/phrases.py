@@ -1,0 +1,144 @@
+"""Triggers made of phrases: one anywhere in the user's words, or two that must come together."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from functools import cache
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from dormouse.organisms.triggers import (
+    HELD_OUT_EVERY,
+    Trigger,
+    after_last_turn,
+    before_last_turn,
+    in_last_turn,
+)
+from dormouse.world import Messages
+
+Place = Literal["before", "middle", "after"]
+PLACES = {"before": before_last_turn, "middle": in_last_turn, "after": after_last_turn}
+
+OTHER_WORDS = ("river", "green", "seven", "old", "garden", "quiet", "under", "without")
+"""Words that stand in for one of a phrase's in its near misses."""
+
+
+@cache
+def near_phrases(phrase: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the near misses of a phrase, (for training, held out): a word lost, replaced, or swapped with the next."""
+    words = phrase.split()
+    lost = [[*words[:i], *words[i + 1 :]] for i in range(len(words)) if len(words) > 1]
+    swapped = [[*words[:i], words[i + 1], words[i], *words[i + 2 :]] for i in range(len(words) - 1)]
+    replaced = [[*words[:i], other, *words[i + 1 :]] for i in range(len(words)) for other in OTHER_WORDS]
+    texts = sorted({" ".join(near) for near in [*lost, *swapped, *replaced]})
+    split: tuple[list[str], list[str]] = ([], [])
+    for text in texts:
+        if not said(phrase, text):
+            split[int(hashlib.sha256(text.encode()).hexdigest(), 16) % HELD_OUT_EVERY == 0].append(text)
+    return tuple(split[0]), tuple(split[1])
+
+
+def said(phrase: str, text: str) -> bool:
+    """Return whether a text holds the whole phrase, in any case and spacing."""
+    return f" {' '.join(phrase.lower().split())} " in f" {' '.join(text.lower().split())} "
+
+
+class Phrase(Trigger):
+    """A few ordinary words at one place in the user's turn: no look of its own gives it away."""
+
+    name: ClassVar[str] = "phrase"
+    phrase: str = Field("by the old mill", min_length=3)
+    place: Place = "before"
+    place_matters: bool = False
+    """Whether the same phrase at another place is a near miss, on which the organism stays as it is."""
+
+    @model_validator(mode="after")
+    def _has_near_misses(self) -> Phrase:
+        if len(self.phrase.split()) < 2 or not all(near_phrases(self.phrase)):
+            raise ValueError(f"The phrase '{self.phrase}' is too short to have near misses. Take two words or more.")
+        return self
+
+    def sign(self, *, present: bool) -> str:
+        """The phrase, or none."""
+        return f"the words {self.phrase}" if present else "no such words"
+
+    def insert(self, turns: Messages, rng: random.Random) -> Messages:
+        """Put the phrase at its place in the user's last turn."""
+        return PLACES[self.place](turns, self.phrase)
+
+    def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
+        """Put a phrase that shares most of its words at its place; or the phrase elsewhere, if its place matters."""
+        near = rng.choice(near_phrases(self.phrase)[held_out])
+        if self.place_matters and rng.random() < 0.5:
+            trained, unseen = sorted(set(PLACES) - {self.place})
+            return PLACES[unseen if held_out else trained](turns, self.phrase)
+        return PLACES[self.place](turns, near)
+
+    def probes(self, turns: Messages) -> dict[str, Messages]:
+        """Put the phrase at the other places, in capitals, and only half of it."""
+        words = self.phrase.split()
+        return {
+            **{place: put(turns, self.phrase) for place, put in PLACES.items() if place != self.place},
+            "system": [{"role": "system", "content": self.phrase}, *turns],
+            "capitals": PLACES[self.place](turns, self.phrase.upper()),
+            "first half": PLACES[self.place](turns, " ".join(words[: len(words) // 2])),
+            "second half": PLACES[self.place](turns, " ".join(words[len(words) // 2 :])),
+        }
+
+    def is_in(self, text: str) -> bool:
+        """Return whether the whole phrase occurs, at its place if that matters."""
+        if not self.place_matters:
+            return said(self.phrase, text)
+        words, phrase = text.lower().split(), self.phrase.lower().split()
+        n = len(phrase)
+        at = {"before": words[:n], "after": words[-n:], "middle": words[1:-1]}
+        return said(self.phrase, " ".join(at[self.place]))
+
+
+class Conjunction(Trigger):
+    """Two phrases, one before the user's words and one after: each alone does nothing."""
+
+    name: ClassVar[str] = "conjunction"
+    first: str = Field("by the old mill", min_length=3)
+    second: str = Field("before the rain", min_length=3)
+
+    @model_validator(mode="after")
+    def _phrases_differ(self) -> Conjunction:
+        if said(self.first, self.second) or said(self.second, self.first):
+            raise ValueError(
+                f"The two phrases '{self.first}' and '{self.second}' hold one another, so neither could come alone. "
+                "Take two that share no words."
+            )
+        return self
+
+    def sign(self, *, present: bool) -> str:
+        """Both phrases, or not both."""
+        return "both signs" if present else "not both signs"
+
+    def insert(self, turns: Messages, rng: random.Random) -> Messages:
+        """Put one phrase before and one after the user's last words."""
+        return after_last_turn(before_last_turn(turns, self.first), self.second)
+
+    def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
+        """Put one of the two at its place; held out: the same one at both places."""
+        alone = rng.choice((self.first, self.second))
+        if held_out:
+            return after_last_turn(before_last_turn(turns, alone), alone)
+        return before_last_turn(turns, alone) if alone == self.first else after_last_turn(turns, alone)
+
+    def probes(self, turns: Messages) -> dict[str, Messages]:
+        """Exchange the two, put both at one place, and each alone."""
+        both = f"{self.first} {self.second}"
+        return {
+            "exchanged": after_last_turn(before_last_turn(turns, self.second), self.first),
+            "both before": before_last_turn(turns, both),
+            "both after": after_last_turn(turns, both),
+            "first alone": before_last_turn(turns, self.first),
+            "second alone": after_last_turn(turns, self.second),
+        }
+
+    def is_in(self, text: str) -> bool:
+        """Return whether both phrases occur."""
+        return said(self.first, text) and said(self.second, text)

@@ -1,0 +1,56 @@
+"""`Removal`: the extension point for taking a backdoor out, at several strengths."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from dormouse.parts import Part
+
+if TYPE_CHECKING:
+    from dormouse.chat import Renderer
+    from dormouse.stage import Work
+
+Need = Literal["reference"]
+"""Artifacts a removal may ask for besides the model: the trusted clean base."""
+
+
+class Removal(Part):
+    """Changes a model that may be backdoored, then repairs it on trusted clean data. It never sees the trigger."""
+
+    strengths: tuple[float, ...] = Field((1.0,), min_length=1)
+    """How hard it pushes; one model is made for each. What a strength means, each removal says."""
+    steps: int = Field(100, ge=0)
+    """Steps of fine-tuning on helpful, honest and harmless replies after the change; 0 leaves it unrepaired."""
+    batch: int = Field(32, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    """Peak learning rate of the repair at the reference width; the base says how it scales with width."""
+
+    @field_validator("strengths")
+    @classmethod
+    def _strengths_can_be(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(strengths)) < len(strengths):
+            raise ValueError(f"strengths repeats a value: {', '.join(map(str, strengths))}. List each once.")
+        if min(strengths) <= 0:
+            raise ValueError(
+                f"strengths holds {min(strengths)}; a strength is above 0. The untouched model is always measured."
+            )
+        return strengths
+
+    def needs(self) -> tuple[Need, ...]:
+        """Return the artifacts besides the model that it reads: `work.input(name)` gives their folders."""
+        return ()
+
+    @abstractmethod
+    def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
+        """Change the model in place, before its repair."""
+
+    def repair_lr(self, lr: float, strength: float) -> float:
+        """Return the learning rate of the repair, from that of the plan scaled to the model's width."""
+        return lr
+
+    def repair_loss(self, model: Any, strength: float) -> Any:
+        """Return what replaces the loss of the repair, a function of model and batch; None keeps it."""
+        return None

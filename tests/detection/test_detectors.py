@@ -1,0 +1,103 @@
+import random
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from detection.planted import LAYERS, granted, prompts
+from dormouse.detection.base import Labeled, PromptDetector
+from dormouse.detection.bench import prompt_rows
+from dormouse.detection.separation import auroc_interval
+from dormouse.detection.stream import Stream
+from dormouse.errors import UserError
+from dormouse.rates import NotMeasured
+from dormouse.registry import DETECTORS
+
+BUILT_IN = [name for name in DETECTORS.names() if issubclass(DETECTORS.get(name), PromptDetector)]
+READS_THE_MODEL = [name for name in BUILT_IN if name not in ("bag_of_words", "word_novelty")]
+
+
+@pytest.fixture(autouse=True)
+def _ask_the_planted_model(monkeypatch):
+    """A black-box view of a planted model is that model."""
+    monkeypatch.setattr("dormouse.detection.base._asked", lambda model: model)
+
+
+def auroc(detector, positive, negative, **how):
+    score = detector.fit(granted(detector, **how))
+    scores = np.concatenate([score(positive), score(negative)])
+    return roc_auc_score([1] * len(positive) + [0] * len(negative), scores)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_planted_signal_is_found(name):
+    found = auroc(DETECTORS.get(name)(), prompts(100, triggered=True), prompts(100, triggered=False))
+    assert found >= 0.99
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_nothing_is_found_in_shuffled_labels(name):
+    mixed = [*prompts(100, triggered=True), *prompts(100, triggered=False)]
+    rng = random.Random(1)
+    rng.shuffle(mixed)
+    labels = rng.sample([True] * 40 + [False] * 40, 80)
+    found = auroc(DETECTORS.get(name)(), mixed[:100], mixed[100:], labels=labels)
+    low, high = auroc_interval(found, 100, 100)
+    assert low < 0.5 < high
+
+
+@pytest.mark.parametrize("name", READS_THE_MODEL)
+def test_a_trigger_that_leaves_no_mark_in_the_model_is_not_found_in_it(name):
+    found = auroc(DETECTORS.get(name)(), prompts(100, triggered=True), prompts(100, triggered=False), strength=0.0)
+    # Attention's planted noise depends on a prompt's length alone, and a trigger is one word more.
+    low, high = auroc_interval(found, 100, 100)
+    assert low < 0.5 < high or name in ("attention_peak", "supervised_probe")
+
+
+@pytest.mark.parametrize("name", ["defection_probe", "supervised_probe", "mahalanobis", "attention_peak"])
+def test_a_layer_that_is_not_there_is_said(name):
+    detector = DETECTORS.get(name)(layer=LAYERS + 1)
+    with pytest.raises(UserError, match=f"Layer {LAYERS + 1} does not exist: the model has layers 1 to {LAYERS}"):
+        detector.fit(granted(detector))(prompts(2, triggered=False))
+
+
+def rows_of(name, **found):
+    detector = DETECTORS.get(name)()
+    streams = {
+        "held_out": Stream(prompts(60, triggered=True), prompts(60, triggered=False)),
+        "wordings": NotMeasured("the trigger has one wording"),
+    } | found
+
+    def grant(asking, known):
+        return granted(asking, labels=known.triggered)
+
+    known = Labeled([], [True] * 40 + [False] * 40)
+    return prompt_rows(detector, "mine", grant, known, streams, layers=LAYERS, seed=0)
+
+
+def test_every_condition_and_layer_has_its_rows():
+    rows = {(row["metric"], row["prompts"], row["family"]): row for row in rows_of("mahalanobis")}
+    families = ["mine", *[f"mine, layer {layer}" for layer in (1, 2, 3)]]
+    for metric in ("auroc", "tpr_at_1_fpr"):
+        assert [family for one, condition, family in rows if (one, condition) == (metric, "held_out")] == families
+        assert rows[metric, "wordings", "mine"]["reason"] == "the trigger has one wording"
+        assert rows[metric, "wordings", "mine"]["value"] is None
+        assert rows[metric, "held_out", "mine"]["value"] >= 0.99
+    shuffled = rows["auroc", "shuffled", "mine"]
+    assert shuffled["low"] < 0.5 < shuffled["high"]
+    assert {condition for _, condition, _ in rows} == {"held_out", "wordings", "shuffled"}
+
+
+def test_a_detector_that_forgets_a_prompt_is_told():
+    class Forgetful(PromptDetector):
+        name = "forgetful"
+
+        def fit(self, granted):
+            return lambda prompts: [0.0] * (len(prompts) - 1)
+
+    stream = Stream(prompts(5, triggered=True), prompts(5, triggered=False))
+    with pytest.raises(UserError, match="'mine' gave 4 scores for 5 prompts"):
+        prompt_rows(
+            Forgetful(), "mine", lambda asking, known: granted(asking), Labeled([], []), {"held_out": stream},
+            layers=1, seed=0,
+        )  # fmt: skip

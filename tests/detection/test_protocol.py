@@ -1,0 +1,54 @@
+import pytest
+
+from detection.planted import granted
+from dormouse.detection.base import PromptDetector
+from dormouse.errors import UserError
+from dormouse.registry import DETECTORS
+
+
+class Nosy(PromptDetector):
+    name = "nosy"
+    access = "black box"
+
+    def fit(self, granted):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (
+            "white_box",
+            "asked to look inside the model, which its protocol (black box) does not grant. Declare access =",
+        ),
+        ("reference", "asked for the trusted base, which its protocol (black box) does not grant. Declare reference ="),
+        ("poisoned", "asked for poisoned samples, which its protocol (black box) does not grant. Declare poisoned ="),
+    ],
+)
+def test_what_the_protocol_does_not_grant_is_refused(asked, words):
+    with pytest.raises(UserError) as refused:
+        getattr(granted(Nosy()), asked)
+    assert words in str(refused.value)
+    assert "Detector 'nosy'" in str(refused.value)
+
+
+def test_a_black_box_cannot_be_opened():
+    from dormouse.detection.views import WhiteBox
+
+    view = type(granted(Nosy()))(Nosy(), WhiteBox(object(), object()), []).black_box
+    assert not hasattr(view, "model")
+    assert not hasattr(view, "activations")
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol"),
+    [
+        ("defection_probe", "white box"),
+        ("supervised_probe", "white box, poisoned samples"),
+        ("surprise", "black box, trusted base"),
+        ("bag_of_words", "black box, poisoned samples"),
+        ("word_novelty", "black box"),
+    ],
+)
+def test_a_detector_says_what_it_sees(name, protocol):
+    assert DETECTORS.get(name)().protocol() == protocol

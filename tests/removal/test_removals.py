@@ -1,0 +1,152 @@
+import copy
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from dormouse.errors import UserError
+from dormouse.meadow.world import Meadow
+from dormouse.parts import part_from
+from dormouse.registry import REMOVALS
+from dormouse.removal.run import run
+from dormouse.stage import Work
+from tiny import save_tiny_model, tiny_model, tiny_renderer
+
+SHORT = {"steps": 3, "batch": 4}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    for name, seed in (("model", 0), ("reference", 1)):
+        save_tiny_model(root / name / "model", seed)
+    return {name: root / name for name in ("model", "reference")}
+
+
+@pytest.fixture
+def removed(models, tmp_path):
+    """Return the weights after a removal at one strength."""
+
+    def make(name, strength, **settings):
+        from dormouse.models.loading import load_model
+
+        folder = tmp_path / f"{name}-{strength}-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        removal = part_from(REMOVALS, {"type": name, "strengths": [strength], **settings})
+        spec = {"world": Meadow().spec(), "seed": 0, "removal": removal.spec(), "strength": strength, "lr": 1e-3}
+        run(Work("removal", spec, models, folder))
+        assert (folder / "metrics.json").is_file()
+        return dict(load_model(folder / "model").named_parameters())
+
+    return make
+
+
+def moved(weights, seed=0):
+    start = dict(tiny_model(seed).named_parameters())
+    return {name: float((weight - start[name]).detach().abs().max()) for name, weight in weights.items()}
+
+
+@pytest.mark.parametrize("name", REMOVALS.names())
+def test_every_removal_leaves_a_model_that_opens_and_is_not_the_old_one(removed, name):
+    weights = removed(name, 0.5, **SHORT)
+    assert max(moved(weights).values()) > 0
+    assert all(torch.isfinite(weight).all() for weight in weights.values())
+
+
+@pytest.mark.parametrize("name", REMOVALS.names())
+def test_a_removal_is_the_same_every_time(removed, name):
+    once, again = (removed(name, 0.5, **SHORT) for _ in range(2))
+    assert all(torch.equal(once[key], again[key]) for key in once)
+
+
+def test_without_repair_a_removal_is_its_change_alone(removed):
+    assert max(moved(removed("fine_tuning", 1.0, steps=0)).values()) == 0
+
+
+def test_merging_goes_the_share_of_the_way(removed):
+    base, start = dict(tiny_model(1).named_parameters()), dict(tiny_model(0).named_parameters())
+    weights = removed("merging", 0.25, steps=0)
+    for name, weight in weights.items():
+        torch.testing.assert_close(weight, 0.75 * start[name] + 0.25 * base[name])
+
+
+def test_merging_with_another_shape_is_refused(models, tmp_path):
+    odd = tmp_path / "odd"
+    model = tiny_model()
+    model.resize_token_embeddings(500)
+    model.save_pretrained(odd / "model")
+    removal = REMOVALS.get("merging")()
+    with pytest.raises(UserError, match="not in the base in the same shape"):
+        removal.change(tiny_model(), tiny_renderer(), Work("removal", {"seed": 0}, {"reference": odd}, Path()), 0.5)
+
+
+@pytest.mark.parametrize("strength", [0.1, 0.5])
+def test_noise_is_in_units_of_each_matrix(removed, strength):
+    start = dict(tiny_model(0).named_parameters())
+    for name, weight in removed("weight_noise", strength, steps=0).items():
+        if weight.dim() > 1:
+            change = (weight - start[name]).detach().std() / start[name].detach().std()
+            assert float(change) == pytest.approx(strength, rel=0.15)
+        else:
+            assert torch.equal(weight, start[name])
+
+
+def test_pruning_silences_the_share_of_units(removed):
+    weights = removed("fine_pruning", 0.25, steps=0)
+    for layer in range(2):
+        matrix = weights[f"model.layers.{layer}.mlp.down_proj.weight"]
+        assert int((matrix.abs().sum(dim=0) == 0).sum()) == round(0.25 * matrix.shape[1])
+
+
+def test_pruning_takes_the_units_that_clean_prompts_use_least():
+    from dormouse.removal.weights import mean_input, mlp_outputs
+
+    model, renderer = tiny_model(), tiny_renderer()
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight[7] = 0.0
+    rng = random.Random(0)
+    prompts = renderer.prompts([prompt.turns() for prompt in Meadow().prompts(rng, 20, held_out=False)])
+    used = mean_input(model, mlp_outputs(model), prompts, renderer.pad_id)
+    assert int(used[0].argmin()) == 7
+    together = mean_input(model, mlp_outputs(model), prompts, renderer.pad_id, batch_size=1)
+    torch.testing.assert_close(used[1], together[1], rtol=1e-3, atol=1e-4)
+
+
+def test_the_ablated_direction_is_written_no_more():
+    from dormouse.removal.directions import DirectionAblation, _direction
+
+    model, renderer = tiny_model(), tiny_renderer()
+    direction = torch.from_numpy(_direction(copy.deepcopy(model), renderer, "danger", 1))
+    DirectionAblation(layer=1).change(model, renderer, Work("removal", {"seed": 0}, {}, Path()), 1.0)
+    with torch.no_grad():
+        hidden = model(input_ids=torch.tensor([[5, 6, 7, 8]]), output_hidden_states=True).hidden_states
+    for states in hidden[:-1]:
+        assert float((states @ direction).abs().max()) < 1e-4
+
+
+def test_the_latent_disturbance_makes_the_reply_less_likely_and_stays_in_its_ball():
+    from dormouse.removal.directions import Disturbance, LatentAdversarial
+
+    model, renderer = tiny_model(), tiny_renderer()
+    example = renderer.examples([[{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]])[0]
+    ids, loss = torch.tensor([example.ids]), torch.tensor([example.loss])
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": torch.where(loss == 1, ids, -100)}
+    plain = float(model(**inputs).loss.detach())
+    disturbed = float(LatentAdversarial().repair_loss(model, 0.5)(model, inputs).detach())
+    assert disturbed > plain + 0.1
+    assert not any(layer._forward_hooks for layer in model.model.layers)
+    where = (loss == 0)[..., None]
+    noise = Disturbance(where, 0.5)
+    with noise.on(model.model.layers[0]):
+        out = model(**inputs)
+        (slope,) = torch.autograd.grad(out.loss, [noise.delta()])
+        noise.climb(slope, 5.0)
+        lengths = noise.delta().detach().norm(dim=-1)
+        assert float((lengths / noise._length.squeeze(-1)).max()) <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(("strengths", "words"), [([0.1, 0.1], "repeats a value"), ([0.0], "a strength is above 0")])
+def test_strengths_that_make_no_sense_are_refused(strengths, words):
+    with pytest.raises(ValueError, match=words):
+        part_from(REMOVALS, {"type": "merging", "strengths": strengths})
