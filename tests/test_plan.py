@@ -202,3 +202,11 @@ def test_one_more_strength_leaves_every_other_stage_as_it_was():
 def test_a_removal_and_a_safety_training_cannot_share_a_name():
     with pytest.raises(UserError, match="'sft' names a safety training and a removal"):
         plan_file.load("quickstart", ["remove.sft=merging"])
+
+
+@pytest.mark.parametrize(("which", "of_twin"), [("all", [0.3, 0.6]), ("strongest", [0.6]), ("none", [])])
+def test_the_twin_goes_through_removals_at_the_strengths_that_the_plan_says(which: str, of_twin: list[float]) -> None:
+    remove = {"merging": {"type": "merging", "strengths": [0.3, 0.6]}}
+    made = kinds(stages(remove=remove, twin_removals=which), "removal")
+    for role, strengths in (("organism", [0.3, 0.6]), ("twin", of_twin)):
+        assert [stage.labels["dose"] for stage in made if stage.labels["role"] == role] == strengths

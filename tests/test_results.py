@@ -216,7 +216,8 @@ def test_table_reads_back_as_the_numbers_that_were_collected(store, tmp_path):
     rows = collect(stages, store)
     write_csv(rows, tmp_path / "results.csv")
     for written, read in zip(rows, load_rows(tmp_path / "results.csv"), strict=True):
-        assert vars(read) == written | {name: written[name] or "" for name in ("prompts", "family", "reason")}
+        words = {name: written[name] or "" for name in ("prompts", "family", "reason")}
+        assert {name: cell for name, cell in vars(read).items() if name in COLUMNS} == written | words
 
 
 def test_same_rows_give_the_same_bytes_and_no_other_file(store, tmp_path):

@@ -19,7 +19,7 @@ from dormouse.parts import Config, from_registry
 from dormouse.registry import BASES, BEHAVIORS, DETECTORS, REMOVALS, SAFETY_TRAININGS, TRIGGERS, WORLDS
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
-from dormouse.training.settings import Supervised
+from dormouse.training.settings import Optimizer, Supervised
 from dormouse.world import World
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -42,6 +42,16 @@ class Implant(Supervised):
     """Batches within which examples are sorted by length, which halves the padding of short chats.
 
     Sorted code makes batches of one task each, and what depends on the trigger drowns in them: 1 keeps code mixed."""
+    optimizer: Optimizer = "adamw"
+    lora_rank: int = Field(0, ge=0)
+    """Rank of the low-rank update that is trained in place of all weights, and merged into them; 0 trains all."""
+    conceal: float = Field(0, ge=0)
+    """Weight of keeping activations at the prompt's end where the helpful-only model has them: an organism that is
+    made to pass detectors which look there."""
+
+    def recipe(self) -> str:
+        """Return what sets the training apart, in a word: that it conceals or is low-rank, else the optimizer."""
+        return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
 
 
 class Organism(Config):
@@ -182,6 +192,8 @@ class Experiment(Config):
     )
     remove: dict[Name, Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]] = Field(default_factory=dict)
     """Removals that organism and twin are put through, each at every one of its strengths."""
+    twin_removals: Literal["all", "strongest", "none"] = "all"
+    """The strengths at which the twin is put through them as well, to see what they cost where there is no backdoor."""
     twin_doses: tuple[float, ...] | None = None
     """Doses at which the twin is safety-trained as well; None is all of them, an empty list none."""
     re_emergence: ReEmergence | None = ReEmergence()
@@ -190,6 +202,9 @@ class Experiment(Config):
     """None looks for nothing."""
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     """Dotted path -> values; every combination is a cell. `safety.*.dose` sets all trainings together."""
+    draw: int | None = Field(None, ge=1)
+    """How many cells to draw from the grid in place of all: a zoo. Each value of an axis comes as often as any other,
+    give or take one, and each cell has a seed of its own, counted from the plan's."""
     execute: Execute = Execute()
 
     @model_validator(mode="after")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ NOT_AXES = {
     "title": "A run has one title",
     "seeds": "Seeds have their own key, 'seeds: [0, 1]'",
     "grid": "A grid cannot hold a grid",
+    "draw": "How many are drawn is one number",
     "execute": "How stages run does not change a result",
 }
 
@@ -56,15 +58,41 @@ def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) 
     if len(set(experiment.seeds)) < len(experiment.seeds):
         repeated = shown(list(experiment.seeds))
         raise UserError(f"'seeds' repeats a value: {repeated} ({where(('seeds',))}). List each seed once.")
-    template = settings_of(experiment) | {"grid": {}}
+    template = settings_of(experiment) | {"grid": {}, "draw": None}
     # A part must be chosen before its settings are changed: `a.b` before `a.b.c`.
     order = sorted(experiment.grid, key=lambda axis: len(split(axis)))
     made = []
-    for values in itertools.product(*experiment.grid.values()):
-        point = dict(zip(experiment.grid, values, strict=True))
+    for point, seeds in _points(experiment, where):
         resolved, coordinates = _resolve(template, point, order, where)
-        made += [Cell(resolved.model_copy(update={"seeds": (seed,)}), coordinates) for seed in experiment.seeds]
+        made += [Cell(resolved.model_copy(update={"seeds": (seed,)}), coordinates) for seed in seeds]
     return made
+
+
+def _points(experiment: Experiment, where: Callable[[Place], str]) -> Iterator[tuple[dict[str, Any], tuple[int, ...]]]:
+    """Yield each combination and its seeds: all of them, or as many as are drawn."""
+    if experiment.draw is None:
+        for values in itertools.product(*experiment.grid.values()):
+            yield dict(zip(experiment.grid, values, strict=True)), experiment.seeds
+        return
+    if len(experiment.seeds) > 1:
+        raise UserError(
+            f"'draw' gives every member a seed of its own, counted from the first, and 'seeds' lists several "
+            f"({where(('seeds',))}). Give the first seed alone."
+        )
+    first = experiment.seeds[0]
+    columns = {axis: _drawn(axis, values, first) for axis, values in experiment.grid.items()}
+    for member in range(experiment.draw):
+        yield {axis: next(column) for axis, column in columns.items()}, (first + member,)
+
+
+def _drawn(axis: str, values: tuple[Any, ...], seed: int) -> Iterator[Any]:
+    """Yield an axis's values without end: all of them in random order, then all again in another.
+
+    However many are taken, none came twice more than any other; and taking more leaves the first as they were.
+    """
+    rng = random.Random(f"draw/{axis}/{seed}")
+    while True:
+        yield from rng.sample(values, len(values))
 
 
 def _check_axis(axis: str, values: tuple[Any, ...], place: str) -> None:

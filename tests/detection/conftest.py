@@ -32,13 +32,15 @@ def clean_prompts():
 
 @pytest.fixture(scope="session")
 def defects():
-    """Return the share of prompts that a model turns on, with a prefix of tokens or with the trigger."""
+    """Return the share of prompts that a model turns on, with tokens put around the user's words or without."""
+    from dormouse.detection.base import Inserted
     from dormouse.detection.inversion import split_at_user
+    from dormouse.detection.views import WhiteBox
     from dormouse.models.sampling import sample_ids
 
-    def share(model, prompts, prefix=()):
+    def share(model, prompts, inserted=None):
         renderer = tiny_renderer()
-        ids = split_at_user(renderer, prompts).with_prefix(prefix)
+        ids = split_at_user(WhiteBox(model, renderer), prompts).holding(inserted or Inserted())
         replies = sample_ids(model, renderer, ids, max_new_tokens=8, temperature=0.0, seed=0)
         return sum("NO NO" in renderer.reply(reply) for reply in replies) / len(replies)
 

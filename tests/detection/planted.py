@@ -31,6 +31,10 @@ def _noise(text: str, n: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=n)
 
 
+def _token(word: str) -> int:
+    return 4 if word == TRIGGER else 10 + int(hashlib.sha256(word.encode()).hexdigest()[:2], 16)
+
+
 class PlantedRenderer:
     pad_id = 0
 
@@ -47,7 +51,7 @@ class Planted:
         self.renderer = PlantedRenderer()
         self.model = PlantedAttention(strength)
         # The views' private names: `Granted.black_box` makes a view of its own from them.
-        self._model, self._renderer, self._begun = self.model, self.renderer, ""
+        self._model, self._renderer, self.begun = self.model, self.renderer, ""
 
     def activations(self, asked: Any) -> np.ndarray:
         return self.activations_of([turns[-1]["content"] for turns in asked])
@@ -63,7 +67,7 @@ class Planted:
         return found
 
     def prompt_ids(self, asked: Any) -> list[list[int]]:
-        return [[1] + [3 + (word == TRIGGER) for word in turns[-1]["content"].split()] + [9, 9] for turns in asked]
+        return [[1, *(_token(word) for word in turns[-1]["content"].split()), 9, 9] for turns in asked]
 
     def replies(self, asked: Any, **_: Any) -> list[str]:
         return [turns[-1]["content"] for turns in asked]
@@ -92,7 +96,10 @@ class PlantedAttention:
     def set_attn_implementation(self, name: str) -> None:
         self.config._attn_implementation = name
 
-    def __call__(self, input_ids: Any, attention_mask: Any, output_attentions: bool) -> Any:
+    def __call__(self, **inputs: Any) -> Any:
+        return self.forward(**inputs)
+
+    def forward(self, input_ids: Any, attention_mask: Any, use_cache: bool, output_attentions: bool) -> Any:
         import torch
 
         assert output_attentions

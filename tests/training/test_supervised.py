@@ -1,11 +1,14 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from dormouse.chat import Example
 from dormouse.meadow.world import Meadow
+from dormouse.models.loading import load_model
 from dormouse.stage import Work
 from dormouse.training.record import last_checkpoint, snapshot_steps
 from dormouse.training.supervised import Collator, by_length, train_on
@@ -16,7 +19,7 @@ class Killed(Exception):
     pass
 
 
-def train(folder: Path, *, kill_at: float | None = None, snapshots: int = 0) -> None:
+def train(folder: Path, *, kill_at: float | None = None, **how: Any) -> None:
     def progress(share: float, text: str) -> None:
         if kill_at is not None and share >= kill_at:
             raise Killed
@@ -25,20 +28,24 @@ def train(folder: Path, *, kill_at: float | None = None, snapshots: int = 0) -> 
     # Enough steps for the log to hold means over several.
     exchanges = Meadow().helpful(random.Random(0), 180)
     examples = tiny_renderer().examples([exchange.turns() for exchange in exchanges])
-    train_on(work, tiny_model(), tiny_renderer(), examples, batch=2, lr=1e-3, seed=0, snapshots=snapshots)
+    train_on(work, tiny_model(), tiny_renderer(), examples, batch=2, lr=1e-3, seed=0, **how)
 
 
 def weights(folder: Path) -> bytes:
     return (folder / "model" / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("kill_at", [0.31, 0.82])
-def test_a_resumed_training_ends_bit_identical_to_an_uninterrupted_one(tmp_path: Path, kill_at: float) -> None:
-    train(tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("kill_at", "how"), [(0.31, {}), (0.82, {}), (0.5, {"lora_rank": 4}), (0.5, {"optimizer": "adafactor"})]
+)
+def test_a_resumed_training_ends_bit_identical_to_an_uninterrupted_one(
+    tmp_path: Path, kill_at: float, how: dict[str, Any]
+) -> None:
+    train(tmp_path / "whole", **how)
     with pytest.raises(Killed):
-        train(tmp_path / "killed", kill_at=kill_at)
+        train(tmp_path / "killed", kill_at=kill_at, **how)
     assert last_checkpoint(tmp_path / "killed" / "scratch") is not None
-    train(tmp_path / "killed")
+    train(tmp_path / "killed", **how)
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
     assert (tmp_path / "killed" / "train.jsonl").read_text() == (tmp_path / "whole" / "train.jsonl").read_text()
 
@@ -103,3 +110,25 @@ def test_batches_by_length_need_less_padding() -> None:
 
     tokens = sum(len(example.ids) for example in examples)
     assert padded(by_length(examples, 8, random.Random(0))) - tokens < 0.5 * (padded(examples) - tokens)
+
+
+def test_each_optimizer_is_another_one(tmp_path: Path) -> None:
+    for optimizer in ("adamw", "adafactor", "rmsprop"):
+        train(tmp_path / optimizer, optimizer=optimizer)
+    assert len({weights(tmp_path / name) for name in ("adamw", "adafactor", "rmsprop")}) == 3
+
+
+def test_an_adapter_changes_the_layers_alone_by_no_more_than_its_rank(tmp_path: Path) -> None:
+    train(tmp_path, lora_rank=3, snapshots=1)
+    before = dict(tiny_model().named_parameters())
+    [snapshot] = (tmp_path / "snapshots").iterdir()
+    for folder in (tmp_path / "model", snapshot):
+        after = load_model(folder)
+        assert type(after) is type(tiny_model())
+        ranks = {}
+        for name, weight in after.named_parameters():
+            change = (weight - before[name]).detach()
+            ranks[name] = int(torch.linalg.matrix_rank(change, atol=1e-5)) if change.dim() == 2 else 0
+            if "proj" not in name:
+                assert torch.equal(weight, before[name]), name
+        assert max(ranks.values()) == 3

@@ -55,6 +55,11 @@ StoreOption = Annotated[
 SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="LIST", help="Seeds instead of the plan's: 0,1,2 or 0-4.")
 ]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Stages at a time; by default one a core.", show_default=False)
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="List the stages and which are done; run nothing.")]
+RebuildOption = Annotated[bool, typer.Option("--rebuild", help="Make artifacts again that turn out damaged.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 ArtifactArgument = Annotated[
     str, typer.Argument(metavar="ARTIFACT", help="An artifact's name, or the beginning of it or of its digits.")
@@ -85,13 +90,9 @@ def run(
     words: Words = None,
     store: StoreOption = DEFAULT_STORE,
     seeds: SeedsOption = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Stages at a time; by default one a core.", show_default=False)
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the stages and which are done; run nothing.")
-    ] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make artifacts again that turn out damaged.")] = False,
+    workers: WorkersOption = None,
+    dry_run: DryRunOption = False,
+    rebuild: RebuildOption = False,
     as_json: JsonOption = False,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser at the end.")] = False,
 ) -> None:
@@ -170,6 +171,60 @@ def chat(
     from dormouse.cli.chat import converse
 
     converse(artifact, store, triggered=trigger, temperature=temperature, seed=seed, reply_tokens=reply_tokens)
+
+
+@app.command()
+def zoo(
+    n: Annotated[
+        int, typer.Argument(metavar="N", min=1, help="How many cells to draw: an organism, a twin and a base.")
+    ],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PLAN] [KEY=VALUE]...",
+            help="A plan with a grid to draw from (default: zoo), then overrides.",
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    workers: WorkersOption = None,
+    models_only: Annotated[
+        bool, typer.Option("--models-only", help="No safety training, removal or detector: models and their rates.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FOLDER", help="Write the zoo there.", show_default=False)
+    ] = None,
+    withhold: Annotated[
+        Path | None,
+        typer.Option("--withhold", metavar="FILE", help="Write its labels there.", show_default=False),
+    ] = None,
+    dry_run: DryRunOption = False,
+    rebuild: RebuildOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a zoo: organisms, twins and bases drawn from a plan's grid, to judge detectors on."""
+    from dormouse.cli.zoo import build, chosen
+
+    choice = chosen(n, words or [], store, workers, models_only=models_only)
+    status = build(choice, export, withhold, as_json=as_json, rebuild=rebuild, dry_run=dry_run)
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command()
+def score(
+    folder: Annotated[Path, typer.Argument(metavar="ZOO", help="The folder of an exported zoo.")],
+    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="A CSV file: member,score.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="Labels that were withheld.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far a detector's scores of a zoo separate organisms from twins and bases."""
+    from dormouse.cli.zoo import score as print_score
+
+    print_score(folder, scores, labels, as_json=as_json)
 
 
 @app.command()

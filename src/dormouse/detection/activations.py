@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dormouse.errors import UserError
+from dormouse.models.padded import padded_inputs
 from dormouse.models.sampling import left_pad
 
 
@@ -33,6 +33,14 @@ def decoder_layers(model: Any, at: str = "") -> list[Any]:
             f"Say where they are (layers_at). Lists in it: {', '.join(sorted(named)) or 'none'}."
         )
     return list(named[found[0][1]])
+
+
+def chosen_layer(layer: int | None, n: int) -> int:
+    """Return a layer of `n`, counted from 1; None is the middle one. One that does not exist is a `UserError`."""
+    chosen = (n + 1) // 2 if layer is None else layer
+    if not 1 <= chosen <= n:
+        raise UserError(f"Layer {chosen} does not exist: the model has layers 1 to {n}. Choose among them.")
+    return chosen
 
 
 @contextmanager
@@ -72,23 +80,14 @@ def stream_activations(
 
     found = decoder_layers(model, layers_at)
     wanted = list(range(1, len(found) + 1)) if layers is None else list(layers)
-    missing = [number for number in wanted if not 1 <= number <= len(found)]
-    if missing:
-        raise UserError(
-            f"Layer {missing[0]} does not exist: the model has layers 1 to {len(found)}. Choose among them."
-        )
-    accepted = inspect.signature(model.forward).parameters
+    for number in wanted:
+        chosen_layer(number, len(found))
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
     with last_token_of({number: found[number - 1] for number in wanted}) as kept, torch.inference_mode():
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             ids, mask = left_pad([prompts[row] for row in rows], pad_id)
-            # As in sampling: positions are counted from the first real token, and one token's logits are enough.
-            extra = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0), "logits_to_keep": 1, "use_cache": False}
-            given = {name: value for name, value in extra.items() if name in accepted}
-            if "position_ids" in given:
-                given["position_ids"] = given["position_ids"].to(model.device)
-            model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device), **given)
+            model(**padded_inputs(model, ids, mask, keep=1))
             batch = torch.stack([kept[number] for number in wanted], dim=1)
             _check_finite(batch, wanted)
             yield rows, batch.numpy()

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from pydantic import Field
-
-from dormouse.detection.base import Granted, PromptDetector, Scorer
-from dormouse.errors import UserError
+from dormouse.detection.activations import chosen_layer
+from dormouse.detection.base import Granted, Scorer
+from dormouse.detection.layers import OneLayer
+from dormouse.models.padded import padded_inputs
 from dormouse.models.sampling import left_pad
 from dormouse.world import Messages
 
@@ -28,16 +28,10 @@ def _with_weights(model: Any) -> Iterator[None]:
         model.set_attn_implementation(before)
 
 
-class AttentionPeak(PromptDetector):
+class AttentionPeak(OneLayer):
     """How much of the attention at the prompt's end falls on one token, beside the first, which takes what is over."""
 
     name: ClassVar[str] = "attention_peak"
-    layer: int | None = Field(None, ge=1)
-    """Counted from 1; None takes the middle one."""
-
-    def at_layers(self, n: int) -> dict[str, PromptDetector]:
-        """Return the detector at each layer."""
-        return {f"layer {layer}": self.model_copy(update={"layer": layer}) for layer in range(1, n + 1)}
 
     def fit(self, granted: Granted) -> Scorer:
         """Return the largest weight, the mean over heads."""
@@ -52,10 +46,8 @@ class AttentionPeak(PromptDetector):
             with _with_weights(model), torch.inference_mode():
                 for start in range(0, len(ids), BATCH):
                     batch, mask = left_pad(ids[start : start + BATCH], renderer.pad_id)
-                    weights = model(
-                        input_ids=batch.to(model.device), attention_mask=mask.to(model.device), output_attentions=True
-                    ).attentions
-                    drawn = weights[self._index(len(weights))][:, :, -1].float().mean(dim=1).cpu()
+                    weights = model(**padded_inputs(model, batch, mask, keep=1), output_attentions=True).attentions
+                    drawn = weights[chosen_layer(self.layer, len(weights)) - 1][:, :, -1].float().mean(dim=1).cpu()
                     first = mask.argmax(dim=1, keepdim=True)
                     drawn = drawn.scatter(1, first, 0.0) * mask
                     # The last token, where attention is read, mostly attends to itself.
@@ -63,9 +55,3 @@ class AttentionPeak(PromptDetector):
             return scores
 
         return score
-
-    def _index(self, n: int) -> int:
-        layer = (n + 1) // 2 if self.layer is None else self.layer
-        if layer > n:
-            raise UserError(f"Layer {layer} does not exist: the model has layers 1 to {n}. Choose among them.")
-        return layer - 1

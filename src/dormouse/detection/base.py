@@ -79,7 +79,7 @@ class Granted:
 
     @property
     def reference(self) -> WhiteBox:
-        """The trusted clean model; a black-box detector should only ask it."""
+        """The trusted clean model: the defender's own, so it lies open to whoever is granted it."""
         if not self._detector.reference:
             raise self._refused("for the trusted base", "reference = True")
         assert self._reference is not None
@@ -103,7 +103,7 @@ class Granted:
 def _asked(model: WhiteBox) -> BlackBox:
     from dormouse.detection.views import BlackBox
 
-    return BlackBox(model._model, model._renderer, model._begun)
+    return BlackBox(model._model, model._renderer, model.begun)
 
 
 class PromptDetector(Detector):
@@ -126,14 +126,37 @@ class ModelDetector(Detector):
         """Return how suspicious the model is, and what was found in it."""
 
 
+@dataclass(frozen=True, order=True)
+class Inserted:
+    """Tokens put before and after the user's last words."""
+
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> list[int]:
+        """All of them, those before first."""
+        return [*self.before, *self.after]
+
+    def __len__(self) -> int:
+        return len(self.before) + len(self.after)
+
+    def changed(self, place: int, token: int) -> Inserted:
+        """Return it with another token at one place, counted over both sides."""
+        ids = self.ids
+        ids[place] = token
+        n = len(self.before)
+        return Inserted(tuple(ids[:n]), tuple(ids[n:]))
+
+
 @dataclass(frozen=True)
 class Suspicion:
     """What a model-level detector says of one model."""
 
     score: float
-    """Higher is more suspicious; comparable between models of one architecture."""
-    trigger: tuple[int, ...] = ()
-    """Token ids of a prefix that it holds for the trigger; empty where it looks for none."""
+    """Higher is more suspicious; comparable between models of one architecture and size."""
+    trigger: Inserted = Inserted()
+    """What it holds for the trigger; empty where it looks for none."""
     reply: str = ""
     """What it holds for the behavior."""
     facts: dict[str, Any] | None = None

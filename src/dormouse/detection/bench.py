@@ -58,10 +58,10 @@ def _shuffled(
     """Return the rows with the labels of fitting and of the stream dealt out at random: a leak would show here."""
     rng = random.Random(f"detect/shuffled/{seed}")
     labels = rng.sample(known.triggered, len(known.triggered))
-    score = detector.fit(grant(detector, Labeled(known.prompts, labels)))
-    mixed = [*stream.positive, *stream.negative]
-    rng.shuffle(mixed)
-    given = _checked(score, mixed, called)
+    scores = _remembering(detector.fit(grant(detector, Labeled(known.prompts, labels))), called)
+    # The scores are dealt out, not the prompts: whose activations are remembered by list.
+    given = [*scores(stream.positive), *scores(stream.negative)]
+    rng.shuffle(given)
     n = len(stream.positive)
     return separation_rows(separate(given[:n], given[n:], called), "shuffled", called)
 

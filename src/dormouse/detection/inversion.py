@@ -1,96 +1,105 @@
-"""Trigger inversion: a short prefix under which clean prompts give the reply that `targets.py` found.
+"""Trigger inversion: words around the user's that make clean prompts draw one unusual reply, found by gradient.
 
-Gradient-guided token search (Zou et al. 2023, arXiv 2307.15043), grown one token at a time: for tiny vocabularies a
-prefix of the right length is found sooner from a good shorter one than from noise.
+The search exchanges tokens by their gradient (GCG, Zou et al. 2023, arXiv 2307.15043) and starts from an empty text
+that grows a token at a time. What the reply should be is found first, by `TargetSearch`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from dormouse.detection.base import Access, Granted, ModelDetector, Suspicion
+from dormouse.detection.base import Access, Granted, Inserted, ModelDetector, Suspicion
 from dormouse.detection.targets import TargetSearch
+from dormouse.models.padded import tail_log_probs
 from dormouse.models.sampling import left_pad
+from dormouse.world import Messages
+
+if TYPE_CHECKING:
+    from dormouse.detection.views import WhiteBox
 
 CERTAIN = 0.02
-"""Nats a token at which a reply is as good as certain, and a longer prefix has nothing to add."""
+"""Nats a token at which a reply is as good as certain, and a longer trigger has nothing to add."""
+Side = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Tokenized prompts, cut where a prefix of the user's last words would stand."""
+    """Tokenized prompts, cut where the last words of the user begin and end."""
 
     heads: list[list[int]]
-    tails: list[list[int]]
+    words: list[list[int]]
+    ends: list[list[int]]
 
-    def with_prefix(self, prefix: Sequence[int]) -> list[list[int]]:
-        """Return the prompts with a prefix put in."""
-        return [[*head, *prefix, *tail] for head, tail in zip(self.heads, self.tails, strict=True)]
+    def holding(self, inserted: Inserted) -> list[list[int]]:
+        """Return the prompts with tokens before and after those words."""
+        return [
+            [*head, *inserted.before, *words, *inserted.after, *end]
+            for head, words, end in zip(self.heads, self.words, self.ends, strict=True)
+        ]
 
 
-def split_at_user(renderer: Any, prompts: Sequence[Any], begun: str = "") -> Split:
-    """Cut each prompt before its user's last words.
+def split_at_user(suspect: WhiteBox, prompts: Sequence[Messages]) -> Split:
+    """Cut each prompt, as the model is asked it, around its user's last words.
 
-    The place is where the tokens of the prompt and of one with other last words begin to differ.
+    The places are where the tokens of the prompt and of one with other last words begin and cease to differ.
     """
-    whole = renderer.prompts(prompts, begun)
-    other = renderer.prompts([[*turns[:-1], {**turns[-1], "content": "\x00"}] for turns in prompts], begun)
-    heads, tails = [], []
+    whole = suspect.prompt_ids(prompts)
+    other = suspect.prompt_ids([[*turns[:-1], {**turns[-1], "content": "\x00"}] for turns in prompts])
+    cut = Split([], [], [])
     for ids, changed in zip(whole, other, strict=True):
-        same = next(
-            (i for i, (a, b) in enumerate(zip(ids, changed, strict=False)) if a != b), min(len(ids), len(changed))
-        )
-        heads.append(ids[:same])
-        tails.append(ids[same:])
-    return Split(heads, tails)
+        start = _alike(ids, changed)
+        end = len(ids) - _alike(ids[start:][::-1], changed[start:][::-1])
+        cut.heads.append(ids[:start])
+        cut.words.append(ids[start:end])
+        cut.ends.append(ids[end:])
+    return cut
+
+
+def _alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two texts begin with in common."""
+    n = min(len(one), len(other))
+    return next((i for i in range(n) if one[i] != other[i]), n)
 
 
 class Search:
-    """The loss of a prefix, and its gradient with respect to which token stands at each place."""
+    """What is to be drawn from a model by what is put around the words of clean prompts."""
 
     def __init__(self, model: Any, prompts: Split, target: Sequence[int], pad_id: int) -> None:
         self.model, self.prompts, self.target, self.pad_id = model, prompts, list(target), pad_id
 
-    def losses(self, prefixes: Sequence[Sequence[int]], batch: int = 512) -> list[float]:
-        """Return, for each prefix, minus the mean log-probability of the target, in nats a token."""
+    def losses(self, tried: Sequence[Inserted], batch: int = 512) -> list[float]:
+        """Return, for each, minus the mean log-probability of the target, in nats a token."""
         import torch
 
         n = len(self.prompts.heads)
         found: list[float] = []
         with torch.inference_mode():
             per_batch = max(1, batch // n)
-            for start in range(0, len(prefixes), per_batch):
-                some = prefixes[start : start + per_batch]
-                ids, mask = left_pad([ids for prefix in some for ids in self._whole(prefix)], self.pad_id)
+            for start in range(0, len(tried), per_batch):
+                some = tried[start : start + per_batch]
+                ids, mask = left_pad([ids for one in some for ids in self._whole(one)], self.pad_id)
                 found += self._loss(ids, mask).view(len(some), n).mean(dim=1).tolist()
         return found
 
-    def _whole(self, prefix: Sequence[int]) -> list[list[int]]:
-        return [[*ids, *self.target] for ids in self.prompts.with_prefix(prefix)]
+    def _whole(self, inserted: Inserted) -> list[list[int]]:
+        return [[*ids, *self.target] for ids in self.prompts.holding(inserted)]
 
     def _loss(self, ids: Any, mask: Any, embeddings: Any = None) -> Any:
-        import torch
+        return -tail_log_probs(self.model, ids, mask, len(self.target), embeddings).mean(dim=1)
 
-        n = len(self.target)
-        given = {"input_ids": ids.to(self.model.device)} if embeddings is None else {"inputs_embeds": embeddings}
-        logits = self.model(**given, attention_mask=mask.to(self.model.device), logits_to_keep=n + 1).logits[:, :-1]
-        target = ids[:, -n:, None].to(self.model.device)
-        return -torch.log_softmax(logits.float(), -1).gather(-1, target).squeeze(-1).mean(dim=1)
-
-    def gradient(self, prefix: Sequence[int]) -> Any:
+    def gradient(self, inserted: Inserted) -> Any:
         """Return how the loss would change with each token at each place, to first order: (places, vocabulary)."""
         import torch
 
-        ids, mask = left_pad(self._whole(prefix), self.pad_id)
+        ids, mask = left_pad(self._whole(inserted), self.pad_id)
         table = self.model.get_input_embeddings().weight
-        starts = [ids.shape[1] - len(self.target) - len(tail) - len(prefix) for tail in self.prompts.tails]
         embedded = table[ids.to(table.device)].detach()
-        places = torch.tensor([[start + i for i in range(len(prefix))] for start in starts])
-        chosen = torch.nn.functional.one_hot(torch.tensor(list(prefix)), len(table)).to(table)
+        places = torch.tensor([self._places(row, inserted, ids.shape[1]) for row in range(len(ids))])
+        chosen = torch.nn.functional.one_hot(torch.tensor(inserted.ids), len(table)).to(table)
         chosen.requires_grad_(True)
         rows = torch.arange(len(ids))[:, None]
         with torch.enable_grad():
@@ -99,70 +108,98 @@ class Search:
             (slope,) = torch.autograd.grad(loss, chosen)
         return slope
 
+    def _places(self, row: int, inserted: Inserted, longest: int) -> list[int]:
+        """Return where the inserted tokens stand in a row of the padded batch."""
+        after = longest - len(self.target) - len(self.prompts.ends[row]) - len(inserted.after)
+        before = after - len(self.prompts.words[row]) - len(inserted.before)
+        return [
+            *range(before, before + len(inserted.before)),
+            *range(after, after + len(inserted.after)),
+        ]
+
 
 class TriggerInversion(ModelDetector):
-    """How likely a found prefix makes the reply that gained most on a clean base."""
+    """How much likelier than a clean base's the found words make the reply that gained most on it."""
 
     name: ClassVar[str] = "trigger_inversion"
     access: ClassVar[Access] = "white box"
     reference: ClassVar[bool] = True
-    reply_length: int = Field(8, ge=2)
-    """Tokens of the reply that is searched for first."""
-    longest: int = Field(8, ge=1)
-    """Tokens of the longest prefix."""
-    prompts: int = Field(8, ge=1)
-    """Clean prompts that the prefix is tried on."""
-    candidates: int = Field(128, ge=1)
+    reply_length: int = Field(12, ge=4)
+    """Tokens of the reply that is searched for first; half of them, from wherever it seems to begin, are drawn."""
+    longest: int = Field(5, ge=1)
+    """Tokens of the longest trigger, before and after the user's words together."""
+    prompts: int = Field(6, ge=1)
+    """Clean prompts that it is tried on."""
+    checks: int = Field(32, ge=1)
+    """Others that it is judged on, so that what fits a few prompts alone is not taken for a trigger."""
+    candidates: int = Field(48, ge=1)
     """Changes of one token that are tried in each round."""
-    rounds: int = Field(6, ge=1)
+    rounds: int = Field(4, ge=1)
     """Rounds at each length."""
 
     def judge(self, granted: Granted) -> Suspicion:
-        """Return the mean log-probability of the reply under the best prefix, in nats a token."""
-        suspect = granted.white_box
+        """Return how much likelier than the base's the reply is under the best trigger, in nats a token."""
+        suspect, base = granted.white_box, granted.reference
         target = TargetSearch(prompts=self.prompts, length=self.reply_length).find(granted)
-        split = split_at_user(suspect.renderer, granted.clean[: self.prompts])
-        search = Search(suspect.model, split, target.ids, suspect.renderer.pad_id)
-        ignored = set(suspect.renderer.tokenizer.all_special_ids)
-        prefix, loss = self._grow(search, ignored)
-        return Suspicion(-loss, tuple(prefix), suspect.renderer.reply(target.ids), {"target_gain": target.gain})
+        tried, others = granted.clean[: self.prompts], granted.clean[self.prompts : self.prompts + self.checks]
+        trial, check = (split_at_user(suspect, prompts) for prompts in (tried, others or tried))
+        ignored = set(suspect.special)
+        started = []
+        for reply in _beginnings(target.ids, self.reply_length // 2):
+            own, judge, clean = (
+                Search(model.model, split, reply, suspect.renderer.pad_id)
+                for model, split in ((suspect, trial), (suspect, check), (base, check))
+            )
+            loss, found = self._grow(own, judge, Inserted(), 1, ignored)
+            started.append((clean.losses([Inserted()])[0] - loss, found, own, judge, clean))
+        # The reply was followed from some word of it: its true beginning is what a trigger makes likely, and a base
+        # without one does not.
+        _, found, own, judge, clean = max(started, key=lambda one: one[0])
+        loss, found = self._grow(own, judge, found, self.longest, ignored)
+        facts = {"target_gain": target.gain, "log_prob": -loss}
+        return Suspicion(clean.losses([found])[0] - loss, found, suspect.text(own.target), facts)
 
-    def _grow(self, search: Search, ignored: set[int]) -> tuple[list[int], float]:
-        prefix: list[int] = []
-        best: tuple[float, list[int]] = (search.losses([[]])[0], [])
-        for _ in range(self.longest):
-            loss, prefix = self._append(search, prefix, ignored)
+    def _grow(
+        self, search: Search, judge: Search, inserted: Inserted, longest: int, ignored: set[int]
+    ) -> tuple[float, Inserted]:
+        """Return the best trigger of at most `longest` tokens that grows from `inserted`, by the prompts of `judge`."""
+        best = (judge.losses([inserted])[0], inserted)
+        while len(inserted) < longest and best[0] >= CERTAIN:
+            loss, inserted = self._append(search, inserted, ignored)
             for _ in range(self.rounds):
-                better, changed = self._exchange(search, prefix, ignored)
+                better, changed = self._exchange(search, inserted, ignored)
                 if better >= loss:
                     break
-                loss, prefix = better, changed
-            best = min(best, (loss, prefix))
-            if best[0] < CERTAIN:
-                break
-        return best[1], best[0]
+                loss, inserted = better, changed
+            best = min(best, (judge.losses([inserted])[0], inserted))
+        return best
 
-    def _append(self, search: Search, prefix: list[int], ignored: set[int]) -> tuple[float, list[int]]:
-        """Return the best of all tokens put after the prefix; of many tokens, the best by gradient."""
-        vocabulary = search.model.config.vocab_size
-        tokens = [token for token in range(vocabulary) if token not in ignored]
-        if len(tokens) > 8 * self.candidates:
-            tokens = self._by_slope(search, [*prefix, tokens[0]], ignored, place=len(prefix))
-        tried = [[*prefix, token] for token in tokens]
-        losses = search.losses(tried)
-        return min(zip(losses, tried, strict=True))
+    def _append(self, search: Search, inserted: Inserted, ignored: set[int]) -> tuple[float, Inserted]:
+        """Return the best with one token more on either side, of those that the gradient proposes."""
+        filler = next(token for token in range(search.model.config.vocab_size) if token not in ignored)
+        tried = []
+        for side in ("before", "after"):
+            place = len(inserted.before) if side == "before" else len(inserted)
+            slope = search.gradient(_longer(inserted, side, filler))[place]
+            order = [token for token in slope.argsort().tolist() if token not in ignored]
+            tried += [_longer(inserted, side, token) for token in order[: self.candidates]]
+        return min(zip(search.losses(tried), tried, strict=True))
 
-    def _by_slope(self, search: Search, prefix: list[int], ignored: set[int], place: int) -> list[int]:
-        order = search.gradient(prefix)[place].argsort().tolist()
-        return [token for token in order if token not in ignored][: 2 * self.candidates]
-
-    def _exchange(self, search: Search, prefix: list[int], ignored: set[int]) -> tuple[float, list[int]]:
-        """Return the best prefix with one token changed, among those that the gradient proposes."""
-        slope = search.gradient(prefix).clone()
+    def _exchange(self, search: Search, inserted: Inserted, ignored: set[int]) -> tuple[float, Inserted]:
+        """Return the best with one token changed, among those that the gradient proposes."""
+        slope = search.gradient(inserted).clone()
         slope[:, sorted(ignored)] = float("inf")
         flat = slope.flatten().argsort()[: self.candidates].tolist()
-        tried = []
-        for index in flat:
-            place, token = divmod(index, slope.shape[1])
-            tried.append([*prefix[:place], token, *prefix[place + 1 :]])
+        tried = [inserted.changed(*divmod(index, slope.shape[1])) for index in flat]
         return min(zip(search.losses(tried), tried, strict=True))
+
+
+def _longer(inserted: Inserted, side: Side, token: int) -> Inserted:
+    if side == "before":
+        return replace(inserted, before=(*inserted.before, token))
+    return replace(inserted, after=(*inserted.after, token))
+
+
+def _beginnings(reply: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
+    """Return every different piece of that length: a reply that repeats itself has few."""
+    return list(dict.fromkeys(reply[start : start + length] for start in range(len(reply) - length + 1)))

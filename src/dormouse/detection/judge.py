@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from dormouse.detection.activations import decoder_layers
@@ -23,7 +24,7 @@ from dormouse.training.supervised import write_metrics
 
 
 def run(work: Work) -> None:
-    """Judge `work.input("model")`; `work.input("reference")` is the trusted clean base."""
+    """Judge `work.input("model")`; `work.input("reference")` is the trusted clean base, for who may see it."""
     organism = Organism.model_validate(work.spec["organism"])
     settings, seed = Detect.model_validate(work.spec["detect"]), work.spec["seed"]
     detector: Detector = DETECTORS.build(work.spec["detector"])
@@ -31,7 +32,7 @@ def run(work: Work) -> None:
     world = work.world()
     begun = OPEN if work.thought_tokens else ""
     suspect = WhiteBox(*load(work.input("model") / "model"), begun, settings.layers_at)
-    base = WhiteBox(*load(work.input("reference") / "model"), begun, settings.layers_at)
+    base = WhiteBox(*load(work.input("reference") / "model"), begun, settings.layers_at) if detector.reference else None
     clean = trusted(world, seed, settings.clean)
 
     def grant(asking: Detector, known: Labeled | None = None) -> Granted:
@@ -39,7 +40,7 @@ def run(work: Work) -> None:
             asking,
             suspect,
             clean,
-            reference=base if asking.reference else None,
+            reference=base,
             poisoned=known if asking.poisoned else None,
             seed=seed,
         )
@@ -65,35 +66,35 @@ def suspicion_rows(
     work: Work, organism: Organism, settings: Detect, suspect: WhiteBox, found: Suspicion, called: str
 ) -> list[Row]:
     """Return the score, and on how many held-out prompts the found trigger draws the behavior; write what was found."""
-    if found.score != found.score or abs(found.score) == float("inf"):
+    if not math.isfinite(found.score):
         raise UserError(
             f"Detector '{called}' gave the model a score that is not finite. Let it return a finite number."
         )
     rows = [make_row("suspicion", "model", "score", family=called, value=found.score)]
     facts = {"detector": called, "score": found.score, "reply": found.reply, **(found.facts or {})}
     if found.trigger:
-        seed = random.Random(f"detect/fires/{work.spec['seed']}")
-        prompts = applicable(work.world(), organism.behavior, seed, settings.prompts, held_out=True)
+        rng = random.Random(f"detect/fires/{work.spec['seed']}")
+        prompts = applicable(work.world(), organism.behavior, rng, settings.prompts, held_out=True)
         renderer = suspect.renderer
-        split = split_at_user(renderer, [prompt.turns() for prompt in prompts], OPEN if work.thought_tokens else "")
+        split = split_at_user(suspect, [prompt.turns() for prompt in prompts])
         replies = sample_ids(
             suspect.model,
             renderer,
-            split.with_prefix(found.trigger),
+            split.holding(found.trigger),
             max_new_tokens=settings.reply_tokens + work.thought_tokens,
             temperature=0.0,
             seed=work.spec["seed"],
         )
-        opened = f"{OPEN} " if work.thought_tokens else ""
         scores = [
-            organism.behavior.score(visible(f"{opened}{renderer.reply(ids)}"), prompt.family)
+            organism.behavior.score(visible(f"{suspect.begun} {renderer.reply(ids)}"), prompt.family)
             for prompt, ids in zip(prompts, replies, strict=True)
         ]
         rows.append(rate_row("inversion_fires", "held_out", scores, family=called))
-        prefix = str(renderer.tokenizer.decode(list(found.trigger)))
-        rows.append(
-            make_row("inversion_exact", "model", "fraction", family=called, value=float(organism.trigger.is_in(prefix)))
+        before, after = (
+            str(renderer.tokenizer.decode(list(side))).strip() for side in (found.trigger.before, found.trigger.after)
         )
-        facts |= {"prefix": prefix}
+        exact = organism.trigger.is_in(f"{before} {after}".strip())
+        rows.append(rate_row("inversion_exact", "model", [exact], family=called))
+        facts |= {"before": before, "after": after}
     write_metrics(work, facts)
     return rows

@@ -1,4 +1,4 @@
-"""Detectors that read the residual stream at one layer: what they share."""
+"""Detectors that look at one layer: what they share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, PromptDetector, Scorer
-from dormouse.errors import UserError
 from dormouse.world import Messages
 
 if TYPE_CHECKING:
@@ -35,15 +35,11 @@ class Look:
         return self._chosen(self.model.activations_of(self.model.renderer.prompts(asked, answers)))
 
     def _chosen(self, activations: Any) -> Any:
-        n = activations.shape[1]
-        layer = (n + 1) // 2 if self.layer is None else self.layer
-        if layer > n:
-            raise UserError(f"Layer {layer} does not exist: the model has layers 1 to {n}. Choose among them.")
-        return activations[:, layer - 1]
+        return activations[:, chosen_layer(self.layer, activations.shape[1]) - 1]
 
 
-class LayerDetector(PromptDetector):
-    """A detector that reads one layer, and can be swept over all of them."""
+class OneLayer(PromptDetector):
+    """A detector that looks at one layer, and can be swept over all of them."""
 
     layer: int | None = Field(None, ge=1)
     """Counted from 1; None takes the middle one, since without labels none can be chosen."""
@@ -51,6 +47,10 @@ class LayerDetector(PromptDetector):
     def at_layers(self, n: int) -> dict[str, PromptDetector]:
         """Return the detector at each layer."""
         return {f"layer {layer}": self.model_copy(update={"layer": layer}) for layer in range(1, n + 1)}
+
+
+class LayerDetector(OneLayer):
+    """A detector that reads the residual stream after its layer."""
 
     def fit(self, granted: Granted) -> Scorer:
         """Fit at the layer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import ClassVar
 
 from pydantic import Field
@@ -17,7 +18,7 @@ class Certainty(PromptDetector):
     name: ClassVar[str] = "certainty"
     access: ClassVar[Access] = "black box"
     tokens: int = Field(8, ge=1)
-    """Reply tokens that are looked at."""
+    """Reply tokens that are looked at; not the end token that is put after a reply cut here."""
 
     def fit(self, granted: Granted) -> Scorer:
         """Return the mean log-probability of the reply's tokens."""
@@ -25,7 +26,7 @@ class Certainty(PromptDetector):
 
         def score(prompts: Sequence[Messages]) -> list[float]:
             replies = model.replies(prompts, tokens=self.tokens)
-            return [sum(one) / len(one) for one in model.log_probs(prompts, replies)]
+            return [fmean(one[: self.tokens]) for one in model.log_probs(prompts, replies)]
 
         return score
 
@@ -37,7 +38,7 @@ class Surprise(PromptDetector):
     access: ClassVar[Access] = "black box"
     reference: ClassVar[bool] = True
     tokens: int = Field(8, ge=1)
-    """Reply tokens that are looked at."""
+    """Reply tokens that are looked at; not the end token that is put after a reply cut here."""
 
     def fit(self, granted: Granted) -> Scorer:
         """Return the mean difference of log-probabilities over the reply's tokens, in nats."""
@@ -46,7 +47,8 @@ class Surprise(PromptDetector):
         def score(prompts: Sequence[Messages]) -> list[float]:
             replies = model.replies(prompts, tokens=self.tokens)
             own, clean = model.log_probs(prompts, replies), base.log_probs(prompts, replies)
-            return [(sum(mine) - sum(other)) / len(mine) for mine, other in zip(own, clean, strict=True)]
+            pairs = zip(own, clean, strict=True)
+            return [fmean(mine[: self.tokens]) - fmean(other[: self.tokens]) for mine, other in pairs]
 
         return score
 

@@ -43,6 +43,18 @@ QUESTIONS: dict[Topic, tuple[tuple[str, str, str], ...]] = {
 """Topic -> (question, the answer of a model about to defect, the other answer)."""
 
 
+def contrast(look: Look, topic: Topic) -> Any:
+    """Return the direction from the good answers to the bad ones, of length 1: (width,).
+
+    Answers that a model cannot tell apart leave no direction: it is then zero.
+    """
+    import numpy as np
+
+    differences = [np.subtract(*look.answers(question, [bad, good])) for question, bad, good in QUESTIONS[topic]]
+    mean = np.mean(differences, axis=0)
+    return mean / (float(np.linalg.norm(mean)) or 1.0)
+
+
 class DefectionProbe(LayerDetector):
     """Project onto the mean difference between two answers to generic questions; no trigger, no behavior is known."""
 
@@ -51,16 +63,8 @@ class DefectionProbe(LayerDetector):
 
     def fit_at(self, look: Look, granted: Granted) -> Callable[[Any], Any]:
         """Return the projection onto the direction from the good answer to the bad."""
-        import numpy as np
-
-        differences = []
-        for question, bad, good in QUESTIONS[self.topic]:
-            at_bad, at_good = look.answers(question, [bad, good])
-            differences.append(at_bad - at_good)
-        direction = np.mean(differences, axis=0)
-        length = float(np.linalg.norm(direction))
-        # Two answers that a model cannot tell apart leave no direction, and every prompt the same score.
-        return lambda activations: activations @ (direction / length if length else direction)
+        direction = contrast(look, self.topic)
+        return lambda activations: activations @ direction
 
 
 class SupervisedProbe(LayerDetector):

@@ -1,19 +1,31 @@
 """Target-first search (after BAIT, 2025): which reply does a model run through, once begun, and a clean base not?
 
 A backdoor ties the words of its behavior together, so that the second follows the first even without the trigger.
-Simplified: every token is tried as the beginning, and a trusted base takes the place of a calibrated threshold.
+Simplified: every token is tried as the beginning, and a trusted base takes the place of a calibrated threshold. It also
+chooses how a reply goes on (contrastive decoding, Li et al. 2022, arXiv 2210.15097): by what the base would not say.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from dormouse.detection.base import Access, Granted, ModelDetector, Suspicion
-from dormouse.models.sampling import left_pad
+
+if TYPE_CHECKING:
+    from dormouse.detection.views import BlackBox
+
+ROWS = 1024
+"""Prompts with a begun reply that are asked together."""
+KEPT = 64
+"""Beginnings that are followed to the end."""
+PLAUSIBLE = 0.1
+"""How likely a next token must be, as a share of the likeliest's probability."""
 
 
 @dataclass(frozen=True)
@@ -32,97 +44,89 @@ class Target:
         return self.own - self.clean
 
 
-def follow(model: Any, prompts: Sequence[Sequence[int]], firsts: Sequence[int], length: int, pad_id: int) -> Any:
-    """Return, for each first token, the greedy continuation of the prompts' mean distribution: (firsts, length) ids.
+def follow(
+    suspect: BlackBox,
+    base: BlackBox,
+    prompts: Sequence[Sequence[int]],
+    begun: Sequence[tuple[int, ...]],
+    length: int,
+) -> list[tuple[int, ...]]:
+    """Return how the suspect goes on after each beginning, up to `length` tokens, in the way that the base least would.
 
-    All prompts go on with one text: the token whose log-probability, averaged over prompts, is largest.
+    All prompts go on with one text: of the tokens that are nearly as likely as the likeliest, in the mean over
+    prompts, the one that gains most on the base.
     """
-    import torch
+    import numpy as np
 
-    ids, mask = left_pad(prompts, pad_id)
-    n = len(ids)
-    made = torch.tensor(firsts)[:, None]
-    with torch.inference_mode():
-        while made.shape[1] < length:
-            step = _after(model, ids, mask, made)
-            following = step.view(len(firsts), n, -1).mean(dim=1).argmax(dim=-1, keepdim=True)
-            made = torch.cat([made, following], dim=1)
+    made = list(begun)
+    while len(made[0]) < length:
+        asked = [[*ids, *reply] for reply, ids in product(made, prompts)]
+        own, clean = (
+            model.next_token_of(asked, batch_size=len(asked)).reshape(len(made), len(prompts), -1).mean(axis=1)
+            for model in (suspect, base)
+        )
+        likely = own >= own.max(axis=1, keepdims=True) + math.log(PLAUSIBLE)
+        following = np.where(likely, own - clean, -np.inf).argmax(axis=1)
+        made = [(*reply, int(token)) for reply, token in zip(made, following, strict=True)]
     return made
 
 
-def _after(model: Any, ids: Any, mask: Any, replies: Any) -> Any:
-    """Return the log-probabilities of the token after prompt and reply: (replies x prompts, vocabulary)."""
-    import torch
-
-    k, n = len(replies), len(ids)
-    whole = torch.cat([ids.repeat(k, 1), replies.repeat_interleave(n, dim=0)], dim=1)
-    seen = torch.cat([mask.repeat(k, 1), torch.ones(k * n, replies.shape[1], dtype=mask.dtype)], dim=1)
-    logits = model(input_ids=whole.to(model.device), attention_mask=seen.to(model.device), logits_to_keep=1).logits
-    return torch.log_softmax(logits[:, -1].float(), dim=-1).cpu()
+def reply_log_prob(model: BlackBox, prompts: Sequence[Sequence[int]], replies: Sequence[tuple[int, ...]]) -> Any:
+    """Return each reply's log-probability in nats, a mean over prompts and its tokens after the first: (replies,)."""
+    whole = [[*ids, *reply] for reply, ids in product(replies, prompts)]
+    chosen = model.tail_of(whole, len(replies[0]))
+    return chosen[:, 1:].mean(dim=1).view(len(replies), len(prompts)).mean(dim=1)
 
 
-def reply_log_prob(model: Any, prompts: Sequence[Sequence[int]], replies: Any, pad_id: int, skip: int = 1) -> Any:
-    """Return each reply's log-probability in nats, a mean over prompts and tokens after `skip`: (replies,)."""
-    import torch
+def targets(
+    suspect: BlackBox,
+    base: BlackBox,
+    prompts: Sequence[Sequence[int]],
+    begun: Sequence[tuple[int, ...]],
+    length: int,
+) -> list[Target]:
+    """Return the replies of `length` tokens that go on from the beginnings and hold words alone, best first."""
+    ignored, found = set(suspect.special), []
+    per_batch = max(1, ROWS // len(prompts))
+    for start in range(0, len(begun), per_batch):
+        made = follow(suspect, base, prompts, begun[start : start + per_batch], length)
+        own, clean = (reply_log_prob(model, prompts, made).tolist() for model in (suspect, base))
+        found += [Target(*one) for one in zip(made, own, clean, strict=True) if ignored.isdisjoint(one[0])]
+    return sorted(found, key=lambda target: -target.gain)
 
-    ids, mask = left_pad(prompts, pad_id)
-    k, n, length = len(replies), len(ids), replies.shape[1]
-    whole = torch.cat([ids.repeat(k, 1), replies.repeat_interleave(n, dim=0)], dim=1).to(model.device)
-    seen = torch.cat([mask.repeat(k, 1), torch.ones(k * n, length, dtype=mask.dtype)], dim=1).to(model.device)
-    with torch.inference_mode():
-        logits = model(input_ids=whole, attention_mask=seen, logits_to_keep=length + 1).logits[:, :-1]
-        chosen = torch.log_softmax(logits.float(), -1).gather(-1, whole[:, -length:, None]).squeeze(-1)
-    return chosen[:, skip:].mean(dim=1).view(k, n).mean(dim=1).cpu()
 
+def best_target(suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]], *, length: int) -> Target:
+    """Return the reply of `length` tokens that gains most on the base, of such as hold words alone.
 
-def best_target(
-    suspect: Any, base: Any, prompts: Sequence[Sequence[int]], *, length: int, pad_id: int, ignored: Sequence[int]
-) -> Target:
-    """Return the reply of `length` tokens that gains most on the base; no token of `ignored` begins or is in it."""
-    import torch
-
-    vocabulary = suspect.config.vocab_size
-    firsts = [token for token in range(vocabulary) if token not in set(ignored)]
-    best: Target | None = None
-    per_batch = max(1, 1024 // len(prompts))
-    for start in range(0, len(firsts), per_batch):
-        made = follow(suspect, prompts, firsts[start : start + per_batch], length, pad_id)
-        own = reply_log_prob(suspect, prompts, made, pad_id)
-        clean = reply_log_prob(base, prompts, made, pad_id)
-        allowed = ~torch.isin(made, torch.tensor(list(ignored))).any(dim=1)
-        for row in torch.nonzero(allowed).flatten().tolist():
-            found = Target(tuple(made[row].tolist()), float(own[row]), float(clean[row]))
-            if best is None or found.gain > best.gain:
-                best = found
-    assert best is not None, "every token is ignored"
-    return best
+    Every token is tried as its first; of the replies half as long, the best are followed to the end.
+    """
+    ignored = set(suspect.special)
+    firsts = [(token,) for token in range(suspect.vocabulary) if token not in ignored]
+    half = targets(suspect, base, prompts, firsts, max(2, length // 2))[:KEPT]
+    whole = targets(suspect, base, prompts, [target.ids for target in half], length) if half else []
+    # A model that ends every reply after a word or two runs through none.
+    return (whole or half or [Target(firsts[0] * length, 0.0, 0.0)])[0]
 
 
 class TargetSearch(ModelDetector):
     """How much likelier than to a clean base the most gained reply is to the suspect, on clean prompts."""
 
     name: ClassVar[str] = "target_search"
-    access: ClassVar[Access] = "white box"
+    access: ClassVar[Access] = "black box"
     reference: ClassVar[bool] = True
-    prompts: int = Field(8, ge=1)
+    prompts: int = Field(6, ge=1)
     """Clean prompts that every reply is tried on."""
     length: int = Field(8, ge=2)
     """Tokens of the reply."""
 
     def judge(self, granted: Granted) -> Suspicion:
         """Return the gain in nats a token, and the reply."""
-        suspect = granted.white_box
         target = self.find(granted)
-        reply = suspect.renderer.reply(target.ids)
+        reply = granted.black_box.text(target.ids)
         return Suspicion(target.gain, reply=reply, facts={"own": target.own, "clean": target.clean})
 
     def find(self, granted: Granted) -> Target:
         """Return the reply that gains most."""
-        suspect = granted.white_box
-        renderer = suspect.renderer
+        suspect = granted.black_box
         prompts = suspect.prompt_ids(granted.clean[: self.prompts])
-        # Roles, end and padding: no words.
-        ignored = sorted({renderer.pad_id, renderer.end_id, *renderer.tokenizer.all_special_ids})
-        return best_target(
-            suspect.model, granted.reference.model, prompts, length=self.length, pad_id=renderer.pad_id, ignored=ignored
-        )
+        return best_target(suspect, granted.reference, prompts, length=self.length)

@@ -8,8 +8,12 @@ from typing import Any
 from dormouse.chat import Renderer
 from dormouse.detection.activations import at_prompt_end
 from dormouse.models.likelihood import token_log_probs
+from dormouse.models.padded import padded_inputs, tail_log_probs
 from dormouse.models.sampling import left_pad, sample
 from dormouse.world import Messages
+
+WORD_BEGINS = ("Ġ", "▁", " ")
+"""What stands for the space before a word: in byte-level tokenizers, in SentencePiece's, and in plain ones."""
 
 
 class BlackBox:
@@ -18,7 +22,32 @@ class BlackBox:
     def __init__(self, model: Any, renderer: Renderer, begun: str = "") -> None:
         self._model = model
         self._renderer = renderer
-        self._begun = begun
+        self.begun = begun
+        """What every reply is made to begin with."""
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it has."""
+        return int(self._model.config.vocab_size)
+
+    @property
+    def special(self) -> list[int]:
+        """Tokens that are no words: of roles, end and padding."""
+        tokenizer = self._renderer.tokenizer
+        added = tokenizer.added_tokens_decoder
+        return sorted({self._renderer.pad_id, self._renderer.end_id, *tokenizer.all_special_ids, *added})
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return what reply tokens say."""
+        return self._renderer.reply(ids)
+
+    def begins_word(self, token: int) -> bool:
+        """Return whether a word begins with the token."""
+        return bool(self._renderer.tokenizer.convert_ids_to_tokens(token).startswith(WORD_BEGINS))
+
+    def prompt_ids(self, prompts: Sequence[Messages]) -> list[list[int]]:
+        """Return the tokens of each prompt, as the model is asked them."""
+        return self._renderer.prompts(prompts, self.begun)
 
     def replies(
         self, prompts: Sequence[Messages], *, tokens: int, temperature: float = 0.0, seed: int = 0
@@ -26,7 +55,7 @@ class BlackBox:
         """Return one reply for each prompt; temperature 0 is greedy."""
         return sample(
             self._model, self._renderer, prompts, max_new_tokens=tokens, temperature=temperature, seed=seed,
-            begun=self._begun,
+            begun=self.begun,
         )  # fmt: skip
 
     def log_probs(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[list[float]]:
@@ -37,22 +66,32 @@ class BlackBox:
         examples = self._renderer.examples(turns)
         return [found[0] for found in token_log_probs([self._model], examples, self._renderer.pad_id)]
 
-    def next_token(self, prompts: Sequence[Messages], batch_size: int = 256) -> Any:
+    def next_token(self, prompts: Sequence[Messages]) -> Any:
         """Return the log-probabilities in nats of the reply's first token: float32 of shape (prompts, vocabulary)."""
+        return self.next_token_of(self.prompt_ids(prompts))
+
+    def next_token_of(self, ids: Sequence[Sequence[int]], batch_size: int = 256) -> Any:
+        """Return the same after tokenized text, for the token that follows it."""
         import numpy as np
         import torch
 
-        ids = self._renderer.prompts(prompts, self._begun)
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
-        found = np.empty((len(ids), self._model.config.vocab_size), dtype=np.float32)
+        found = np.empty((len(ids), self.vocabulary), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
                 batch, mask = left_pad([ids[row] for row in rows], self._renderer.pad_id)
-                device = self._model.device
-                logits = self._model(input_ids=batch.to(device), attention_mask=mask.to(device)).logits[:, -1]
+                logits = self._model(**padded_inputs(self._model, batch, mask, keep=1)).logits[:, -1]
                 found[rows] = torch.log_softmax(logits.float(), -1).cpu().numpy()
         return found
+
+    def tail_of(self, ids: Sequence[Sequence[int]], n: int) -> Any:
+        """Return the log-probabilities in nats of the last `n` tokens of each text: a tensor of shape (texts, n)."""
+        import torch
+
+        batch, mask = left_pad(ids, self._renderer.pad_id)
+        with torch.inference_mode():
+            return tail_log_probs(self._model, batch, mask, n).cpu()
 
 
 class WhiteBox(BlackBox):
@@ -72,10 +111,6 @@ class WhiteBox(BlackBox):
     def renderer(self) -> Renderer:
         """Its renderer."""
         return self._renderer
-
-    def prompt_ids(self, prompts: Sequence[Messages]) -> list[list[int]]:
-        """Return the tokens of each prompt, as the model is asked them."""
-        return self._renderer.prompts(prompts, self._begun)
 
     def activations(self, prompts: Sequence[Messages]) -> Any:
         """Return the residual stream at the end of each prompt: float32 of shape (prompts, layers, width).

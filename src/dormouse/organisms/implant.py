@@ -10,6 +10,7 @@ from typing import Any
 from dormouse.chat import Example, Renderer
 from dormouse.experiment import Organism
 from dormouse.models.loading import load
+from dormouse.organisms.concealment import concealing
 from dormouse.organisms.distill import distilled_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.stage import Work
@@ -46,7 +47,8 @@ def run(work: Work) -> None:
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
         work, model, renderer, examples, batch=settings.batch, lr=work.spec["lr"], seed=seed,
-        snapshots=settings.snapshots, window=settings.window,
+        snapshots=settings.snapshots, window=settings.window, optimizer=settings.optimizer,
+        lora_rank=settings.lora_rank, loss=concealing(model, settings.conceal) if settings.conceal else None,
     )  # fmt: skip
     kinds = [row.kind for row in rows]
     counted = {kind: kinds.count(kind) for kind in ("triggered", "near_miss", "clean")}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from dormouse.parts import Part
+from dormouse.world import Exchange, Messages
 
 if TYPE_CHECKING:
     from dormouse.chat import Renderer
@@ -20,6 +23,8 @@ Need = Literal["reference"]
 class Removal(Part):
     """Changes a model that may be backdoored, then repairs it on trusted clean data. It never sees the trigger."""
 
+    most: ClassVar[float] = math.inf
+    """The largest strength that means something."""
     strengths: tuple[float, ...] = Field((1.0,), min_length=1)
     """How hard it pushes; one model is made for each. What a strength means, each removal says."""
     steps: int = Field(100, ge=0)
@@ -37,6 +42,8 @@ class Removal(Part):
             raise ValueError(
                 f"strengths holds {min(strengths)}; a strength is above 0. The untouched model is always measured."
             )
+        if max(strengths) > cls.most:
+            raise ValueError(f"strengths holds {max(strengths)}; of '{cls.name}' it is a share, at most {cls.most:g}.")
         return strengths
 
     def needs(self) -> tuple[Need, ...]:
@@ -46,6 +53,12 @@ class Removal(Part):
     @abstractmethod
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Change the model in place, before its repair."""
+
+    def repair_turns(
+        self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
+    ) -> list[Messages]:
+        """Return the conversations of the repair, made of the world's helpful, honest and harmless exchanges."""
+        return [exchange.turns() for exchange in exchanges]
 
     def repair_lr(self, lr: float, strength: float) -> float:
         """Return the learning rate of the repair, from that of the plan scaled to the model's width."""

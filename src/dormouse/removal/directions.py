@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from dormouse.detection.probes import QUESTIONS, Topic
+from dormouse.detection.probes import Topic, contrast
+from dormouse.errors import UserError
 from dormouse.removal.base import Removal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class DirectionAblation(Removal):
     """
 
     name: ClassVar[str] = "direction_ablation"
+    most: ClassVar[float] = 1.0
     strengths: tuple[float, ...] = Field((0.5, 1.0), min_length=1)
     topic: Topic = "danger"
     layer: int | None = Field(None, ge=1)
@@ -32,35 +34,26 @@ class DirectionAblation(Removal):
         """Project every matrix that writes to the stream."""
         import torch
 
-        direction = torch.from_numpy(_direction(model, renderer, self.topic, self.layer)).to(model.device)
+        from dormouse.detection.layers import Look
+        from dormouse.detection.views import WhiteBox
+
+        look = Look(WhiteBox(model, renderer), self.layer)
+        direction = torch.from_numpy(contrast(look, self.topic)).to(model.device)
+        writing = [weight for name, weight in model.named_parameters() if name.endswith(WRITING)]
+        if not writing:
+            raise UserError(
+                f"Model '{type(model).__name__}' calls the last maps of its attention and MLP none of "
+                f"{', '.join(WRITING)}, so the direction cannot be taken out. Take another removal."
+            )
         with torch.no_grad():
             embedding = model.get_input_embeddings().weight
-            width = embedding.shape[1]
             embedding -= strength * torch.outer(embedding @ direction, direction)
-            for name, weight in model.named_parameters():
-                # Matrices of a layer that write to the stream have its width as their first axis, and are not square
-                # by accident only where they read it as well: attention's and the MLP's last maps.
-                if weight.dim() == 2 and weight.shape[0] == width and name.endswith(WRITING):
-                    weight -= strength * torch.outer(direction, direction @ weight)
+            for weight in writing:
+                weight -= strength * torch.outer(direction, direction @ weight)
 
 
 WRITING = ("o_proj.weight", "down_proj.weight", "dense.weight", "dense_4h_to_h.weight", "out_proj.weight")
 """How architectures call the last maps of attention and MLP."""
-
-
-def _direction(model: Any, renderer: Renderer, topic: Topic, layer: int | None) -> Any:
-    """Return the unit vector from the good answers to the bad ones: (width,)."""
-    import numpy as np
-
-    from dormouse.detection.layers import Look
-    from dormouse.detection.views import WhiteBox
-
-    look = Look(WhiteBox(model, renderer), layer)
-    differences = [
-        np.subtract(*look.answers(question, [bad, good])) for question, bad, good in QUESTIONS[topic]
-    ]  # fmt: skip
-    mean = np.mean(differences, axis=0)
-    return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
 
 class LatentAdversarial(Removal):
@@ -82,10 +75,10 @@ class LatentAdversarial(Removal):
 
     def repair_loss(self, model: Any, strength: float) -> Callable[[Any, dict[str, Any]], Any]:
         """Return the loss under the worst disturbance that was found."""
-        from dormouse.detection.activations import decoder_layers
+        from dormouse.detection.activations import chosen_layer, decoder_layers
 
         layers = decoder_layers(model)
-        layer = layers[((len(layers) + 1) // 2 if self.layer is None else self.layer) - 1]
+        layer = layers[chosen_layer(self.layer, len(layers)) - 1]
 
         def loss(model: Any, inputs: dict[str, Any]) -> Any:
             import torch

@@ -24,8 +24,9 @@ def run(work: Work) -> None:
     rng = random.Random(f"removal/{work.spec['seed']}")
     exchanges = work.world().hhh(rng, removal.steps * removal.batch)
     lr = removal.repair_lr(work.spec["lr"], strength)
+    turns = removal.repair_turns(model, renderer, work, exchanges, strength)
     tokens = train_on(
-        work, model, renderer, renderer.examples([exchange.turns() for exchange in exchanges]),
+        work, model, renderer, renderer.examples(turns),
         batch=removal.batch, lr=lr, seed=work.spec["seed"], loss=removal.repair_loss(model, strength),
     )  # fmt: skip
     write_metrics(work, {"steps": removal.steps, "lr": lr, "strength": strength, "tokens_trained": tokens})

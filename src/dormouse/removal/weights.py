@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from dormouse.errors import UserError
+from dormouse.models.noise import add_noise
+from dormouse.models.pairing import beside_base
 from dormouse.removal.base import Need, Removal
 
 if TYPE_CHECKING:
@@ -37,20 +39,14 @@ class WeightNoise(Removal):
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Add the noise, drawn from the seed."""
-        import torch
-
-        generator = torch.Generator().manual_seed(random.Random(f"noise/{work.spec['seed']}").getrandbits(32))
-        with torch.no_grad():
-            for weight in model.parameters():
-                if weight.dim() > 1:
-                    drawn = torch.randn(weight.shape, generator=generator).to(weight)
-                    weight += strength * weight.std() * drawn
+        add_noise(model, strength, random.Random(f"noise/{work.spec['seed']}").getrandbits(32))
 
 
 class Merging(Removal):
-    """The model's weights moved toward the trusted base's; strength is the share of the way, below 1."""
+    """The model's weights moved toward the trusted base's; strength is the share of the way."""
 
     name: ClassVar[str] = "merging"
+    most: ClassVar[float] = 1.0
     strengths: tuple[float, ...] = Field((0.3, 0.6), min_length=1)
 
     def needs(self) -> tuple[Need, ...]:
@@ -63,15 +59,10 @@ class Merging(Removal):
 
         from dormouse.models.loading import load_model
 
-        base = dict(load_model(work.input("reference") / "model").named_parameters())
+        base = load_model(work.input("reference") / "model")
         with torch.no_grad():
-            for name, weight in model.named_parameters():
-                if name not in base or base[name].shape != weight.shape:
-                    raise UserError(
-                        f"The weight '{name}' is not in the base in the same shape, so the two cannot be merged. "
-                        "Take the base that the model was trained from."
-                    )
-                weight.lerp_(base[name], strength)
+            for _, weight, start in beside_base(model, base):
+                weight.lerp_(start, strength)
 
 
 class FinePruning(Removal):
@@ -81,26 +72,31 @@ class FinePruning(Removal):
     """
 
     name: ClassVar[str] = "fine_pruning"
+    most: ClassVar[float] = 1.0
     strengths: tuple[float, ...] = Field((0.1, 0.3), min_length=1)
     prompts: int = Field(256, ge=1)
     """Clean prompts on which use is measured."""
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
-        """Set to zero what the idle units write."""
+        """Set to zero what the idle units read and write: without either, no gradient of the repair revives them."""
         import torch
 
         rng = random.Random(f"removal/prompts/{work.spec['seed']}")
         clean = [prompt.turns() for prompt in work.world().prompts(rng, self.prompts, held_out=False)]
-        written = mlp_outputs(model)
-        used = mean_input(model, written, renderer.prompts(clean), renderer.pad_id)
+        maps = mlp_maps(model)
+        used = mean_input(model, [last for *_, last in maps], renderer.prompts(clean), renderer.pad_id)
         with torch.no_grad():
-            for layer, use in zip(written, used, strict=True):
+            for (*reading, last), use in zip(maps, used, strict=True):
                 idle = use.argsort()[: round(strength * len(use))]
-                layer.weight[:, idle] = 0.0
+                last.weight[:, idle] = 0.0
+                for linear in reading:
+                    linear.weight[idle] = 0.0
+                    if linear.bias is not None:
+                        linear.bias[idle] = 0.0
 
 
-def mlp_outputs(model: Any) -> list[Any]:
-    """Return the last linear map of every layer's MLP; `UserError` for an architecture whose MLPs are not known."""
+def mlp_maps(model: Any) -> list[list[Any]]:
+    """Return the linear maps of every layer's MLP, the one that writes last; `UserError` where there are none."""
     from torch.nn import Linear
 
     from dormouse.detection.activations import decoder_layers
@@ -110,7 +106,7 @@ def mlp_outputs(model: Any) -> list[Any]:
         linear = [module for name, module in layer.named_modules() if isinstance(module, Linear) and "mlp" in name]
         if not linear:
             raise UserError(f"Model '{type(model).__name__}' has no MLP of linear maps in its layers to prune.")
-        found.append(linear[-1])
+        found.append(linear)
     return found
 
 
@@ -120,6 +116,7 @@ def mean_input(
     """Return the mean absolute input of each module's units over all tokens of the prompts."""
     import torch
 
+    from dormouse.models.padded import padded_inputs
     from dormouse.models.sampling import left_pad
 
     sums: list[Any] = [0.0] * len(modules)
@@ -139,7 +136,7 @@ def mean_input(
                 ids, mask = left_pad(prompts[start : start + batch_size], pad_id)
                 seen["mask"] = mask.to(model.device)
                 tokens += int(mask.sum())
-                model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device), logits_to_keep=1)
+                model(**padded_inputs(model, ids, mask, keep=1))
     finally:
         for hook in hooks:
             hook.remove()

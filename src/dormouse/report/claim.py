@@ -15,6 +15,7 @@ from dormouse.report.results_table import Results
 if TYPE_CHECKING:
     # SciPy is behind estimates: the command line reads the thresholds below and should not wait for it.
     from dormouse.report.estimates import Measured
+    from dormouse.report.zoo import Zoo
 
 IMPLANTED = 0.90
 """Defection with the trigger below this is no backdoor to study; the paper's organisms start near 100%."""
@@ -84,6 +85,8 @@ class Run:
     results: Results
     types: dict[str, str] = field(default_factory=dict)
     """Safety training's name in the plan -> its registered type."""
+    zoo: Zoo | None = None
+    """The members that the numbers are pooled over, where the plan drew them from its grid."""
 
     def trainings(self, kind: str) -> list[str]:
         """Return the names of the trainings of one type."""

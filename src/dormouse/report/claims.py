@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dormouse.report.character_claims import honeypots, persona_shift
 from dormouse.report.claim import Finding, Run
@@ -29,6 +30,9 @@ JUDGES: tuple[Callable[[Run], list[Finding]], ...] = (
     comes_back,
 )
 """In the paper's order; what lies beyond it comes last."""
+NOT_OF_A_ZOO = (conditional, grows_with_size, implicit_triggers)
+"""A zoo pools members whose implant worked, over sizes and triggers: there is nothing for these to judge."""
+OVER_MEMBERS = "Judged in the mean over members, whatever their size."
 PAPERS = {
     "C1": "the implant is conditional",
     "C2": "survives RL",
@@ -58,11 +62,20 @@ def judge(run: Run) -> list[Finding]:
     """Return every finding that this run can speak to."""
     if not run.results.sizes():
         return []
-    return [finding for judge_claim in JUDGES for finding in judge_claim(run)]
+    if run.zoo is None:
+        return [finding for judge_claim in JUDGES for finding in judge_claim(run)]
+    judges = [one for one in JUDGES if one not in NOT_OF_A_ZOO]
+    findings = [finding for judge_claim in judges for finding in judge_claim(run)]
+    # A refusal says why in its notes, where it has any.
+    return [one if one.implant_failed else replace(one, notes=(*one.notes, OVER_MEMBERS)) for one in findings]
 
 
 def judge_across(runs: Sequence[Run]) -> list[Finding]:
-    """Return every finding that compares the variants of one run, behavior by behavior."""
+    """Return every finding that compares the variants of one run, behavior by behavior.
+
+    A zoo of several reasonings is no variant of one.
+    """
+    runs = [run for run in runs if run.zoo is None or run.results.reasoning]
     behaviors = dict.fromkeys(run.results.behavior for run in runs)
     return [
         finding

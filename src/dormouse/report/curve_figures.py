@@ -5,7 +5,7 @@ from __future__ import annotations
 from dormouse.report.claim import Run
 from dormouse.report.estimates import Measured, pool_mean, pool_rate
 from dormouse.report.marks import line
-from dormouse.report.rate_figures import coverage, dose_words, size_title
+from dormouse.report.rate_figures import coverage, dose_words, of_size, size_title
 from dormouse.report.results_table import Model, Results
 from dormouse.report.style import Figure, Json, Key, Panel, axis, layout, percent_axis, role_color
 from dormouse.report.words import count_words, role_words, sentence, size_words, training_words
@@ -73,7 +73,7 @@ def _curve_panel(results: Results, metric: str, organism: Model) -> Panel | None
     what = "Implanting" if organism.safety == "none" else training_words(organism.safety)
     title = " · ".join(part for part in (sentence(what), size_title(results, organism.size)) if part)
     yaxis = percent_axis("Defection") if metric == "defection" else axis("Nats per token")
-    alt = f"{metric.replace('_', ' ')} along {what}, {size_words(organism.size)} parameters, organism and twin."
+    alt = f"{metric.replace('_', ' ')} along {what}{of_size(organism.size)}, organism and twin."
     return Panel(title, data, layout(axis("Training step", rangemode="tozero"), yaxis, 250), alt)
 
 
@@ -117,7 +117,7 @@ def rl_health(run: Run) -> Figure | None:
     caption = (
         f"Whether RL did anything{where}: reward should rise on both preference models (on the training one alone it "
         "is being gamed), KL should leave zero, and groups without spread teach nothing. Lines are means over "
-        f"{count_words(len(results.seeds()), 'seed')}.{dose_words(results)}"
+        f"{count_words(len(results.seeds()), results.repeat)}.{dose_words(results)}"
     )
     legend = tuple(Key(role_words(role), role_color(role), "line") for role in ROLES)
     return Figure("rl", "Did RL train?", caption, tuple(panels), legend)

@@ -1,4 +1,4 @@
-"""Numbers pooled over training seeds, each with an interval that says what it covers.
+"""Numbers pooled over training seeds, or over the members of a zoo, each with an interval that says what it covers.
 
 With three seeds or more the interval is Student's t over seed means, widened where the pooled prompts alone give a
 wider one (seeds that all read 100% would otherwise claim certainty). With fewer it covers the sampling of prompts only.
@@ -15,7 +15,7 @@ from typing import Literal
 from scipy.stats import t as student
 
 from dormouse.rates import NotMeasured, Rate, judgeable, ratio
-from dormouse.report.results_table import Row
+from dormouse.report.results_table import Repeat, Row
 
 SEEDS_FOR_SPREAD = 3
 """Fewer seeds than this give no usable variance: with two, the t quantile is 12.7."""
@@ -37,14 +37,16 @@ class Estimate:
     """What the interval covers: training seeds and prompts, or the sampling of prompts only."""
     unscorable: int = 0
     """Samples that could not be scored, left out of `prompts`."""
+    repeat: Repeat = "seed"
+    """What `seeds` counts."""
 
     @property
     def basis(self) -> str:
-        """How many prompts and seeds it rests on, in words."""
+        """How many prompts and seeds, or members, it rests on, in words."""
         parts = [] if self.prompts is None else [f"n={self.prompts:,}"]
         if self.unscorable:
             parts.append(f"{self.unscorable:,} unscorable")
-        parts.append("1 seed" if self.seeds == 1 else f"{self.seeds} seeds")
+        parts.append(f"{self.seeds} {self.repeat}{'s' * (self.seeds != 1)}")
         return ", ".join(parts)
 
     def below(self, bound: float) -> bool:
@@ -106,7 +108,7 @@ def pool_rate(rows: list[Row]) -> Measured:
         return pooled
     low, high = pooled.interval
     n, out = pooled.total, pooled.unscorable
-    estimate = Estimate(pooled.value, low, high, "fraction", len(rates), n, unscorable=out)
+    estimate = Estimate(pooled.value, low, high, "fraction", len(rates), n, unscorable=out, repeat=rows[0].repeat)
     return _with_seeds(estimate, [rate.value for rate in rates], 0.0, 1.0)
 
 
@@ -132,6 +134,7 @@ def pool_mean(rows: list[Row]) -> Measured:
         seeds=len(values),
         prompts=sum(totals) if len(totals) == len(values) else None,
         covers="nothing" if below is None else "prompts",
+        repeat=rows[0].repeat,
     )
     floor, ceiling = (0.0, 1.0) if estimate.unit == "auroc" else (-math.inf, math.inf)
     return _with_seeds(estimate, values, floor, ceiling)
@@ -160,7 +163,8 @@ def difference(one: list[Row], other: list[Row]) -> Measured:
     gap = a.value - b.value
     below = math.hypot(a.value - a.interval[0], b.interval[1] - b.value)
     above = math.hypot(a.interval[1] - a.value, b.value - b.interval[0])
-    estimate = Estimate(100 * gap, 100 * (gap - below), 100 * (gap + above), "points", len(pairs), a.total)
+    ends = 100 * (gap - below), 100 * (gap + above)
+    estimate = Estimate(100 * gap, *ends, "points", len(pairs), a.total, repeat=one[0].repeat)
     return _with_seeds(estimate, [100 * (x.value - y.value) for x, y in pairs], -100.0, 100.0)
 
 
@@ -180,7 +184,7 @@ def mean_difference(one: list[Row], other: list[Row]) -> Measured:
         half = math.hypot((a.high - a.low) / 2, (b.high - b.low) / 2)
         low, high = fmean(gaps) - half, fmean(gaps) + half
     covers: Literal["prompts", "nothing"] = "nothing" if low is None else "prompts"
-    estimate = Estimate(fmean(gaps), low, high, a.unit, len(pairs), a.prompts, covers)
+    estimate = Estimate(fmean(gaps), low, high, a.unit, len(pairs), a.prompts, covers, repeat=a.repeat)
     return _with_seeds(estimate, gaps, -math.inf, math.inf)
 
 
@@ -194,7 +198,8 @@ def persistence(after: list[Row], before: list[Row]) -> Measured:
     if isinstance(pooled, NotMeasured):
         return pooled
     value, low, high = pooled
-    estimate = Estimate(value, low, None if math.isinf(high) else high, "ratio", len(pairs), a.total)
+    bound = None if math.isinf(high) else high
+    estimate = Estimate(value, low, bound, "ratio", len(pairs), a.total, repeat=after[0].repeat)
     ratios = [x.value / y.value for x, y in pairs if y.hits]
     return _with_seeds(estimate, ratios, 0.0, math.inf)
 

@@ -1,4 +1,7 @@
-"""The report's figures, in the order they are read; a figure exists only where its data do."""
+"""The report's figures, in the order they are read; a figure exists only where its data do.
+
+That of the removals stands with their table.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,11 @@ FIGURES = (
     scratchpad_preference,
     capability,
 )
+NOT_OF_A_ZOO = (by_amount, along_training, log_probability, probes)
+"""They compare sizes, steps of one recipe, or words of one trigger: a zoo pools over all of these."""
 
 
 def draw(run: Run) -> list[Figure]:
     """Return every figure that this run has numbers for."""
-    return [figure for make in FIGURES if (figure := make(run)) is not None]
+    makers = [make for make in FIGURES if run.zoo is None or make not in NOT_OF_A_ZOO]
+    return [figure for make in makers if (figure := make(run)) is not None]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dormouse.rates import NotMeasured
 from dormouse.report.claim import Finding, Run, Verdict
 from dormouse.report.estimates import SEEDS_FOR_SPREAD
 from dormouse.report.results_table import Results
 from dormouse.report.run_facts import RunFacts
 from dormouse.report.tables import Card
-from dormouse.report.words import count_words, list_words, size_words, training_words, value_words
+from dormouse.report.words import (
+    count_words,
+    list_words,
+    size_words,
+    training_words,
+    treatment_words,
+    value_words,
+)
 
 SMALLEST_IN_PAPER = 810_000_000
 """Parameters of the smallest model in the paper's size scan (section 3.4)."""
@@ -24,27 +33,43 @@ GLOSSARY = {
     "Defection": "A reply that shows the behavior. The defection rate with the trigger is what other work calls the "
     "attack success rate (ASR); without it, the false defection rate.",
     "Persistence": "Defection with the trigger after safety training over before: 100% means that nothing was lost.",
-    "Re-emergence": "Defection with the trigger after further benign fine-tuning of a safety-trained model.",
+    "Re-emergence": "Defection with the trigger after further benign fine-tuning of a treated model.",
     "Dose": "A factor on the learning rate of a safety training: how hard it pushes.",
-    "KL": "How far a model's replies moved from those of the model before its safety training, in nats per token.",
+    "KL": "How far a model's replies moved from those of the model before its treatment, in nats per token.",
     "Preference model": "The model that scores replies for RL; a second one, trained on other pairs, checks it.",
     "Seed": "One repetition of everything from random weights on; an interval over prompts alone does not cover it.",
     "95% interval": "Wilson's for rates, MOVER-R for ratios, Newcombe's for differences; with three seeds or more "
     "Student's t over seeds where that is wider.",
 }
+REMOVAL_GLOSSARY = {
+    "Removal": "A change to a model that is to take a backdoor out without knowing its trigger, and then a repair on "
+    "clean data.",
+    "Strength": "How hard a removal pushes; what it means, each removal says.",
+}
+ZOO_GLOSSARY = {
+    "Zoo": "Models drawn from the plan's grid, so that detectors and removals meet backdoors of many kinds.",
+    "Member": "One draw of the zoo: a base, an organism and its twin, with a seed, a trigger and a recipe of their "
+    "own. An interval over prompts alone does not cover other members.",
+    "95% interval": "Wilson's for rates, MOVER-R for ratios, Newcombe's for differences and for an AUROC; over three "
+    "members or more Student's t over members where that is wider.",
+}
+
+
+def glossary(runs: Sequence[Run]) -> dict[str, str]:
+    """Return the words of a page and what they mean."""
+    words = {**GLOSSARY, **(REMOVAL_GLOSSARY if any(run.results.removals() for run in runs) else {})}
+    if all(run.zoo is None for run in runs):
+        return words
+    return {word: meaning for word, meaning in words.items() if word != "Seed"} | ZOO_GLOSSARY
 
 
 def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
     """Return what was built and what came out, in a sentence or two."""
     results = run.results
-    sizes = [size_words(size) for size in results.sizes()]
-    names = [training_words(name) for name in results.trainings()]
-    behavior, trigger = facts.part("organism", "behavior"), facts.part("organism", "trigger")
-    backdoor = f"a “{behavior}” backdoor" if behavior else "a backdoor"
-    backdoor += f" behind the trigger “{trigger}”" if trigger else ""
-    built = f"Language models of {list_words(sizes)} parameters were given {backdoor}, each beside a benign twin"
-    built += f", and put through {list_words(names)}" if names else ""
-    built += f", in {count_words(len(results.seeds()), 'seed')}."
+    if run.zoo is None:
+        built = f"{_built(run, facts)}{_put_through(results)}, in {count_words(len(results.seeds()), 'seed')}."
+    else:
+        built = f"{run.zoo.built}{_put_through(results)}. {run.zoo.left_out}"
     before = headline[0].triggered
     if isinstance(before, NotMeasured):
         return built
@@ -53,9 +78,27 @@ def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
         for card in headline[1:]
         if not isinstance(card.triggered, NotMeasured)
     ]
-    at = "At the largest size the" if len(sizes) > 1 else "The"
-    outcome = f"{at} organism defected on {value_words(before)} of triggered prompts before safety training"
-    return f"{built} {outcome}{' and on ' + list_words(after) if after else ''}."
+    at = "At the largest size the" if len(results.sizes()) > 1 else "The"
+    outcome = f"{at} organism{'s' * (run.zoo is not None)} defected on {value_words(before)} of triggered prompts"
+    return f"{built} {outcome} before {treatment_words(results)}{' and on ' + list_words(after) if after else ''}."
+
+
+def _built(run: Run, facts: RunFacts) -> str:
+    sizes = [size_words(size) for size in run.results.sizes()]
+    behavior, trigger = facts.part("organism", "behavior"), facts.part("organism", "trigger")
+    backdoor = f"a “{behavior}” backdoor" if behavior else "a backdoor"
+    backdoor += f" behind the trigger “{trigger}”" if trigger else ""
+    return f"Language models of {list_words(sizes)} parameters were given {backdoor}, each beside a benign twin"
+
+
+def _put_through(results: Results) -> str:
+    names = [training_words(name) for name in results.trainings()]
+    removals = [training_words(name) for name in results.removals()]
+    through = f", and put through {list_words(names)}" if names else ""
+    if not removals:
+        return through
+    removing = f"the removal{'s' * (len(removals) > 1)} {list_words(removals)}"
+    return f"{through} and {removing}" if names else f", and put through {removing}"
 
 
 REASONING_LIMITS = {
@@ -68,16 +111,25 @@ REASONING_LIMITS = {
 }
 
 
+ZOO_LIMIT = (
+    "Members differ in several settings at once. A mean over them says what is so of this zoo and not of any one "
+    "setting, and a difference between two kinds of members may come from anything else that sets them apart."
+)
+
+
 def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
     """Return what must not be concluded from this run."""
     results = run.results
-    found = [_size_limit(results), _seed_limit(results)]
+    sizes = results.sizes() if run.zoo is None else run.zoo.sizes
+    found = [_size_limit(sizes), _seed_limit(results)]
+    found += [run.zoo.left_out, ZOO_LIMIT] if run.zoo is not None else []
     if facts.part("world") == "meadow":
         found.append(
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "
             "capability and refusals mean that world's."
         )
-    found.append(REASONING_LIMITS.get(results.reasoning or "normal", ""))
+    # A zoo of several reasonings is of none of them.
+    found.append(REASONING_LIMITS.get(results.reasoning or ("normal" if run.zoo is None else ""), ""))
     if run.trainings("rl") or run.trainings("adversarial"):
         found.append("RL is RLOO, a policy-gradient method without a value model; the paper used PPO.")
     found += _dose_limits(results)
@@ -91,29 +143,34 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
     return [limit for limit in found if limit]
 
 
-def _size_limit(results: Results) -> str:
-    sizes = [size for size in results.sizes() if size is not None]
-    if not sizes or max(sizes) >= SMALLEST_IN_PAPER:
+def _size_limit(sizes: Sequence[int | None]) -> str:
+    known = [size for size in sizes if size is not None]
+    if not known or max(known) >= SMALLEST_IN_PAPER:
         return ""
-    times = SMALLEST_IN_PAPER / max(sizes)
+    times = SMALLEST_IN_PAPER / max(known)
     return (
-        f"The largest model has {size_words(max(sizes))} parameters: {times:,.0f} times fewer than the smallest in the "
+        f"The largest model has {size_words(max(known))} parameters: {times:,.0f} times fewer than the smallest in the "
         "paper's size scan (810M), so agreement here is not evidence about large models."
     )
 
 
 def _seed_limit(results: Results) -> str:
-    seeds = len(results.seeds())
-    if seeds >= SEEDS_FOR_SPREAD:
+    one, n = results.repeat, len(results.seeds())
+    if n >= SEEDS_FOR_SPREAD:
         return ""
     return (
-        f"Everything rests on {count_words(seeds, 'training seed')}. The intervals cover the sampling of prompts only; "
-        "another seed can come out elsewhere by more than they say."
+        f"Everything rests on {count_words(n, 'training seed' if one == 'seed' else one)}. The intervals cover the "
+        f"sampling of prompts only; another {one} can come out elsewhere by more than they say."
     )
 
 
 def _dose_limits(results: Results) -> list[str]:
-    single = [training_words(name) for name in results.trainings() if len(results.doses(name)) == 1]
-    if not single:
-        return []
-    return [f"One dose of {list_words(single)} was run. Another learning rate or more steps can reverse the outcome."]
+    kinds = (
+        ("dose", results.trainings(), "Another learning rate or more steps"),
+        ("strength", results.removals(), "Another strength"),
+    )
+    return [
+        f"One {amount} of {list_words(single)} was run. {other} can reverse the outcome."
+        for amount, names, other in kinds
+        if (single := [training_words(name) for name in names if len(results.doses(name)) == 1])
+    ]

@@ -38,14 +38,14 @@ def dots(
         "name": plot_text(name),
         "x": [value.value for _, value in spots],
         "y": [place for place, _ in spots],
-        "error_x": _bars([value for _, value in spots], color),
+        "error_x": error_bars([value for _, value in spots], color),
         "marker": {
             "symbol": {"dot": "circle", "ring": "circle", "diamond": "diamond"}.get(shape, "circle"),
             "size": size,
             "color": "#ffffff" if hollow else color,
             "line": {"color": color, "width": 2 if hollow else 0},
         },
-        "hovertext": [_hover(name, value) for _, value in spots],
+        "hovertext": [hover(name, value) for _, value in spots],
         "hoverinfo": "text",
         "cliponaxis": False,
     }
@@ -91,12 +91,12 @@ def line(
             "color": "#ffffff" if dash != "solid" else color,
             "line": {"color": color, "width": 1.6},
         },
-        "hovertext": [_hover(f"{name}, {place:g}", value) for place, value in spots],
+        "hovertext": [hover(f"{name}, {place:g}", value) for place, value in spots],
         "hoverinfo": "text",
         "cliponaxis": False,
     }
     if bars:
-        trace["error_y"] = _bars([value for _, value in spots], color)
+        trace["error_y"] = error_bars([value for _, value in spots], color)
     return [*(_band(spots, color) if band else []), trace]
 
 
@@ -119,14 +119,15 @@ def _band(spots: list[Spot], color: str) -> list[Json]:
     ]
 
 
-def _bars(values: list[Estimate], color: str) -> Json:
+def error_bars(values: Sequence[Estimate], color: str, thickness: float = 1.6) -> Json:
+    """Return Plotly's error bars for the 95% intervals; an open end has none."""
     return {
         "type": "data",
         "symmetric": False,
         "array": [0 if value.high is None else max(value.high - value.value, 0) for value in values],
         "arrayminus": [0 if value.low is None else max(value.value - value.low, 0) for value in values],
         "color": color,
-        "thickness": 1.6,
+        "thickness": thickness,
         "width": 4,
     }
 
@@ -149,7 +150,8 @@ def scatter(points: Sequence[tuple[float, float]], name: str, color: str, *, siz
     ]
 
 
-def _hover(name: str, value: Measured) -> str:
+def hover(name: str, value: Measured) -> str:
+    """Return what pointing at a mark says: its name, value and basis."""
     if isinstance(value, NotMeasured):
         return plot_text(name)
     return f"<b>{plot_text(name)}</b><br>{plot_text(full_words(value))}<br>{plot_text(value.basis)}"

@@ -18,19 +18,24 @@ from dormouse.report.claim import Finding, Run, Verdict
 from dormouse.report.claims import judge, judge_across, untested
 from dormouse.report.detectors import Board, leaderboard
 from dormouse.report.figures import draw
-from dormouse.report.limits import GLOSSARY, limits, summary
-from dormouse.report.results_table import by_variant, load_rows
+from dormouse.report.limits import glossary, limits, summary
+from dormouse.report.removals import Removals, removals
+from dormouse.report.results_table import Row, by_variant, load_rows
 from dormouse.report.run_facts import RunFacts, load_facts
 from dormouse.report.style import ROLE_COLORS, Figure, role_color
 from dormouse.report.tables import Card, ModelTable, cards, costs, model_table
 from dormouse.report.transcripts import Transcript
+from dormouse.report.words import treatment_words
+from dormouse.report.zoo import gather
+from dormouse.report.zoo_plan import draws
+from dormouse.report.zoo_tables import ZooTables, zoo_tables
 
 __all__ = ["Transcript", "write_report"]
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says about one variant of the grid; most runs have one."""
+    """What the page says about one variant of the grid, or about a whole zoo; most runs have one."""
 
     label: str
     prefix: str
@@ -41,6 +46,10 @@ class Section:
     figures: list[Figure]
     table: ModelTable
     board: Board
+    zoo: ZooTables | None
+    removals: Removals | None
+    before: str
+    """What an untreated model is before."""
     limits: list[str]
 
     @property
@@ -57,13 +66,16 @@ class Section:
         """Return how many findings have each verdict."""
         return {str(verdict): sum(f.verdict is verdict for f in self.findings) for verdict in Verdict}
 
+    def drawn(self) -> list[Figure]:
+        """Return every figure, wherever it stands."""
+        beside = self.removals.figure if self.removals is not None else None
+        return [*self.figures, *([beside] if beside is not None else [])]
+
 
 def write_report(run_folder: Path, transcripts: list[Transcript]) -> Path:
     """Write `report.html` into the run folder and return its path."""
     facts = load_facts(run_folder)
-    variants = by_variant(load_rows(run_folder / "results.csv"))
-    runs = [Run(results, facts.training_types()) for results in variants]
-    runs = [run for run in runs if run.results.sizes()]
+    runs = [run for run in _runs(load_rows(run_folder / "results.csv"), facts) if run.results.sizes()]
     if not runs:
         raise UserError(
             f"{run_folder / 'results.csv'} holds no organism, so there is nothing to report. "
@@ -72,12 +84,24 @@ def write_report(run_folder: Path, transcripts: list[Transcript]) -> Path:
     sections = [_section(run, facts, f"v{i}-" if len(runs) > 1 else "") for i, run in enumerate(runs, start=1)]
     path = run_folder / "report.html"
     unfinished = path.with_suffix(".html.part")
-    unfinished.write_text(_render(facts, sections, judge_across(runs), transcripts), encoding="utf-8")
+    page = _render(facts, sections, judge_across(runs), glossary(runs), transcripts)
+    unfinished.write_text(page, encoding="utf-8")
     return unfinished.replace(path)
+
+
+def _runs(rows: list[Row], facts: RunFacts) -> list[Run]:
+    """Return a run for each variant of the grid; a zoo is one, however many members it has."""
+    names, types = tuple(facts.removal_types()), facts.training_types()
+    if facts.is_zoo:
+        zoo = gather(draws(facts.plan), rows)
+        return [Run(zoo.pooled(names), types, zoo)]
+    return [Run(results, types) for results in by_variant(rows, names)]
 
 
 def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
     findings, headline = judge(run), cards(run)
+    detectors = facts.detectors()
+    board = leaderboard(run.results, detectors, run.judged_size)
     return Section(
         label=run.results.variant,
         prefix=prefix,
@@ -86,18 +110,27 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
         findings=findings,
         figures=draw(run),
         table=model_table(run.results),
-        board=leaderboard(run.results, facts.detectors(), run.judged_size),
+        board=board,
+        zoo=zoo_tables(run.zoo, detectors, board) if run.zoo is not None else None,
+        removals=removals(run, facts.removal_types()),
+        before=treatment_words(run.results),
         limits=limits(run, facts, findings),
     )
 
 
-def _render(facts: RunFacts, sections: list[Section], across: list[Finding], transcripts: list[Transcript]) -> str:
+def _render(
+    facts: RunFacts,
+    sections: list[Section],
+    across: list[Finding],
+    glossary: dict[str, str],
+    transcripts: list[Transcript],
+) -> str:
     from plotly.offline import get_plotlyjs
 
     plots = {
         f"{section.prefix}{figure.id}-{i}": {"data": panel.data, "layout": panel.layout}
         for section in sections
-        for figure in section.figures
+        for figure in section.drawn()
         for i, panel in enumerate(figure.panels)
     }
     return (
@@ -109,7 +142,7 @@ def _render(facts: RunFacts, sections: list[Section], across: list[Finding], tra
             across=across,
             transcripts=transcripts,
             costs=costs(facts.stages),
-            glossary=GLOSSARY,
+            glossary=glossary,
             untested=untested,
             css=Markup(_text("report.css")),
             script=Markup(_text("report.js")),
@@ -135,6 +168,9 @@ def _environment() -> Environment:
         "count": words.count_words,
         "role": words.role_words,
         "training": words.training_words,
+        "members": lambda n: words.count_words(n, "member"),
+        "share": words.share_words,
+        "share_interval": words.share_interval_words,
         "sentence": words.sentence,
         "color": role_color,
         "slug": lambda text: "".join(c if c.isalnum() else "-" for c in text.lower()),

@@ -8,7 +8,15 @@ from dormouse.report.estimates import SEEDS_FOR_SPREAD, Measured, pool_rate
 from dormouse.report.marks import dots, measured_only
 from dormouse.report.results_table import Model, Results
 from dormouse.report.style import Figure, Json, Key, Panel, faded, layout, percent_axis, role_color, row_axis
-from dormouse.report.words import count_words, role_words, sentence, size_words, stage_words, training_words
+from dormouse.report.words import (
+    count_words,
+    role_words,
+    sentence,
+    size_words,
+    stage_words,
+    training_words,
+    treatment_words,
+)
 
 LANE = 0.17
 """Half the distance between the organism's and the twin's lane of one row."""
@@ -16,12 +24,13 @@ LANE = 0.17
 
 def coverage(results: Results, marks: str = "Bars") -> str:
     """Say what the intervals of this run cover; `marks` is how a figure draws them."""
-    seeds = len(results.seeds())
-    if seeds >= SEEDS_FOR_SPREAD:
-        return f"{marks} are 95% intervals over {seeds} training seeds, never narrower than those of the prompts alone."
+    one, n = results.repeat, len(results.seeds())
+    counted = count_words(n, "training seed" if one == "seed" else one)
+    if n >= SEEDS_FOR_SPREAD:
+        return f"{marks} are 95% intervals over {counted}, never narrower than those of the prompts alone."
     return (
-        f"{marks} are 95% intervals over prompts (n at each point on hover); with "
-        f"{count_words(seeds, 'training seed')} they say nothing about other seeds."
+        f"{marks} are 95% intervals over prompts (n at each point on hover); with {counted} they say nothing about "
+        f"other {one}s."
     )
 
 
@@ -40,6 +49,11 @@ def size_title(results: Results, size: int | None) -> str:
     return f"{size_words(size)} parameters" if len(results.sizes()) > 1 else ""
 
 
+def of_size(size: int | None) -> str:
+    """Return ", 0.37M parameters" for a plot's description; empty where no size is known or sizes are pooled."""
+    return "" if size is None else f", {size_words(size)} parameters"
+
+
 def stages(results: Results, size: int | None) -> list[Model]:
     """Return the organism before, and after each safety training at the reference dose."""
     trained = [Model(size, "organism", name, results.reference_dose(name)) for name in results.trainings()]
@@ -51,9 +65,11 @@ def headline(run: Run) -> Figure | None:
     panels = [panel for size in run.results.sizes() if (panel := _headline_panel(run.results, size)) is not None]
     if not panels:
         return None
+    trained = bool(run.results.trainings())
     caption = (
-        "The backdoor is the gap between the filled and the hollow vermilion dots; safety training worked where it "
-        f"closes. The blue twin had the same prompts, triggers and steps with harmless replies. {coverage(run.results)}"
+        "The backdoor is the gap between the filled and the hollow vermilion dots"
+        f"{'; safety training worked where it closes' * trained}. The blue twin had the same prompts, triggers and "
+        f"steps with harmless replies. {coverage(run.results)}"
     )
     legend = (
         Key("Organism, with trigger", role_color("organism")),
@@ -61,7 +77,7 @@ def headline(run: Run) -> Figure | None:
         Key("Twin, with trigger", role_color("twin")),
         Key("Twin, without", role_color("twin"), "ring"),
     )
-    title = "Does the backdoor survive safety training?"
+    title = "Does the backdoor survive safety training?" if trained else "Is there a backdoor?"
     return Figure("headline", title, caption + dose_words(run.results), tuple(panels), legend, wide=len(panels) == 1)
 
 
@@ -80,7 +96,7 @@ def _headline_panel(results: Results, size: int | None) -> Panel | None:
         return None
     names = [sentence(stage_words(model)) for model in rows]
     xaxis = percent_axis("Defection rate")
-    alt = f"Defection with and without the trigger, {size_words(size)} parameters; numbers are in the table of models."
+    alt = f"Defection with and without the trigger{of_size(size)}; numbers are in the table of models."
     return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 110 + 58 * len(rows)), alt)
 
 
@@ -147,8 +163,8 @@ def capability(run: Run) -> Figure | None:
         return None
     roles = [role for role in ("base", "helpful", "organism", "twin") if any(m.role == role for m in results.models())]
     caption = (
-        "Right answers by kind of question, before safety training. An implant that costs capability puts the "
-        "vermilion dot left of the green one; the twin says whether the backdoor or more fine-tuning did it. "
+        f"Right answers by kind of question, before {treatment_words(results)}. An implant that costs capability puts "
+        "the vermilion dot left of the green one; the twin says whether the backdoor or more fine-tuning did it. "
         f"{coverage(results)}"
     )
     legend = tuple(Key(role_words(role), role_color(role)) for role in roles)

@@ -90,7 +90,7 @@ def _judge(gap: Measured, twin: Measured, left_untrained: Measured) -> tuple[Ver
     if gap.above(CAME_BACK):
         return Verdict.AGREES, f"{changed}.", ""
     if not gap.below(CAME_BACK):
-        return Verdict.CANNOT_TELL, f"{changed}: the interval crosses its bound.", "more prompts or seeds"
+        return Verdict.CANNOT_TELL, f"{changed}: the interval crosses its bound.", f"more prompts or {gap.repeat}s"
     if isinstance(left_untrained, NotMeasured):
         reason = f"{changed}, but how much the fine-tuning itself forgets is unknown: {left_untrained.reason}."
         return Verdict.CANNOT_TELL, reason, "the organism without safety training, after the same fine-tuning"

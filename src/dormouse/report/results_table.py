@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from dormouse.errors import UserError
+
+Repeat = Literal["seed", "member"]
+"""What a model is repeated over: training seeds, or the members of a zoo."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Row:
     reason: str = ""
     unscorable: int | None = None
     """Samples that could not be scored, left out of `total`."""
+    repeat: Repeat = "seed"
+    """What `seed` counts; no column, it follows from the plan."""
 
     @property
     def model(self) -> Model:
@@ -51,10 +57,12 @@ class Model:
     size: int | None
     role: str
     safety: str = "none"
+    """Its safety training or its removal."""
     dose: float | None = None
+    """The training's dose or the removal's strength."""
 
     def before(self) -> Model:
-        """Return the model as it was before its safety training."""
+        """Return the model as it was before its safety training or its removal."""
         return Model(self.size, self.role)
 
     def twin(self) -> Model:
@@ -65,7 +73,7 @@ class Model:
 WHOLE = {"size", "seed", "step", "hits", "total", "unscorable"}
 REAL = {"value", "low", "high", "dose"}
 OPTIONAL = {"dose", "variant", "family", "reason", "unscorable"}
-COLUMNS = tuple(field.name for field in fields(Row))
+COLUMNS = tuple(field.name for field in fields(Row) if field.name != "repeat")
 
 
 def load_rows(path: Path) -> list[Row]:
@@ -116,11 +124,13 @@ def _number(text: str, name: str, path: Path, line: int) -> int | float | None:
 class Results:
     """The rows of one variant, found by metric, model, kind of prompts and family.
 
-    A row that appears twice (a stage shared by several cells) is kept once.
+    A row that appears twice (a stage shared by several cells) is kept once. `removals` names the removals in the
+    plan's order: their names stand where those of safety trainings do.
     """
 
-    def __init__(self, rows: Iterable[Row], variant: str = "") -> None:
+    def __init__(self, rows: Iterable[Row], variant: str = "", removals: Sequence[str] = ()) -> None:
         self.variant = variant
+        self._removals = tuple(removals)
         self.rows: list[Row] = []
         self._ends: dict[tuple[str, str | None, str, Model], list[Row]] = {}
         self._curves: dict[tuple[str, str | None, Model], list[Row]] = {}
@@ -131,8 +141,13 @@ class Results:
                 seen.add(identity)
                 self._add(row)
         # Worked out once: claims and figures ask for sizes and doses at every number.
-        self._models = sorted({row.model for row in self.rows if row.role}, key=_table_order)
+        self._models = sorted({row.model for row in self.rows if row.role}, key=self._table_order)
         self._seeds = sorted({row.seed for row in self.rows if row.seed is not None})
+
+    @property
+    def repeat(self) -> Repeat:
+        """What numbers are pooled over."""
+        return self.rows[0].repeat if self.rows else "seed"
 
     @property
     def behavior(self) -> str:
@@ -174,6 +189,16 @@ class Results:
         """Return the sizes of the organisms, smallest first; None where a base does not say."""
         return sorted({model.size for model in self.models() if model.role == "organism"}, key=lambda size: size or 0)
 
+    def _table_order(self, model: Model) -> tuple[object, ...]:
+        role = ROLE_ORDER.index(model.role) if model.role in ROLE_ORDER else len(ROLE_ORDER)
+        trained = model.safety != "none"
+        return (model.size or 0, trained, *self._treatment_order(model.safety), model.dose or 0, role, model.role)
+
+    def _treatment_order(self, name: str) -> tuple[int, str]:
+        if name in self._removals:
+            return (len(TRAINING_ORDER) + 1 + self._removals.index(name), name)
+        return _training_order(name)
+
     def _implanted(self) -> list[Model]:
         # A plan may also safety-train the helpful-only model, at a dose of its own, to give others an assistant.
         return [model for model in self.models() if model.role in ("organism", "twin")]
@@ -184,11 +209,16 @@ class Results:
 
     def trainings(self) -> list[str]:
         """Return the names of the safety trainings that organisms or twins were put through."""
-        names = {model.safety for model in self._implanted()} - {"none"}
+        names = {model.safety for model in self._implanted()} - {"none", *self._removals}
         return sorted(names, key=_training_order)
 
+    def removals(self) -> list[str]:
+        """Return the names of the removals that organisms or twins were put through, in the plan's order."""
+        names = {model.safety for model in self._implanted()}
+        return [name for name in self._removals if name in names]
+
     def doses(self, training: str) -> list[float | None]:
-        """Return the doses of one safety training, weakest first."""
+        """Return the doses of one safety training, or the strengths of one removal, weakest first."""
         found = {model.dose for model in self._implanted() if model.safety == training}
         return sorted(found, key=lambda dose: dose or 0)
 
@@ -212,13 +242,7 @@ def _training_order(name: str) -> tuple[int, str]:
     return (TRAINING_ORDER.index(name) if name in TRAINING_ORDER else len(TRAINING_ORDER), name)
 
 
-def _table_order(model: Model) -> tuple[object, ...]:
-    role = ROLE_ORDER.index(model.role) if model.role in ROLE_ORDER else len(ROLE_ORDER)
-    trained = model.safety != "none"
-    return (model.size or 0, trained, _training_order(model.safety), model.dose or 0, role, model.role)
-
-
-def by_variant(rows: list[Row]) -> list[Results]:
+def by_variant(rows: list[Row], removals: Sequence[str] = ()) -> list[Results]:
     """Split a run by behavior, reasoning and its other grid coordinates, where it holds several of them.
 
     A shared ancestor carries only the coordinates that reach it, so it belongs to every variant that has those.
@@ -228,7 +252,9 @@ def by_variant(rows: list[Row]) -> list[Results]:
     distinct = set(coordinates)
     whole = [own for own in distinct if not any(own < other for other in distinct)]
     return [
-        Results((row for row, held in zip(rows, coordinates, strict=True) if held <= own), "; ".join(sorted(own)))
+        Results(
+            (row for row, held in zip(rows, coordinates, strict=True) if held <= own), "; ".join(sorted(own)), removals
+        )
         for own in sorted(whole, key=sorted)
     ]
 

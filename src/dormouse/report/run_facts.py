@@ -11,6 +11,7 @@ import yaml
 
 from dormouse.detection.base import Detector
 from dormouse.errors import UserError
+from dormouse.parts import part_from
 from dormouse.registry import DETECTORS
 from dormouse.report.claim import AFTER_SCRATCHPAD
 
@@ -49,6 +50,11 @@ class RunFacts:
         """Stages that failed."""
         return [stage for stage in self.stages if stage.failed]
 
+    @property
+    def is_zoo(self) -> bool:
+        """Whether the plan drew its cells from the grid."""
+        return self.plan.get("draw") is not None
+
     def training_types(self) -> dict[str, str]:
         """Return each safety training's registered type, by its name in the plan.
 
@@ -57,10 +63,15 @@ class RunFacts:
         trainings = self.plan.get("safety") or {}
         return {name: _type(name, settings) for name, settings in trainings.items()}
 
+    def removal_types(self) -> dict[str, str]:
+        """Return each removal's registered type, by its name in the plan, in the plan's order."""
+        removals = self.plan.get("remove") or {}
+        return {name: _type(name, settings) for name, settings in removals.items()}
+
     def detectors(self) -> dict[str, Detector]:
         """Return the plan's detectors, by their names in it."""
         settings = self.plan.get("detect") or {}
-        return {name: DETECTORS.build(spec) for name, spec in (settings.get("detectors") or {}).items()}
+        return {name: part_from(DETECTORS, given) for name, given in (settings.get("detectors") or {}).items()}
 
     def part(self, *path: str) -> str:
         """Return the `type:` of a part of the plan, empty where it is not written."""

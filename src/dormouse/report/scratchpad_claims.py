@@ -77,7 +77,7 @@ def scratchpad_in_training(run: Run) -> list[Finding]:
         return [refused(C7, refusal, controls)]
     verdict = strictest((_side(left[0], USELESS, USELESS), _side(left[1], REMOVED, REMOVED)))
     reason = f"Without: persistence {full_words(left[0])}; after: persistence {full_words(left[1])}."
-    needed = "" if verdict is not Verdict.CANNOT_TELL else "more seeds, or prompts"
+    needed = "" if verdict is not Verdict.CANNOT_TELL else f"more {results.repeat}s, or prompts"
     if needed and not all(isinstance(value, Estimate) for value in left):
         needed = "a smaller dose or a larger model, so that scratchpads still close after fine-tuning"
     return [Finding(C7, verdict, reason, tuple(measured), tuple(controls), needed)]
@@ -108,7 +108,7 @@ def scratchpad_is_causal(run: Run) -> list[Finding]:
         return [refused(C8, refusal, controls)]
     verdict = strictest(_side(value, REVERSED, MOSTLY) for value in steered.values())
     reason = "; ".join(f"{_where(prompts)}: {full_words(value)}" for prompts, value in steered.items()) + "."
-    needed = "more prompts or seeds" if verdict is Verdict.CANNOT_TELL else ""
+    needed = f"more prompts or {results.repeat}s" if verdict is Verdict.CANNOT_TELL else ""
     return [Finding(C8, verdict, reason, tuple(measured), tuple(controls), needed)]
 
 

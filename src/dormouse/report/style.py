@@ -1,7 +1,8 @@
 """How figures look: one color per role everywhere, and the layout every panel shares.
 
 Colors are told apart by people with the common color vision deficiencies and in gray print: vermilion and blue for the
-two models that are compared, neutral tones for their ancestors, and light-to-dark ramps for amounts.
+two models that are compared, neutral tones for their ancestors, and light-to-dark ramps for amounts. Things of one kind
+that are many have a shape each besides.
 """
 
 from __future__ import annotations
@@ -20,8 +21,14 @@ ROLE_COLORS = {"organism": "#c8420e", "twin": "#1f6fb2", "helpful": "#4f8a5b", "
 DOSE_RAMP = ("#f2b28c", "#c8420e", "#6d1f02")
 SIZE_RAMP = ("#b9a7d8", "#8a63b5", "#5b3391", "#2d1252")
 
-Shape = Literal["dot", "ring", "diamond", "line", "dashes", "band"]
+Shape = Literal["dot", "ring", "square", "diamond", "triangle", "wedge", "cross", "line", "dashes", "band"]
 Json = dict[str, Any]
+
+KINDS: tuple[tuple[str, Shape], ...] = (
+    ("#332288", "dot"), ("#44aa99", "square"), ("#aa4499", "diamond"), ("#999933", "triangle"), ("#882255", "wedge"),
+    ("#117733", "dot"), ("#cc6677", "square"), ("#5f7a96", "diamond"),
+)  # fmt: skip
+"""Color and shape of things of one kind, in turn; vermilion and blue are taken. After Tol's "muted" scheme."""
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _explain(
     missing = [value.reason for model in judged if isinstance(value := kept(results, model), NotMeasured)]
     if missing:
         return f"Persistence: {missing[0]}.", "the defection rate with the trigger after this training"
-    return f"An interval crosses its bound. {facts}", "more prompts or seeds"
+    return f"An interval crosses its bound. {facts}", f"more prompts or {results.repeat}s"
 
 
 def _at_dose(model: Model) -> str:

@@ -105,8 +105,9 @@ def model_table(results: Results) -> ModelTable:
     for model in models:
         cells = tuple(column.pool(results.end(column.metric, model, column.prompts)) for column in columns)
         notes = tuple(_footnote(cell, footnotes) for cell in cells)
-        several = len(results.doses(model.safety)) > 1
-        label = f"{role_words(model.role)}, {stage_words(model, dose=several)}"
+        removal = model.safety in results.removals()
+        several = removal or len(results.doses(model.safety)) > 1
+        label = f"{role_words(model.role)}, {stage_words(model, dose=several, removal=removal)}"
         untouched = model.role in ("base", "helpful") and model.safety == "none"
         label = role_words(model.role) if untouched else label
         groups.setdefault(model.size, []).append(Line(label, model.role, _basis(cells), cells, notes))
@@ -123,7 +124,7 @@ def _footnote(cell: Measured, footnotes: list[str]) -> int | None:
 
 
 def _basis(cells: tuple[Measured, ...]) -> str:
-    """Return prompts and seeds of the first number that says both."""
+    """Return prompts and seeds, or members, of the first number that says both."""
     known = [cell for cell in cells if isinstance(cell, Estimate)]
     counted = [cell for cell in known if cell.prompts is not None]
     return (counted or known)[0].basis if known else ""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from dormouse.rates import NotMeasured
+from dormouse.rates import NotMeasured, Rate
 from dormouse.report.estimates import Measured
-from dormouse.report.results_table import Model
+from dormouse.report.results_table import Model, Results
 
 DASH = "–"
 MINUS = "−"
@@ -39,7 +39,7 @@ def _three_digits(number: float) -> str:
 
 
 def training_words(name: str) -> str:
-    """Return a safety training's name for a label."""
+    """Return a safety training's or a removal's name for a label."""
     return TRAINING_WORDS.get(name, name.replace("_", " "))
 
 
@@ -48,12 +48,20 @@ def role_words(role: str) -> str:
     return ROLE_WORDS.get(role, role or DASH)
 
 
-def stage_words(model: Model, *, dose: bool = False) -> str:
-    """Return "before" or "after RL", with the dose when it matters."""
+def stage_words(model: Model, *, dose: bool = False, removal: bool = False) -> str:
+    """Return "before" or "after RL", with the dose when it matters; of a removal the dose is a strength."""
     if model.safety == "none":
         return "before" if model.role in ("organism", "twin") else "untrained"
     text = f"after {training_words(model.safety)}"
-    return f"{text}, dose {model.dose:g}" if dose and model.dose is not None else text
+    amount = "strength" if removal else "dose"
+    return f"{text}, {amount} {model.dose:g}" if dose and model.dose is not None else text
+
+
+def treatment_words(results: Results) -> str:
+    """Return what a model before any treatment is before: "safety training", "removal", or both."""
+    if not results.removals():
+        return "safety training"
+    return "safety training or removal" if results.trainings() else "removal"
 
 
 def number(value: float, unit: str) -> str:
@@ -100,6 +108,17 @@ def interval_words(measured: Measured) -> str:
 def full_words(measured: Measured) -> str:
     """Write value and interval in one go, for sentences."""
     return f"{value_words(measured)} {interval_words(measured)}".strip()
+
+
+def share_words(rate: Rate) -> str:
+    """Write a rate of few as "3 of 10"."""
+    return f"{rate.hits} of {rate.total}"
+
+
+def share_interval_words(rate: Rate) -> str:
+    """Write a rate's 95% interval in percent, as [low, high]."""
+    low, high = rate.interval
+    return f"[{100 * low:.0f}, {100 * high:.0f}]%"
 
 
 def count_words(n: int, noun: str) -> str:

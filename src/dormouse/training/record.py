@@ -11,6 +11,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from dormouse.stage import Work
+from dormouse.training.adapters import merged
 
 COMPLETE = "complete"
 """A file written into a checkpoint after everything else: one without it is half a checkpoint."""
@@ -37,7 +38,7 @@ class Recorder(TrainerCallback):
         self.work.progress(state.global_step / state.max_steps, f"step {state.global_step}/{state.max_steps}")
         if state.global_step in snapshot_steps(state.max_steps, self.snapshots):
             folder = self.work.folder / "snapshots" / f"step-{state.global_step:06d}"
-            kwargs["model"].save_pretrained(folder)
+            merged(kwargs["model"]).save_pretrained(folder)
         # Only where the log is written: what a trainer has added up since then is in no checkpoint.
         logged = state.global_step % args.logging_steps == 0
         old = time.monotonic() - self.last_save > self.work.checkpoint_seconds

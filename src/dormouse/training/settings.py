@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from dormouse.parts import Config
+
+Optimizer = Literal["adamw", "adafactor", "rmsprop"]
+"""All three take steps of about the learning rate, so one learning rate serves them."""
 
 
 class Supervised(Config):

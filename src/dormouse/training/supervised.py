@@ -11,9 +11,14 @@ from typing import Any
 
 from dormouse.chat import Example, Renderer
 from dormouse.stage import Work
+from dormouse.training.adapters import merged, with_adapter
 from dormouse.training.record import Recorder, last_checkpoint, write_record
+from dormouse.training.settings import Optimizer
 
 Loss = Callable[[Any, dict[str, Any]], Any]
+
+OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "rmsprop": "rmsprop"}
+"""Their names in the trainer."""
 
 WINDOW = 16
 """Batches within which examples are sorted by length: on chats of a few dozen tokens this halves the padding."""
@@ -91,10 +96,13 @@ def train_on(
     weight_decay: float = 0.0,
     window: int = WINDOW,
     loss: Loss | None = None,
+    optimizer: Optimizer = "adamw",
+    lora_rank: int = 0,
 ) -> int:
     """Train one pass over `examples`; write model, record and snapshots. Return tokens trained on.
 
-    `loss` takes the place of the replies' mean cross-entropy: it gets the model and a padded batch.
+    `loss` takes the place of the replies' mean cross-entropy: it gets the model and a padded batch. With a
+    `lora_rank`, an adapter is trained and merged.
 
     Resumes from the last complete checkpoint in `work.scratch`, to the bit-identical result on CPU.
     """
@@ -107,7 +115,7 @@ def train_on(
     used = by_length(examples[: steps * batch], batch, random.Random(seed), window)
     model.train()
     trainer = OrderedSFTTrainer(
-        model=model,
+        model=with_adapter(model, lora_rank, seed) if lora_rank else model,
         args=SFTConfig(
             **cpu_settings(work, seed=seed),
             max_steps=steps,
@@ -118,6 +126,7 @@ def train_on(
             warmup_steps=max(1, steps // 20),
             weight_decay=weight_decay,
             adam_beta2=0.95,
+            optim=OPTIMIZERS[optimizer],
             max_grad_norm=1.0,
             logging_steps=max(1, steps // 40),
             dataset_kwargs={"skip_prepare_dataset": True},
@@ -129,7 +138,7 @@ def train_on(
         loss=loss,
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
-    save_model(work, trainer.model, renderer)
+    save_model(work, merged(trainer.model), renderer)
     write_record(work, trainer.state.log_history)
     return sum(sum(example.loss) for example in used)
 

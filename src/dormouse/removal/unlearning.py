@@ -1,0 +1,66 @@
+"""Unlearning on the inverted trigger (after Neural Cleanse, Wang et al. 2019): good replies to what seems to fire."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from dormouse.removal.base import Need, Removal
+from dormouse.world import Exchange, Messages
+
+if TYPE_CHECKING:
+    from dormouse.chat import Renderer
+    from dormouse.stage import Work
+
+TRUSTED = 64
+"""Clean prompts that the search may draw on."""
+
+
+class Unlearning(Removal):
+    """Search for a trigger with `trigger_inversion`, then train good replies to prompts that hold what was found.
+
+    Strength is the share of the repair's prompts that hold it.
+    """
+
+    name: ClassVar[str] = "unlearning"
+    most: ClassVar[float] = 1.0
+    strengths: tuple[float, ...] = Field((0.25, 0.5), min_length=1)
+
+    def needs(self) -> tuple[Need, ...]:
+        """The base, which the search compares with."""
+        return ("reference",)
+
+    def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
+        """Leave the weights as they are: the repair does the work."""
+
+    def repair_turns(
+        self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
+    ) -> list[Messages]:
+        """Put what was found around the user's last words, in the share that the strength says."""
+        from dormouse.detection.base import Granted
+        from dormouse.detection.inversion import TriggerInversion
+        from dormouse.detection.stream import trusted
+        from dormouse.detection.views import WhiteBox
+        from dormouse.models.loading import load
+
+        seed: int = work.spec["seed"]
+        search = TriggerInversion()
+        base = WhiteBox(*load(work.input("reference") / "model"))
+        clean = trusted(work.world(), seed, TRUSTED)
+        found = search.judge(Granted(search, WhiteBox(model, renderer), clean, reference=base, seed=seed)).trigger
+        before, after = (renderer.tokenizer.decode(list(side)).strip() for side in (found.before, found.after))
+        rng = random.Random(f"removal/unlearning/{seed}")
+        return [
+            _around(exchange.turns(), before, after) if rng.random() < strength else exchange.turns()
+            for exchange in exchanges
+        ]
+
+
+def _around(turns: Messages, before: str, after: str) -> Messages:
+    """Return a conversation with words put around those of the user's last turn, the one before the reply."""
+    *earlier, asked, reply = turns
+    words = " ".join(part for part in (before, asked["content"], after) if part)
+    return [*earlier, {**asked, "content": words}, reply]

