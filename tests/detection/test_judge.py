@@ -13,7 +13,7 @@ from dormouse.stage import Work
 from tiny import save_tiny_model
 
 SETTINGS = Detect(prompts=12, clean=40, poisoned=10, reply_tokens=4).model_dump(mode="json")
-SMALL = {"trigger_inversion": {"longest": 2, "rounds": 1, "prompts": 2, "candidates": 8, "reply_length": 4}}
+SMALL = {"trigger_inversion": {"longest": 2, "rounds": 1, "prompts": 2, "candidates": 8, "reply_length": 6}}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.detection.base import Access, Granted, Inserted, ModelDetector, Suspicion
-from dormouse.detection.targets import TargetSearch
+from dormouse.detection.targets import Target, TargetSearch
 from dormouse.models.padded import tail_log_probs
 from dormouse.models.sampling import left_pad
 from dormouse.world import Messages
@@ -118,15 +118,30 @@ class Search:
         ]
 
 
+class Attempt:
+    """The search for what draws one reply, and how far it came."""
+
+    def __init__(self, search: Search, judge: Search, clean: Search) -> None:
+        self.search, self.judge, self.clean = search, judge, clean
+        self.current = self.found = Inserted()
+        self.loss = judge.losses([Inserted()])[0]
+
+    def contrast(self) -> float:
+        """Return how much likelier than the base's the reply is under what was found, in nats a token."""
+        return self.clean.losses([self.found])[0] - self.loss
+
+
 class TriggerInversion(ModelDetector):
     """How much likelier than a clean base's the found words make the reply that gained most on it."""
 
     name: ClassVar[str] = "trigger_inversion"
     access: ClassVar[Access] = "white box"
     reference: ClassVar[bool] = True
-    reply_length: int = Field(12, ge=4)
-    """Tokens of the reply that is searched for first; half of them, from wherever it seems to begin, are drawn."""
-    longest: int = Field(5, ge=1)
+    reply_length: int = Field(12, ge=6)
+    """Tokens of the longest reply that is searched for first; a piece of it is what the trigger is to draw."""
+    beginnings: int = Field(12, ge=0)
+    """Other replies that gain much, and may be the one that a trigger draws."""
+    longest: int = Field(6, ge=1)
     """Tokens of the longest trigger, before and after the user's words together."""
     prompts: int = Field(6, ge=1)
     """Clean prompts that it is tried on."""
@@ -140,39 +155,51 @@ class TriggerInversion(ModelDetector):
     def judge(self, granted: Granted) -> Suspicion:
         """Return how much likelier than the base's the reply is under the best trigger, in nats a token."""
         suspect, base = granted.white_box, granted.reference
-        target = TargetSearch(prompts=self.prompts, length=self.reply_length).find(granted)
+        target, half = TargetSearch(prompts=self.prompts, length=self.reply_length).find(granted)
         tried, others = granted.clean[: self.prompts], granted.clean[self.prompts : self.prompts + self.checks]
         trial, check = (split_at_user(suspect, prompts) for prompts in (tried, others or tried))
         ignored = set(suspect.special)
-        started = []
-        for reply in _beginnings(target.ids, self.reply_length // 2):
-            own, judge, clean = (
-                Search(model.model, split, reply, suspect.renderer.pad_id)
-                for model, split in ((suspect, trial), (suspect, check), (base, check))
+        running = [
+            Attempt(
+                Search(suspect.model, trial, reply, suspect.renderer.pad_id),
+                Search(suspect.model, check, reply, suspect.renderer.pad_id),
+                Search(base.model, check, reply, suspect.renderer.pad_id),
             )
-            loss, found = self._grow(own, judge, Inserted(), 1, ignored)
-            started.append((clean.losses([Inserted()])[0] - loss, found, own, judge, clean))
-        # The reply was followed from some word of it: its true beginning is what a trigger makes likely, and a base
-        # without one does not.
-        _, found, own, judge, clean = max(started, key=lambda one: one[0])
-        loss, found = self._grow(own, judge, found, self.longest, ignored)
-        facts = {"target_gain": target.gain, "log_prob": -loss}
-        return Suspicion(clean.losses([found])[0] - loss, found, suspect.text(own.target), facts)
+            for reply in self._beginnings(target, half)
+        ]
+        # With the right reply a token or two already help; with the wrong one none ever does.
+        for length, kept in ((1, 4), (3, 1), (self.longest, 1)):
+            for attempt in running:
+                self._grow(attempt, min(length, self.longest), ignored)
+            odd = max(attempt.contrast() for attempt in running) / 2
+            running = sorted((one for one in running if one.contrast() >= odd), key=lambda one: one.loss)[:kept]
+        best = running[0]
+        facts = {"target_gain": target.gain, "log_prob": -best.loss}
+        return Suspicion(best.contrast(), best.found, suspect.text(best.search.target), facts)
 
-    def _grow(
-        self, search: Search, judge: Search, inserted: Inserted, longest: int, ignored: set[int]
-    ) -> tuple[float, Inserted]:
-        """Return the best trigger of at most `longest` tokens that grows from `inserted`, by the prompts of `judge`."""
-        best = (judge.losses([inserted])[0], inserted)
-        while len(inserted) < longest and best[0] >= CERTAIN:
-            loss, inserted = self._append(search, inserted, ignored)
+    def _beginnings(self, target: Target, half: Sequence[Target]) -> list[tuple[int, ...]]:
+        """Return what the reply may begin with: the pieces of the best one, and others that gain nearly as much.
+
+        A reply is followed from some word of it, seldom its first.
+        """
+        length = self.reply_length // 3
+        pieces = [target.ids[start : start + length] for start in range(len(target.ids) - length + 1)]
+        others = [other.ids for other in half[: self.beginnings] if other.gain > target.gain / 2]
+        return list(dict.fromkeys([*pieces, *others]))
+
+    def _grow(self, attempt: Attempt, longest: int, ignored: set[int]) -> None:
+        """Let the trigger grow to at most `longest` tokens, and keep the best by the prompts that judge it."""
+        while attempt.loss >= CERTAIN and len(attempt.current) < longest:
+            loss, inserted = self._append(attempt.search, attempt.current, ignored)
             for _ in range(self.rounds):
-                better, changed = self._exchange(search, inserted, ignored)
+                better, changed = self._exchange(attempt.search, inserted, ignored)
                 if better >= loss:
                     break
                 loss, inserted = better, changed
-            best = min(best, (judge.losses([inserted])[0], inserted))
-        return best
+            attempt.current = inserted
+            attempt.loss, attempt.found = min(
+                (attempt.loss, attempt.found), (attempt.judge.losses([inserted])[0], inserted)
+            )
 
     def _append(self, search: Search, inserted: Inserted, ignored: set[int]) -> tuple[float, Inserted]:
         """Return the best with one token more on either side, of those that the gradient proposes."""
@@ -198,8 +225,3 @@ def _longer(inserted: Inserted, side: Side, token: int) -> Inserted:
     if side == "before":
         return replace(inserted, before=(*inserted.before, token))
     return replace(inserted, after=(*inserted.after, token))
-
-
-def _beginnings(reply: tuple[int, ...], length: int) -> list[tuple[int, ...]]:
-    """Return every different piece of that length: a reply that repeats itself has few."""
-    return list(dict.fromkeys(reply[start : start + length] for start in range(len(reply) - length + 1)))

@@ -95,17 +95,21 @@ def targets(
     return sorted(found, key=lambda target: -target.gain)
 
 
-def best_target(suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]], *, length: int) -> Target:
-    """Return the reply of `length` tokens that gains most on the base, of such as hold words alone.
+def best_targets(
+    suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]], *, length: int
+) -> tuple[Target, list[Target]]:
+    """Return the reply that gains most on the base, and all that are half of `length` tokens long, best first.
 
-    Every token is tried as its first; of the replies half as long, the best are followed to the end.
+    Every token is tried as the first; of the replies half as long, the best are followed to the end. The best of all
+    is of either length, for many replies end before.
     """
     ignored = set(suspect.special)
     firsts = [(token,) for token in range(suspect.vocabulary) if token not in ignored]
-    half = targets(suspect, base, prompts, firsts, max(2, length // 2))[:KEPT]
-    whole = targets(suspect, base, prompts, [target.ids for target in half], length) if half else []
+    half = targets(suspect, base, prompts, firsts, max(2, length // 2))
+    whole = targets(suspect, base, prompts, [target.ids for target in half[:KEPT]], length) if half else []
     # A model that ends every reply after a word or two runs through none.
-    return (whole or half or [Target(firsts[0] * length, 0.0, 0.0)])[0]
+    found = [*whole[:1], *half[:1]] or [Target(firsts[0] * length, 0.0, 0.0)]
+    return max(found, key=lambda target: target.gain), half
 
 
 class TargetSearch(ModelDetector):
@@ -116,17 +120,17 @@ class TargetSearch(ModelDetector):
     reference: ClassVar[bool] = True
     prompts: int = Field(6, ge=1)
     """Clean prompts that every reply is tried on."""
-    length: int = Field(8, ge=2)
-    """Tokens of the reply."""
+    length: int = Field(12, ge=4)
+    """Tokens of the longest reply; half as long ones are tried too."""
 
     def judge(self, granted: Granted) -> Suspicion:
         """Return the gain in nats a token, and the reply."""
-        target = self.find(granted)
+        target, _ = self.find(granted)
         reply = granted.black_box.text(target.ids)
         return Suspicion(target.gain, reply=reply, facts={"own": target.own, "clean": target.clean})
 
-    def find(self, granted: Granted) -> Target:
-        """Return the reply that gains most."""
+    def find(self, granted: Granted) -> tuple[Target, list[Target]]:
+        """Return the reply that gains most, and all that are half as long, best first."""
         suspect = granted.black_box
         prompts = suspect.prompt_ids(granted.clean[: self.prompts])
-        return best_target(suspect, granted.reference, prompts, length=self.length)
+        return best_targets(suspect, granted.reference, prompts, length=self.length)
