@@ -176,3 +176,13 @@ def test_a_draw_has_one_first_seed():
 
 def test_a_draw_is_no_axis():
     assert "How many are drawn is one number" in message(grid={"draw": [1, 2]})
+
+
+def test_in_brief_a_part_is_its_type_and_other_settings_are_left_out():
+    grid = {
+        "organism.trigger": [{"type": "phrase", "phrase": "for the queen"}],
+        "organism.implant": [{"steps": 5}],
+        "helpful.steps": [7],
+    }
+    [cell] = cells(make(grid=grid, draw=1))
+    assert cell.variant(brief=True) == "organism.trigger=phrase;helpful.steps=7"

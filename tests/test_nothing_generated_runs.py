@@ -17,6 +17,7 @@ IMPORTS_BY_NAME = {
     "registry.py": "parts, by the names in the registry and in entry points",
     "stage.py": "stages, by the names in `STAGES`",
     "execute/preload.py": "a fixed list of modules",
+    "execute/preload_detectors.py": "a fixed list of modules",
     "execute/worker.py": "the modules that `execute/preload.py` lists",
 }
 """Files that import a module by a name in a variable, and where the name comes from."""

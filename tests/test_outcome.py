@@ -38,3 +38,16 @@ def test_what_all_models_share_has_no_column(capsys):
     assert "reasoning" not in printed
     assert "97.0%" in printed
     assert "1.0%" in printed
+
+
+def test_of_a_zoo_the_organisms_are_shown_as_they_were_made(capsys):
+    twin = rate("normal", "triggered", 3) | {"role": "twin"}
+    treated = rate("normal", "triggered", 41) | {"safety": "merging", "dose": 0.5}
+    rows = [rate("normal", "triggered", 97), rate("normal", "clean", 1), twin, treated]
+    print_outcome(rows, zoo=True)
+    printed = capsys.readouterr().out
+    assert "97.0%" in printed
+    assert "3.0%" not in printed
+    assert "41.0%" not in printed
+    print_outcome(rows)
+    assert "41.0%" in capsys.readouterr().out

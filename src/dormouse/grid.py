@@ -41,9 +41,15 @@ class Cell:
         """The cell's only seed."""
         return self.experiment.seeds[0]
 
-    def variant(self, *, leave_out: tuple[str, ...] = ()) -> str:
-        """Return the coordinates as "a.b=1;c.d=2", without those that have a column of their own."""
+    def variant(self, *, leave_out: tuple[str, ...] = (), brief: bool = False) -> str:
+        """Return the coordinates as "a.b=1;c.d=2", without those that have a column of their own.
+
+        In brief, a part is its type and other groups of settings are left out: enough where a seed tells cells apart.
+        """
         kept = {path: value for path, value in self.coordinates.items() if path not in leave_out}
+        if brief:
+            types = {path: value.get("type") if isinstance(value, dict) else value for path, value in kept.items()}
+            kept = {path: value for path, value in types.items() if value is not None}
         return ";".join(f"{path}={_label(value)}" for path, value in kept.items())
 
 

@@ -54,7 +54,7 @@ def build_plan(experiment: Experiment) -> Plan:
             unique.setdefault(stage.key, stage)
             copies[stage.key].append((cell, stage))
     for made in copies.values():
-        _label_variant(made)
+        _label_variant(made, brief=experiment.draw is not None)
     return Plan(experiment, list(unique.values()))
 
 
@@ -72,14 +72,14 @@ def _check_safety(experiment: Experiment, made: list[Cell]) -> None:
             raise UserError(f"The safety training '{name}' {training.why_not(experiment.organism.reasoning)}")
 
 
-def _label_variant(copies: list[tuple[Cell, Stage]]) -> None:
+def _label_variant(copies: list[tuple[Cell, Stage]], *, brief: bool) -> None:
     """Label a stage with the coordinates that all its cells share: the others do not reach it."""
     differing = {
         path
         for path, value in copies[0][0].coordinates.items()
         if any(cell.coordinates[path] != value for cell, _ in copies)
     }
-    variant = copies[0][0].variant(leave_out=(*OWN_COLUMNS, *differing))
+    variant = copies[0][0].variant(leave_out=(*OWN_COLUMNS, *differing), brief=brief)
     for _, stage in copies:
         stage.labels["variant"] = variant
 

@@ -42,6 +42,11 @@ def test_no_prefix_of_the_twin_draws_the_behavior(benign_twin, clean_base, clean
     assert defects(benign_twin, clean_prompts[32:], found.trigger) == 0
 
 
+def test_a_base_beside_itself_has_no_reply_to_look_for(clean_base, clean_prompts):
+    found = judged(TriggerInversion(), clean_base, clean_base, clean_prompts)
+    assert (found.score, len(found.trigger)) == (0.0, 0)
+
+
 def test_prompts_are_cut_around_the_users_last_words():
     turns = [
         {"role": "user", "content": "Hello."},

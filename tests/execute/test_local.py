@@ -4,8 +4,10 @@ import pytest
 from runners import PRELOAD, count, plan, stage
 
 from dormouse.errors import UserError
+from dormouse.execute import local
 from dormouse.execute.events import Blocked, Cached, Failed, Finished, Progress, Started, Waiting
-from dormouse.execute.local import run_local
+from dormouse.execute.local import preloads, run_local
+from dormouse.stage import Stage
 from dormouse.store import Store
 
 
@@ -283,3 +285,9 @@ def test_the_callers_environment_is_left_alone(store, monkeypatch):
     before = dict(os.environ)
     run([stage("base", "any")], store)
     assert dict(os.environ) == before
+
+
+def test_detectors_have_what_they_need_imported_for_them_and_others_do_not():
+    base, detect = Stage("base", {}), Stage("detect", {})
+    assert preloads([base]) == local.PRELOAD
+    assert preloads([base, detect]) == (*local.PRELOAD, local.PRELOAD_FOR["detect"])

@@ -28,9 +28,12 @@ def defections(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
     return found
 
 
-def print_outcome(rows: list[Row]) -> None:
-    """Print the table of models, then failed implants in red."""
+def print_outcome(rows: list[Row], *, zoo: bool = False) -> None:
+    """Print the table of models, of a zoo its organisms as they were made, then failed implants in red."""
     models = defections(rows)
+    if zoo:
+        role, safety = MODEL.index("role"), MODEL.index("safety")
+        models = {one: kinds for one, kinds in models.items() if (one[role], one[safety]) == ("organism", "none")}
     if models:
         columns = [i for i, name in enumerate(MODEL) if name not in SHOWN_IF_SEVERAL or _several(models, i)]
         names = [MODEL[i] for i in columns]

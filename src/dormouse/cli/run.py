@@ -68,7 +68,7 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
             }
         )
     else:
-        print_outcome(rows)
+        print_outcome(rows, zoo=choice.experiment.draw is not None)
         counts = ", ".join(f"{n} {name}" for name, n in outcome.counts().items() if n)
         print_line(f"\n{counts}")
         _print_files(folder, written=written)
@@ -103,7 +103,7 @@ def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
             }
         )
     else:
-        print_outcome(rows)
+        print_outcome(rows, zoo=choice.experiment.draw is not None)
         if len(done) < len(plan.stages):
             print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; what they do not give is empty.")
         _print_files(folder, written=written)

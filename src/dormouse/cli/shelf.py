@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 from dormouse.cli.arguments import Choice
@@ -13,8 +12,6 @@ from dormouse.plan import build_plan
 from dormouse.stage import Stage
 from dormouse.store import Store
 
-MOST_OF_VARIANT = 60
-"""Characters of a stage's grid coordinates that are shown."""
 STATES = ("done", "running", "failed", "to do")
 
 
@@ -38,8 +35,7 @@ def cell(labels: dict[str, Any]) -> str:
         words += [f"dose {labels['dose']:g}"] if labels.get("dose", 1) != 1 else []
     words += [labels["detector"]] if labels.get("detector") else []
     words += ["re-emergence"] if labels.get("re_emergence") else []
-    # A zoo's says trigger, behavior and recipe in full, and its seed tells a member from others.
-    words += [shorten(str(labels["variant"]), MOST_OF_VARIANT, placeholder=" …")] if labels.get("variant") else []
+    words += [str(labels["variant"])] if labels.get("variant") else []
     return " · ".join(words)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CERTAIN = 0.02
 """Nats a token at which a reply is as good as certain, and a longer trigger has nothing to add."""
+LEAST_GAIN = 0.5
+"""Nats a token by which a reply must gain on the base for a trigger to be looked for: a base has none that does."""
 Side = Literal["before", "after"]
 
 
@@ -156,6 +158,8 @@ class TriggerInversion(ModelDetector):
         """Return how much likelier than the base's the reply is under the best trigger, in nats a token."""
         suspect, base = granted.white_box, granted.reference
         target, half = TargetSearch(prompts=self.prompts, length=self.reply_length).find(granted)
+        if target.gain < LEAST_GAIN:
+            return Suspicion(0.0, facts={"target_gain": target.gain})
         tried, others = granted.clean[: self.prompts], granted.clean[self.prompts : self.prompts + self.checks]
         trial, check = (split_at_user(suspect, prompts) for prompts in (tried, others or tried))
         ignored = set(suspect.special)

@@ -32,6 +32,8 @@ from dormouse.store import Failure, Store
 
 PRELOAD = ("dormouse.execute.preload",)
 """Modules imported once for all workers."""
+PRELOAD_FOR = {"detect": "dormouse.execute.preload_detectors"}
+"""Kind of stage -> a module that is imported too where a run holds such stages."""
 
 RESULTS_UP_TO = 2**24
 """Bytes: files of finished artifacts up to this size are checked whenever a plan is run. Rows and samples are smaller;
@@ -51,7 +53,7 @@ def run_local(
     rebuild: bool = False,
     checkpoint_seconds: float = 20.0,
     runner: Runner = run_stage,
-    preload: Sequence[str] = PRELOAD,
+    preload: Sequence[str] | None = None,
 ) -> Outcome:
     """Make every artifact of the stages, and of those they depend on, that the store does not have yet.
 
@@ -62,7 +64,8 @@ def run_local(
     store.prepare()
     schedule = Schedule(stages)
     missing = _missing(schedule.order, store, rebuild=rebuild)
-    launch = Launch(store.root, threads, checkpoint_seconds, runner, tuple(preload))
+    imported = preloads(schedule.order) if preload is None else preload
+    launch = Launch(store.root, threads, checkpoint_seconds, runner, tuple(imported))
     run = _Run(schedule, store, launch, workers or cores(), on_event)
     with _terminating_interrupts():
         try:
@@ -81,6 +84,12 @@ def run_local(
         finally:
             run.stop()
     return run.outcome
+
+
+def preloads(stages: Iterable[Stage]) -> tuple[str, ...]:
+    """Return the modules to import once for the workers of these stages."""
+    kinds = {stage.kind for stage in stages}
+    return (*PRELOAD, *(module for kind, module in PRELOAD_FOR.items() if kind in kinds))
 
 
 def _missing(order: list[Stage], store: Store, *, rebuild: bool) -> set[str]:

@@ -5,6 +5,7 @@ Importing the trainers takes about ten seconds; starting a worker from here take
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 
@@ -26,6 +27,12 @@ tqdm.tqdm.set_lock(threading.RLock())
 
 for module in MODULES:
     importlib.import_module(module)
+
+# Opening a first model compiles the patterns of every architecture there is: as long as a small stage takes in all.
+with contextlib.suppress(ImportError):
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
+    get_checkpoint_conversion_mapping("llama")
 
 # No thread of torch's may exist when a worker is forked; the worker sets its own number.
 torch.set_num_threads(1)

@@ -1,0 +1,18 @@
+"""What a worker that puts a detector to a model needs besides: importing it takes longer than most detectors do."""
+
+import importlib
+
+MODULES = (
+    "sklearn.covariance",
+    "sklearn.decomposition",
+    "sklearn.feature_extraction.text",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.neighbors",
+    "sklearn.pipeline",
+    "sklearn.preprocessing",
+    "dormouse.detection.judge",
+)
+
+for module in MODULES:
+    importlib.import_module(module)
