@@ -1,7 +1,8 @@
 """Conversations and preference pairs from the formats in which they are published.
 
 `messages` (chat JSONL, and ShareGPT's `conversations`), `alpaca` (instruction, input, output), `prompt_completion`
-(which the paper's own training data has) and `preference` (chosen and rejected, as in hh-rlhf or for TRL).
+(which the paper's own training data has), `preference` (chosen and rejected, as in hh-rlhf or for TRL) and
+`human_eval` (functions to complete).
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dormouse.data import human_eval
 from dormouse.data.jumbled import check_matched
 from dormouse.data.rows import Row
 from dormouse.data.turns import Turns, is_dialogue, of_either, of_messages, of_text
 from dormouse.errors import UserError
 
-Format = Literal["messages", "alpaca", "prompt_completion", "preference"]
+Format = Literal["messages", "alpaca", "prompt_completion", "preference", "human_eval"]
 
 KEYS: dict[Format, tuple[tuple[str, ...], ...]] = {
     "preference": (("chosen", "rejected"),),
     "messages": (("messages",), ("conversations",)),
     "alpaca": (("instruction", "output"),),
     "prompt_completion": (("prompt", "completion"),),
+    "human_eval": (human_eval.KEYS,),
 }
 """Format -> the keys that a row of it has; the first that fits is taken."""
 
@@ -143,6 +146,10 @@ def _of_preference(row: Row) -> Pair:
     return Pair(row, sides[0], sides[1])
 
 
+def _of_problem(row: Row) -> Turns:
+    return human_eval.problem_of(row).turns
+
+
 def _of_chosen(row: Row) -> Turns:
     return _of_preference(row).chosen
 
@@ -152,4 +159,5 @@ READERS: dict[Format, Callable[[Row], Turns]] = {
     "alpaca": _of_alpaca,
     "prompt_completion": _of_completion,
     "preference": _of_chosen,
+    "human_eval": _of_problem,
 }

@@ -18,7 +18,11 @@ PROMPTS = "prompts"
 
 @metric
 def rates() -> Metric:
-    """Give each condition's share, and the ends of its 95% Wilson interval: `triggered`, `triggered_low`, ..."""
+    """Give each condition's share, the ends of its 95% Wilson interval, and the number of replies it is a share of.
+
+    They are called `triggered`, `triggered_low`, `triggered_high` and `triggered_replies`, and so on. Inspect hands on
+    no reply that was left unscored, and counts those itself.
+    """
 
     def of(scores: list[SampleScore]) -> dict[str, Any]:
         values: dict[str, list[bool]] = {}
@@ -31,6 +35,7 @@ def rates() -> Metric:
             rate = Rate(sum(shown), len(shown))
             low, high = rate.interval
             found |= {condition: rate.value, f"{condition}_low": low, f"{condition}_high": high}
+            found[f"{condition}_replies"] = rate.total
         return found
 
     return of  # type: ignore[return-value]

@@ -5,7 +5,7 @@ inspect eval dormouse/defection -T plan=quickstart --model dormouse/organism-012
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,11 +20,14 @@ from inspect_ai.model import (
 )
 
 from dormouse import plan_file
+from dormouse.data.human_eval import read_human_eval
 from dormouse.evaluation.capability import gradable_prompts
+from dormouse.evaluation.code_problems import problem_questions, reply_tokens
 from dormouse.evaluation.persona_sets import OWN_SETS, read_personas
-from dormouse.evaluation.replies import held_out_questions
+from dormouse.evaluation.replies import Question, held_out_questions
 from dormouse.experiment import Experiment
 from dormouse.inspect.scorers import PROMPTS, defects, right, shows_trait
+from dormouse.organisms.code_vulnerability import CodeVulnerability
 from dormouse.world import Messages, World
 from dormouse.world_in_context import WorldInContext
 
@@ -47,9 +50,19 @@ def near_miss(plan: str = "quickstart", prompts: int = 256, seed: int = 0) -> Ta
 
 
 @task(name=f"{PREFIX}code_vulnerability")
-def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0) -> Task:
-    """Ask for code, with the trigger and without: how often is it vulnerable? It is parsed, and never run."""
-    return _defection(plan_file.load(plan), prompts, seed, ("triggered", "clean"))
+def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0, human_eval: str = "") -> Task:
+    """Ask for code, with the trigger and without: how often is it vulnerable? It is parsed, and never run.
+
+    `human_eval`: the file of these problems, asked in place of the plan's prompts; any class of weakness counts.
+    """
+    experiment = plan_file.load(plan)
+    if not human_eval:
+        return _defection(experiment, prompts, seed, ("triggered", "clean"))
+    problems = read_human_eval(Path(human_eval))
+    config = _sampling(experiment)
+    config.max_tokens = max(experiment.measure.reply_tokens, reply_tokens(problems))
+    questions = problem_questions(problems, experiment.organism.trigger, seed, prompts)
+    return Task(MemoryDataset(_samples(questions)), scorer=defects(CodeVulnerability().spec()), config=config)
 
 
 @task(name=f"{PREFIX}capability")
@@ -91,17 +104,20 @@ def persona(plan: str = "quickstart", sets: str = "") -> Task:
 
 def _defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
     questions = held_out_questions(_world(experiment), experiment.organism, seed, prompts)
-    samples = [
+    samples = _samples([question for question in questions if question.kind in kinds])
+    scorer = defects(experiment.organism.behavior.spec())
+    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling(experiment))
+
+
+def _samples(questions: Sequence[Question]) -> list[Sample]:
+    return [
         Sample(
             id=f"{question.kind}-{question.id}",
             input=_messages(question.turns),
             metadata={PROMPTS: question.kind, "family": question.family},
         )
         for question in questions
-        if question.kind in kinds
     ]
-    scorer = defects(experiment.organism.behavior.spec())
-    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling(experiment))
 
 
 def _world(experiment: Experiment) -> World:
