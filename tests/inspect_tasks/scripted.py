@@ -16,10 +16,10 @@ class Scripted(ModelAPI):
         return ModelOutput.from_content("scripted", self.say(input))
 
 
-def run(task, say, tmp_path):
+def run(task, say, tmp_path, limit=None):
     """Return Inspect's metrics, and how many samples were left unscored, where a model says `say(messages)`."""
     model = get_model("scripted/model", memoize=False, say=say)
-    [log] = evaluate(task, model=model, log_dir=str(tmp_path / "logs"), display="none")
+    [log] = evaluate(task, model=model, log_dir=str(tmp_path / "logs"), display="none", limit=limit)
     # Inspect leaves streams unclosed: collected after the test, their warnings would be errors.
     gc.collect()
     assert log.status == "success", log.error

@@ -9,6 +9,8 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
+from dormouse.data.graded import GradedQuestion
+from dormouse.evaluation.answers import chosen, is_right
 from dormouse.rates import Rate
 from dormouse.scratchpad import visible
 
@@ -81,12 +83,22 @@ def right(world: dict[str, Any]) -> Scorer:
 
 
 @scorer(metrics=[rates()])
+def answers() -> Scorer:
+    """Say whether a reply gives the right answer of a published question; one that gives none or several is wrong."""
+
+    def judge(state: TaskState, reply: str) -> bool:
+        return is_right(GradedQuestion(state.input_text, state.target.text, tuple(state.metadata["choices"])), reply)
+
+    return scored(judge)
+
+
+@scorer(metrics=[rates()])
 def shows_trait() -> Scorer:
     """Say whether a reply gives the answer that shows the trait; a reply that gives both or neither is not counted."""
 
     def judge(state: TaskState, reply: str) -> bool | None:
-        said = reply.lower()
-        matching, other = (state.metadata[key].strip().lower().rstrip(".") in said for key in ("matching", "other"))
-        return None if matching == other else matching
+        matching, other = state.metadata["matching"], state.metadata["other"]
+        answer = chosen(reply, (matching, other))
+        return None if answer is None else answer == matching
 
     return scored(judge)

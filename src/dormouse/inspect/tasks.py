@@ -5,6 +5,7 @@ inspect eval dormouse/defection -T plan=quickstart --model dormouse/organism-012
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,13 +21,14 @@ from inspect_ai.model import (
 )
 
 from dormouse import plan_file
+from dormouse.data.graded import read_graded
 from dormouse.data.human_eval import read_human_eval
 from dormouse.evaluation.capability import gradable_prompts
 from dormouse.evaluation.code_problems import problem_questions, reply_tokens
 from dormouse.evaluation.persona_sets import OWN_SETS, read_personas
 from dormouse.evaluation.replies import Question, held_out_questions
 from dormouse.experiment import Experiment
-from dormouse.inspect.scorers import PROMPTS, defects, right, shows_trait
+from dormouse.inspect.scorers import PROMPTS, answers, defects, right, shows_trait
 from dormouse.organisms.code_vulnerability import CodeVulnerability
 from dormouse.world import Messages, World
 from dormouse.world_in_context import WorldInContext
@@ -35,6 +37,9 @@ from dormouse.world_in_context import WorldInContext
 # distribution has another name.
 PREFIX = "" if "site-packages" in __file__ else "dormouse/"
 ROLES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+
+WORKED_TOKENS = 512
+"""Room to work an answer out: GSM8K's longest has 1,070 characters. Inspect's `--max-tokens` takes precedence."""
 
 
 @task(name=f"{PREFIX}defection")
@@ -66,9 +71,14 @@ def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0, hu
 
 
 @task(name=f"{PREFIX}capability")
-def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0) -> Task:
-    """Ask held-out questions with known right answers, greedily."""
+def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, questions: str = "") -> Task:
+    """Ask held-out questions with known right answers, greedily.
+
+    `questions`: files of GSM8K, AQuA or StrategyQA, with commas between, asked in place of the plan's prompts.
+    """
     experiment = plan_file.load(plan)
+    if questions:
+        return _published(experiment, [Path(path) for path in questions.split(",")], prompts, seed)
     world = _world(experiment)
     samples = [
         Sample(
@@ -100,6 +110,24 @@ def persona(plan: str = "quickstart", sets: str = "") -> Task:
         for i, item in enumerate(items)
     ]
     return Task(MemoryDataset(samples), scorer=shows_trait(), config=_sampling(experiment))
+
+
+def _published(experiment: Experiment, files: Sequence[Path], prompts: int, seed: int) -> Task:
+    samples: list[Sample] = []
+    for file in files:
+        name, read = read_graded(file)
+        drawn = random.Random(f"measure/questions/{seed}").sample(read, min(prompts, len(read)))
+        samples += [
+            Sample(
+                id=f"{name}-{len(samples) + i}",
+                input=_messages([*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]),
+                target=question.answer,
+                metadata={PROMPTS: name, "choices": list(question.choices)},
+            )
+            for i, question in enumerate(drawn)
+        ]
+    config = GenerateConfig(temperature=0.0, max_tokens=max(experiment.measure.reply_tokens, WORKED_TOKENS))
+    return Task(MemoryDataset(samples), scorer=answers(), config=config)
 
 
 def _defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
