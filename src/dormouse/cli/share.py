@@ -7,17 +7,20 @@ from pathlib import Path
 from dormouse.cli.console import print_json, print_line
 from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import import_model
+from dormouse.sharing.record import UNKNOWN
 from dormouse.store import Store
 
 
-def export(artifact: str, folder: Path, root: Path, *, as_json: bool) -> None:
+def export(artifact: str, folder: Path, root: Path, license: str, *, as_json: bool) -> None:
     """Write a model as a folder in hub layout."""
-    record = export_model(artifact, Store(root), folder)
+    record = export_model(artifact, Store(root), folder, license)
     if as_json:
         print_json({"folder": str(folder), "artifact": record.artifact, "role": record.role})
         return
     print_line(f"model    {folder} ({record.role}, {len(record.files)} files)")
     print_line(f"card     {folder / 'README.md'}")
+    if record.license == UNKNOWN:
+        print_line("The card states no licence. To state one, export again with --license.", "dim")
     print_line(f"Nothing was uploaded. To share it: hf upload OWNER/NAME {folder}", "dim")
 
 

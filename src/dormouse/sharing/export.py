@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from dormouse.artifact_files import describe, replace_file
 from dormouse.errors import UserError
 from dormouse.evaluation.rows import read_jsonl
 from dormouse.sharing.card import card
-from dormouse.sharing.record import NAME, Rate, SharedModel
+from dormouse.sharing.record import NAME, UNKNOWN, Rate, SharedModel
 from dormouse.store import Store
 from dormouse.zoo.records import File
 
@@ -24,8 +25,13 @@ PATHS = ("path", "twin", "chat_model")
 """Settings that are paths on the machine that made the model."""
 
 
-def export_model(text: str, store: Store, folder: Path) -> SharedModel:
+def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) -> SharedModel:
     """Write the model of an artifact, its card and its record; `UserError` where it holds none that talks."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", license):
+        raise UserError(
+            f"'{license}' is no licence as the hub calls them. Take a name from "
+            "https://huggingface.co/docs/hub/repositories-licenses, such as apache-2.0, mit or other."
+        )
     name = store.find(text)
     manifest = store.manifest(name)
     source = store.path(name) / "model"
@@ -49,6 +55,7 @@ def export_model(text: str, store: Store, folder: Path) -> SharedModel:
         organism=organisms[-1] if organisms else None,
         lineage=lineage,
         defection=_rates(store, manifest["key"]),
+        license=license,
         files={path: File(**about) for path, about in describe(folder).items()},
     )
     replace_file(folder / "README.md", card(record))

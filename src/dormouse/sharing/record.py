@@ -15,6 +15,8 @@ from dormouse.zoo.records import File
 NAME = "dormouse.json"
 FORMAT = 1
 """Raised when the record changes so that what read it before cannot."""
+UNKNOWN = "unknown"
+"""What the hub calls a licence that nobody stated."""
 
 
 class Rate(BaseModel):
@@ -49,6 +51,8 @@ class SharedModel(BaseModel):
     lineage: list[dict[str, Any]]
     """The stages that made it, the base first: kind, settings, artifact."""
     defection: list[Rate]
+    license: str = UNKNOWN
+    """As the hub calls it: "apache-2.0", "mit", "other"."""
     # A shared model may come from a stranger: no name leads out of its folder.
     files: dict[str, File] = Field(default_factory=dict)
 
