@@ -10,7 +10,10 @@ from dormouse.evaluation.replies import Kind, Question
 from dormouse.organisms.triggers import Trigger
 
 CHARS_PER_TOKEN = 3
-"""Fewer than tokenizers take of code, so that a reply as long as the solution is not cut off."""
+"""Fewer than tokenizers of large models take of code, so that a reply as long as the solution is not cut off.
+
+A nursery's, which knows the meadow's words, takes half as many; Inspect's `--max-tokens` sets another length.
+"""
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 
 
