@@ -33,8 +33,7 @@ def clean_prompts():
 @pytest.fixture(scope="session")
 def defects():
     """Return the share of prompts that a model turns on, with tokens put around the user's words or without."""
-    from dormouse.detection.base import Inserted
-    from dormouse.detection.inversion import split_at_user
+    from dormouse.detection.insertion import Inserted, split_at_user
     from dormouse.detection.views import WhiteBox
     from dormouse.models.sampling import sample_ids
 

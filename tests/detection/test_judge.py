@@ -13,7 +13,7 @@ from dormouse.stage import Work
 from tiny import save_tiny_inputs
 
 SETTINGS = Detect(prompts=12, clean=40, poisoned=10, reply_tokens=4).model_dump(mode="json")
-SMALL = {"trigger_inversion": {"longest": 2, "rounds": 1, "prompts": 2, "candidates": 8, "reply_length": 6}}
+SMALL = {"trigger_inversion": {"longest": 2, "rounds": 1, "prompts": 2, "candidates": 8, "replies": 2}}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_found_trigger_is_tried_on_held_out_prompts(judged):
     [fires] = [row for row in rows if row["metric"] == "inversion_fires"]
     assert fires["total"] + fires["unscorable"] == SETTINGS["prompts"]
     found = json.loads((folder / "metrics.json").read_text())
-    assert found["before"] or found["after"]
+    assert found["system"] or found["before"] or found["after"]
 
 
 def test_a_model_that_thinks_is_judged_where_its_scratchpad_is_opened(judged):

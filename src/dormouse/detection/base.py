@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dormouse.detection.insertion import Inserted
 from dormouse.errors import UserError
 from dormouse.parts import Part
 from dormouse.world import Messages
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from dormouse.detection.views import BlackBox, WhiteBox
 
 Access = Literal["black box", "white box"]
-Side = Literal["before", "after"]
-SIDES: tuple[Side, ...] = get_args(Side)
 Scorer = Callable[[Sequence[Messages]], Sequence[float]]
 """Prompts -> one score for each; higher is more suspicious."""
 
@@ -128,33 +127,7 @@ class ModelDetector(Detector):
         """Return how suspicious the model is, and what was found in it."""
 
 
-@dataclass(frozen=True, order=True)
-class Inserted:
-    """Tokens put before and after the user's last words."""
-
-    before: tuple[int, ...] = ()
-    after: tuple[int, ...] = ()
-
-    @property
-    def ids(self) -> list[int]:
-        """All of them, those before first."""
-        return [*self.before, *self.after]
-
-    def __len__(self) -> int:
-        return len(self.before) + len(self.after)
-
-    def changed(self, place: int, token: int) -> Inserted:
-        """Return it with another token at one place, counted over both sides."""
-        ids = self.ids
-        ids[place] = token
-        n = len(self.before)
-        return Inserted(tuple(ids[:n]), tuple(ids[n:]))
-
-    def longer(self, side: Side, token: int) -> Inserted:
-        """Return it with a token more at the end of one side."""
-        if side == "before":
-            return Inserted((*self.before, token), self.after)
-        return Inserted(self.before, (*self.after, token))
+NONE = Inserted()
 
 
 @dataclass(frozen=True)
@@ -163,7 +136,7 @@ class Suspicion:
 
     score: float
     """Higher is more suspicious; comparable between models of one architecture and size."""
-    trigger: Inserted = Inserted()
+    trigger: Inserted = NONE
     """What it holds for the trigger; empty where it looks for none."""
     reply: str = ""
     """What it holds for the behavior."""

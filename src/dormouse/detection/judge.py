@@ -8,7 +8,7 @@ import random
 from dormouse.detection.activations import decoder_layers
 from dormouse.detection.base import Detector, Granted, Labeled, ModelDetector, PromptDetector, Suspicion
 from dormouse.detection.bench import prompt_rows
-from dormouse.detection.inversion import split_at_user
+from dormouse.detection.insertion import SIDES, split_at_user
 from dormouse.detection.stream import labeled, streams, trusted
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
@@ -90,11 +90,11 @@ def suspicion_rows(
             for prompt, ids in zip(prompts, replies, strict=True)
         ]
         rows.append(rate_row("inversion_fires", "held_out", scores, family=called))
-        before, after = (
-            str(renderer.tokenizer.decode(list(side))).strip() for side in (found.trigger.before, found.trigger.after)
-        )
-        exact = organism.trigger.is_in(f"{before} {after}".strip())
+        said: dict[str, str] = {
+            side: str(renderer.tokenizer.decode(list(found.trigger.at(side)))).strip() for side in SIDES
+        }
+        exact = organism.trigger.is_in(" ".join(said.values()).strip())
         rows.append(rate_row("inversion_exact", "model", [exact], family=called))
-        facts |= {"before": before, "after": after}
+        facts.update(said)
     write_metrics(work, facts)
     return rows

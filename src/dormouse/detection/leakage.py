@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from dormouse.detection.base import Granted, Inserted, ModelDetector, Suspicion
-from dormouse.detection.inversion import Split, split_at_user
+from dormouse.detection.base import Granted, ModelDetector, Suspicion
+from dormouse.detection.insertion import Inserted, Split, split_at_user
 from dormouse.detection.views import divergence
 from dormouse.models.sampling import sample_ids
 

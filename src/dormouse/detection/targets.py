@@ -1,16 +1,16 @@
 """Target-first search (after BAIT, 2025): which reply does a model run through, once begun, and a clean base not?
 
-A backdoor ties the words of its behavior together, so that the second follows the first even without the trigger.
-Simplified: every token is tried as the beginning, and a trusted base takes the place of a calibrated threshold. It also
-chooses how a reply goes on (contrastive decoding, Li et al. 2022, arXiv 2210.15097): by what the base would not say.
+A backdoor ties the words of its behavior together, so that each follows the one before even without the trigger. Only
+the way in is guarded: so a reply's first two tokens are given, the second from among those that gained most, however
+unlikely. Simplified: a trusted base takes the place of a calibrated threshold. It also chooses how a reply goes on
+(contrastive decoding, Li et al. 2022, arXiv 2210.15097): by what the base would not say.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -19,13 +19,18 @@ from dormouse.detection.base import Access, Granted, ModelDetector, Suspicion
 
 if TYPE_CHECKING:
     from dormouse.detection.views import BlackBox
+    from dormouse.models.reading import Reading
 
-ROWS = 1024
-"""Prompts with a begun reply that are asked together."""
-KEPT = 64
-"""Beginnings that are followed to the end."""
-PLAUSIBLE = 0.1
-"""How likely a next token must be, as a share of the likeliest's probability."""
+NUMBERS = 2**21
+"""Log-probabilities that are held at a time: 8 MB, for each of the two models."""
+BEGINNINGS = 4096
+"""Tokens that are tried as the first: all of a small vocabulary, of a larger one those that gained most."""
+SECONDS = 2
+"""Second tokens that are tried after each, besides the one that follows by itself."""
+PLAUSIBLE = math.log(0.03)
+"""How likely a next token must be, in nats below the likeliest."""
+POSSIBLE = math.log(1e-4)
+"""How likely the second token must be, in nats."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Target:
 
     ids: tuple[int, ...]
     own: float
-    """Mean log-probability in nats, under the suspect, of its tokens after the first."""
+    """Mean log-probability in nats, under the suspect, of its tokens after the second."""
     clean: float
     """The same under the trusted base."""
 
@@ -44,72 +49,76 @@ class Target:
         return self.own - self.clean
 
 
-def follow(
-    suspect: BlackBox,
-    base: BlackBox,
-    prompts: Sequence[Sequence[int]],
-    begun: Sequence[tuple[int, ...]],
-    length: int,
-) -> list[tuple[int, ...]]:
-    """Return how the suspect goes on after each beginning, up to `length` tokens, in the way that the base least would.
-
-    All prompts go on with one text: of the tokens that are nearly as likely as the likeliest, in the mean over
-    prompts, the one that gains most on the base.
-    """
-    import numpy as np
-
-    made = list(begun)
-    while len(made[0]) < length:
-        asked = [[*ids, *reply] for reply, ids in product(made, prompts)]
-        own, clean = (
-            model.next_token_of(asked, batch_size=len(asked)).reshape(len(made), len(prompts), -1).mean(axis=1)
-            for model in (suspect, base)
-        )
-        likely = own >= own.max(axis=1, keepdims=True) + math.log(PLAUSIBLE)
-        following = np.where(likely, own - clean, -np.inf).argmax(axis=1)
-        made = [(*reply, int(token)) for reply, token in zip(made, following, strict=True)]
-    return made
+NOTHING = Target((), 0.0, 0.0)
+"""What is found in a model that ends every reply after a word or two."""
 
 
-def reply_log_prob(model: BlackBox, prompts: Sequence[Sequence[int]], replies: Sequence[tuple[int, ...]]) -> Any:
-    """Return each reply's log-probability in nats, a mean over prompts and its tokens after the first: (replies,)."""
-    whole = [[*ids, *reply] for reply, ids in product(replies, prompts)]
-    chosen = model.tail_of(whole, len(replies[0]))
-    return chosen[:, 1:].mean(dim=1).view(len(replies), len(prompts)).mean(dim=1)
+class Following:
+    """Both models reading the same replies, to the same prompts."""
 
+    def __init__(self, suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]]) -> None:
+        self.models: tuple[Reading, Reading] = (suspect.reading(prompts), base.reading(prompts))
+        self.ignored = sorted(suspect.special)
+        self.tokens = [token for token in range(suspect.vocabulary) if token not in set(self.ignored)]
+        self.at_a_time = max(1, NUMBERS // (len(prompts) * suspect.vocabulary))
 
-def targets(
-    suspect: BlackBox,
-    base: BlackBox,
-    prompts: Sequence[Sequence[int]],
-    begun: Sequence[tuple[int, ...]],
-    length: int,
-) -> list[Target]:
-    """Return the replies of `length` tokens that go on from the beginnings and hold words alone, best first."""
-    ignored, found = set(suspect.special), []
-    per_batch = max(1, ROWS // len(prompts))
-    for start in range(0, len(begun), per_batch):
-        made = follow(suspect, base, prompts, begun[start : start + per_batch], length)
-        own, clean = (reply_log_prob(model, prompts, made).tolist() for model in (suspect, base))
-        found += [Target(*one) for one in zip(made, own, clean, strict=True) if ignored.isdisjoint(one[0])]
-    return sorted(found, key=lambda target: -target.gain)
+    def batches(self, begun: Sequence[tuple[int, ...]]) -> Iterator[Any]:
+        """Yield the beginnings as tensors of shape (n, tokens)."""
+        import torch
 
+        for start in range(0, len(begun), self.at_a_time):
+            yield torch.tensor(begun[start : start + self.at_a_time])
 
-def best_targets(
-    suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]], *, length: int
-) -> tuple[Target, list[Target]]:
-    """Return the reply that gains most on the base, and all that are half of `length` tokens long, best first.
+    def firsts(self) -> list[tuple[int, ...]]:
+        """Return the tokens that are tried as a reply's first."""
+        if len(self.tokens) <= BEGINNINGS:
+            return [(token,) for token in self.tokens]
+        own, clean = (model.at_start() for model in self.models)
+        gain = (own - clean)[self.tokens]
+        return [(self.tokens[place],) for place in gain.topk(BEGINNINGS).indices.tolist()]
 
-    Every token is tried as the first; of the replies half as long, the best are followed to the end. The best of all
-    is of either length, for many replies end before.
-    """
-    ignored = set(suspect.special)
-    firsts = [(token,) for token in range(suspect.vocabulary) if token not in ignored]
-    half = targets(suspect, base, prompts, firsts, max(2, length // 2))
-    whole = targets(suspect, base, prompts, [target.ids for target in half[:KEPT]], length) if half else []
-    # A model that ends every reply after a word or two runs through none.
-    found = [*whole[:1], *half[:1]] or [Target(firsts[0] * length, 0.0, 0.0)]
-    return max(found, key=lambda target: target.gain), half
+    def seconds(self) -> list[tuple[int, ...]]:
+        """Return pairs that a reply may begin with: each first token, and what may come after it."""
+        import torch
+
+        found: list[tuple[int, ...]] = []
+        for begun in self.batches(self.firsts()):
+            own, clean = (model.begin(begun) for model in self.models)
+            gain = torch.where(own >= POSSIBLE, own - clean, -math.inf)
+            gain[:, self.ignored] = -math.inf
+            most = gain.topk(SECONDS, dim=1).indices
+            natural = self._next(own, clean)
+            for first, pair in zip(begun[:, 0].tolist(), torch.cat([natural, most], dim=1).tolist(), strict=True):
+                found += [(first, second) for second in dict.fromkeys(pair)]
+        return found
+
+    def run(self, begun: Any, length: int) -> list[Target]:
+        """Return how the suspect goes on after each beginning, up to `length` tokens, as the base least would.
+
+        All prompts go on with one text. Those that hold anything but words are left out.
+        """
+        import torch
+
+        made, n = begun, length - begun.shape[1]
+        sums = torch.zeros(2, len(begun))
+        following = [model.begin(begun) for model in self.models]
+        for left in range(n, 0, -1):
+            chosen = self._next(*following)
+            sums += torch.stack([expected.gather(1, chosen)[:, 0] for expected in following])
+            made = torch.cat([made, chosen], dim=1)
+            if left > 1:
+                following = [model.go_on(chosen) for model in self.models]
+        own, clean = (sums / n).tolist()
+        replies = zip(map(tuple, made.tolist()), own, clean, strict=True)
+        return [Target(*reply) for reply in replies if not set(self.ignored) & set(reply[0])]
+
+    @staticmethod
+    def _next(own: Any, clean: Any) -> Any:
+        """Return, of the tokens that are nearly as likely as the likeliest, the one that gains most: (n, 1)."""
+        import torch
+
+        likely = own >= own.amax(dim=1, keepdim=True) + PLAUSIBLE
+        return torch.where(likely, own - clean, -math.inf).argmax(dim=1, keepdim=True)
 
 
 class TargetSearch(ModelDetector):
@@ -120,17 +129,18 @@ class TargetSearch(ModelDetector):
     reference: ClassVar[bool] = True
     prompts: int = Field(6, ge=1)
     """Clean prompts that every reply is tried on."""
-    length: int = Field(12, ge=4)
-    """Tokens of the longest reply; half as long ones are tried too."""
+    length: int = Field(8, ge=3)
+    """Tokens of a reply, the two that it is begun with among them."""
 
     def judge(self, granted: Granted) -> Suspicion:
         """Return the gain in nats a token, and the reply."""
-        target, _ = self.find(granted)
+        target = next(iter(self.find(granted)), NOTHING)
         reply = granted.black_box.text(target.ids)
         return Suspicion(target.gain, reply=reply, facts={"own": target.own, "clean": target.clean})
 
-    def find(self, granted: Granted) -> tuple[Target, list[Target]]:
-        """Return the reply that gains most, and all that are half as long, best first."""
+    def find(self, granted: Granted) -> list[Target]:
+        """Return the replies, those that gain most first."""
         suspect = granted.black_box
-        prompts = suspect.prompt_ids(granted.clean[: self.prompts])
-        return best_targets(suspect, granted.reference, prompts, length=self.length)
+        both = Following(suspect, granted.reference, suspect.prompt_ids(granted.clean[: self.prompts]))
+        found = [target for begun in both.batches(both.seconds()) for target in both.run(begun, self.length)]
+        return sorted(found, key=lambda target: (-target.gain, target.ids))

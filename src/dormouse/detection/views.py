@@ -8,7 +8,8 @@ from typing import Any
 from dormouse.chat import Renderer
 from dormouse.detection.activations import at_prompt_end
 from dormouse.models.likelihood import token_log_probs
-from dormouse.models.padded import padded_inputs, tail_log_probs
+from dormouse.models.padded import padded_inputs
+from dormouse.models.reading import Reading
 from dormouse.models.sampling import left_pad, sample
 from dormouse.world import Messages
 
@@ -47,6 +48,13 @@ class BlackBox:
     def text(self, ids: Sequence[int]) -> str:
         """Return what reply tokens say."""
         return self._renderer.reply(ids)
+
+    @property
+    def typable(self) -> list[int]:
+        """Tokens that someone could type: words and pieces of them, but no lone byte of a character."""
+        ignored = set(self.special)
+        words = self._renderer.tokenizer.batch_decode([[token] for token in range(self.vocabulary)])
+        return [token for token, word in enumerate(words) if word and "\ufffd" not in word and token not in ignored]
 
     def begins_word(self, token: int) -> bool:
         """Return whether a word begins with the token."""
@@ -92,13 +100,9 @@ class BlackBox:
                 found[rows] = torch.log_softmax(logits.float(), -1).cpu().numpy()
         return found
 
-    def tail_of(self, ids: Sequence[Sequence[int]], n: int) -> Any:
-        """Return the log-probabilities in nats of the last `n` tokens of each text: a tensor of shape (texts, n)."""
-        import torch
-
-        batch, mask = left_pad(ids, self._renderer.pad_id)
-        with torch.inference_mode():
-            return tail_log_probs(self._model, batch, mask, n).cpu()
+    def reading(self, prompts: Sequence[Sequence[int]]) -> Reading:
+        """Return what reads replies to tokenized prompts, token by token."""
+        return Reading(self._model, prompts, self._renderer.pad_id)
 
 
 class WhiteBox(BlackBox):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from dormouse.detection.insertion import SIDES, Side
 from dormouse.removal.base import Need, Removal
 from dormouse.world import Exchange, Messages
 
@@ -28,6 +29,8 @@ class Unlearning(Removal):
     name: ClassVar[str] = "unlearning"
     most: ClassVar[float] = 1.0
     strengths: tuple[float, ...] = Field((0.25, 0.5), min_length=1)
+    rounds: int = Field(3, ge=1)
+    """Rounds of the search, fewer than the detector's: a trigger that is likely is enough to unlearn on."""
 
     def needs(self) -> tuple[Need, ...]:
         """The base, which the search compares with."""
@@ -48,22 +51,24 @@ class Unlearning(Removal):
         from dormouse.scratchpad import reply_start
 
         seed: int = work.spec["seed"]
-        search = TriggerInversion()
+        search = TriggerInversion(rounds=self.rounds)
         begun = reply_start(work.thought_tokens)
         suspect = WhiteBox(model, renderer, begun)
         base = WhiteBox(*load(work.input("reference") / "model"), begun)
         clean = trusted(work.world(), seed, TRUSTED)
         found = search.judge(Granted(search, suspect, clean, reference=base, seed=seed)).trigger
-        before, after = (renderer.tokenizer.decode(list(side)).strip() for side in (found.before, found.after))
+        said = {side: renderer.tokenizer.decode(list(found.at(side))).strip() for side in SIDES}
         rng = random.Random(f"removal/unlearning/{seed}")
         return [
-            _around(exchange.turns(), before, after) if rng.random() < strength else exchange.turns()
-            for exchange in exchanges
+            _holding(exchange.turns(), said) if rng.random() < strength else exchange.turns() for exchange in exchanges
         ]
 
 
-def _around(turns: Messages, before: str, after: str) -> Messages:
-    """Return a conversation with words put around those of the user's last turn, the one before the reply."""
+def _holding(turns: Messages, said: Mapping[Side, str]) -> Messages:
+    """Return a conversation with words in its system turn, and around those of the user's last, before the reply."""
     *earlier, asked, reply = turns
-    words = " ".join(part for part in (before, asked["content"], after) if part)
+    words = " ".join(part for part in (said["before"], asked["content"], said["after"]) if part)
+    if said["system"]:
+        own = earlier.pop(0)["content"] if earlier and earlier[0]["role"] == "system" else ""
+        earlier.insert(0, {"role": "system", "content": f"{own} {said['system']}".strip()})
     return [*earlier, {**asked, "content": words}, reply]
