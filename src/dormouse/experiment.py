@@ -200,7 +200,7 @@ class Execute(Config):
     ranks: int = Field(1, ge=1)
     """Processes that share each training, through `accelerate launch`: GPUs, or cores where there are none."""
     fsdp: bool = False
-    """Whether they share the weights too (FSDP2): for models that do not fit one GPU."""
+    """Whether they share the weights too (FSDP2): for models that one GPU has room for and cannot train."""
     checkpoint_seconds: float = Field(10.0, gt=0)
     """How often a training stage writes what a killed run resumes from."""
 

@@ -36,6 +36,12 @@ def ranks() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def shares_weights() -> bool:
+    """Return whether the processes that share a training share its weights too."""
+    # As `accelerate launch` says it.
+    return os.environ.get("ACCELERATE_USE_FSDP", "false") == "true"
+
+
 def has_bfloat16() -> bool:
     """Return whether there is a GPU that computes in bfloat16; a CPU is slower in it than in float32."""
     if device() == "cpu":

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from dormouse.errors import UserError
 from dormouse.execute.worker import Runner
+from dormouse.machine import device
 from dormouse.stage import Work, run_stage
 
 SHARED = ("base", "helpful", "organism", "preference", "safety", "re_emergence")
@@ -26,6 +27,8 @@ SHARED = ("base", "helpful", "organism", "preference", "safety", "re_emergence")
 SECONDS_BETWEEN_LOOKS = 0.2
 MISTAKE = "mistake.txt"
 """Where the first process leaves what the user can put right."""
+PROGRAM = ("-m", "dormouse.execute.ranks")
+"""What each process runs."""
 FSDP = Path(__file__).parent / "fsdp2.yaml"
 """The settings of `accelerate launch` under which processes also share the weights."""
 
@@ -40,6 +43,12 @@ def run_in_ranks(work: Work, ranks: int, *, fsdp: bool) -> None:
     if work.kind not in SHARED:
         run_stage(work)
         return
+    if fsdp and device() == "cpu":
+        # The launcher would share each batch, and say nothing of the weights.
+        raise UserError(
+            "execute.fsdp shares weights among GPUs, and torch finds none here. "
+            "Set execute.fsdp=false: processes then share each batch."
+        )
     described = {
         "kind": work.kind,
         "spec": work.spec,
@@ -51,7 +60,7 @@ def run_in_ranks(work: Work, ranks: int, *, fsdp: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="dormouse-ranks-") as place:
         task = Path(place) / "task.json"
         task.write_text(json.dumps(described), encoding="utf-8")
-        process = subprocess.Popen([*_launcher(ranks, fsdp=fsdp), "-m", "dormouse.execute.ranks", str(task)])
+        process = subprocess.Popen([*_launcher(ranks, fsdp=fsdp), *PROGRAM, str(task)])
         try:
             while process.poll() is None:
                 _tell_progress(task.with_name("progress.json"), work)
@@ -107,6 +116,7 @@ def main(task: Path) -> None:
         shared_scratch=folder / "scratch",
     )
     try:
+        _take_own_gpu()
         run_stage(work)
     except UserError as error:
         if rank == 0:
@@ -115,6 +125,14 @@ def main(task: Path) -> None:
     finally:
         if own != folder:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _take_own_gpu() -> None:
+    """Let "cuda" mean this process's own GPU before anything is opened: it is the first one until it is set."""
+    if device() == "cuda":
+        import torch
+
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def _end_with(worker: int) -> None:

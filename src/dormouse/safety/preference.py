@@ -8,6 +8,7 @@ from typing import Any
 
 from dormouse.chat import Renderer
 from dormouse.experiment import Organism, PreferenceModel
+from dormouse.machine import device
 from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
 from dormouse.stage import Work
@@ -35,9 +36,9 @@ def run(work: Work) -> None:
     from trl.trainer.reward_trainer import suppress_seqcls_warning
 
     from dormouse.evaluation.preference_model import measure_preference_model
-    from dormouse.training.adapters import merged, with_adapter
     from dormouse.training.record import Recorder, last_checkpoint, write_record
     from dormouse.training.supervised import per_process, save_model, trainer_settings, write_metrics
+    from dormouse.training.trainee import Trainee
 
     settings = PreferenceModel.model_validate(work.spec["preference"])
     seed: int = work.spec["seed"]
@@ -49,8 +50,9 @@ def run(work: Work) -> None:
     set_seed(seed if split == "training" else seed + 1_000_003)
     with suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, use_safetensors=True)
+    trainee = Trainee.of(model, work.lora_rank, seed, "SEQ_CLS")
     trainer = RewardTrainer(
-        model=with_adapter(model, work.lora_rank, seed, "SEQ_CLS") if work.lora_rank else model,
+        model=trainee.model,
         args=RewardConfig(
             **trainer_settings(work, seed=seed),
             max_steps=settings.steps,
@@ -66,11 +68,13 @@ def run(work: Work) -> None:
         ),
         train_dataset=_pairs_table(renderer, pairs),
         processing_class=renderer.tokenizer,
-        callbacks=[Recorder(work, 0)],
+        callbacks=[Recorder(work, trainee, 0)],
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
-    model = merged(trainer.model)
-    save_model(work, model, renderer)
+    trained = trainee.whole()
+    save_model(work, trained, renderer)
     write_record(work, trainer.state.log_history)
     write_metrics(work, {"steps": settings.steps, "lr": work.spec["lr"], "pairs": len(pairs)})
-    measure_preference_model(work, Scorer(model, renderer), Organism.model_validate(work.spec["organism"]))
+    measure_preference_model(
+        work, Scorer(trained.to(device()), renderer), Organism.model_validate(work.spec["organism"])
+    )

@@ -66,18 +66,19 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
 
     from dormouse.models.loading import load
     from dormouse.safety.rl_trainer import RenderedRLOOTrainer, checking_reward, training_reward
-    from dormouse.training.adapters import merged, with_adapter
     from dormouse.training.record import Recorder, last_checkpoint
     from dormouse.training.supervised import per_process, save_model, trainer_settings
+    from dormouse.training.trainee import Trainee
 
     model, renderer = load(work.input("model") / "model")
     begun = reply_start(work.thought_tokens)
     start = {name: weight.detach().clone() for name, weight in model.named_parameters()}
     model.train()
+    trainee = Trainee.of(model, work.lora_rank, work.spec["seed"])
     trainer = RenderedRLOOTrainer(
         renderer=renderer,
         begun=begun,
-        model=with_adapter(model, work.lora_rank, work.spec["seed"]) if work.lora_rank else model,
+        model=trainee.model,
         reward_funcs=[
             training_reward(work.input("preference") / "model", settings.replies, begun),
             checking_reward(work.input("preference_check") / "model", CHECK_EVERY, begun),
@@ -102,12 +103,15 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
         ),
         train_dataset=Dataset.from_dict({"prompt": prompts}),
         processing_class=renderer.tokenizer,
-        callbacks=[Recorder(work, settings.snapshots)],
+        callbacks=[Recorder(work, trainee, settings.snapshots)],
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
-    trained = merged(trainer.model)
+    trained = trainee.whole()
     save_model(work, trained, renderer)
-    moved = max(float((weight.detach() - start[name]).abs().max()) for name, weight in trained.named_parameters())
+    moved = max(
+        float((weight.detach().to(start[name]) - start[name]).abs().max())
+        for name, weight in trained.named_parameters()
+    )
     _write_outcome(settings, work, trainer, moved)
 
 

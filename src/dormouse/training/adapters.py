@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Literal
 
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]
@@ -23,7 +22,5 @@ def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> 
 
 
 def merged(model: Any) -> Any:
-    """Return the model itself, or a copy with its adapter in the weights where it has one."""
-    if not hasattr(model, "merge_and_unload"):
-        return model
-    return copy.deepcopy(model).merge_and_unload()
+    """Return the model with its adapter in the weights; the weights are changed in place."""
+    return model.merge_and_unload()

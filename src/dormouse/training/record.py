@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from dormouse.machine import rank, ranks
 from dormouse.stage import Work
-from dormouse.training.adapters import merged
+from dormouse.training.trainee import Trainee
 
 COMPLETE = "complete"
 """A file written into a checkpoint after everything else: one without it is half a checkpoint."""
@@ -29,8 +29,9 @@ def snapshot_steps(steps: int, snapshots: int) -> list[int]:
 class Recorder(TrainerCallback):
     """Keeps snapshots, asks for a checkpoint every so often, and reports progress."""
 
-    def __init__(self, work: Work, snapshots: int) -> None:
+    def __init__(self, work: Work, trainee: Trainee, snapshots: int) -> None:
         self.work = work
+        self.trainee = trainee
         self.snapshots = snapshots
         self.last_save = time.monotonic()
 
@@ -39,7 +40,7 @@ class Recorder(TrainerCallback):
         self.work.progress(state.global_step / state.max_steps, f"step {state.global_step}/{state.max_steps}")
         if state.global_step in snapshot_steps(state.max_steps, self.snapshots):
             folder = self.work.folder / "snapshots" / f"step-{state.global_step:06d}"
-            merged(kwargs["model"]).save_pretrained(folder)
+            self.trainee.whole().save_pretrained(folder)
         # Only where the log is written: what a trainer has added up since then is in no checkpoint.
         logged = state.global_step % args.logging_steps == 0
         old = time.monotonic() - self.last_save > self.work.checkpoint_seconds

@@ -14,9 +14,9 @@ from dormouse.errors import UserError
 from dormouse.machine import device, has_bfloat16, ranks
 from dormouse.models.context import check_fits
 from dormouse.stage import Work
-from dormouse.training.adapters import merged, with_adapter
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.settings import Optimizer
+from dormouse.training.trainee import Trainee
 
 Loss = Callable[[Any, dict[str, Any]], Any]
 
@@ -120,13 +120,13 @@ def train_on(
 
     from dormouse.training.trainer import OrderedSFTTrainer
 
-    rank = lora_rank or work.lora_rank
     steps = len(examples) // batch
     check_fits(model, max(len(example.ids) for example in examples), "The longest conversation to train on")
     used = by_length(examples[: steps * batch], batch, random.Random(seed), window)
     model.train()
+    trainee = Trainee.of(model, lora_rank or work.lora_rank, seed)
     trainer = OrderedSFTTrainer(
-        model=with_adapter(model, rank, seed) if rank else model,
+        model=trainee.model,
         args=SFTConfig(
             **trainer_settings(work, seed=seed),
             max_steps=steps,
@@ -145,23 +145,13 @@ def train_on(
         train_dataset=Dataset.from_list([{"input_ids": e.ids, "loss": e.loss} for e in used]),
         processing_class=renderer.tokenizer,
         data_collator=Collator(renderer.pad_id),
-        callbacks=[Recorder(work, snapshots)],
+        callbacks=[Recorder(work, trainee, snapshots)],
         loss=loss,
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
-    save_trained(work, trainer, renderer)
+    save_model(work, trainee.whole(), renderer)
     write_record(work, trainer.state.log_history)
     return sum(sum(example.loss) for example in used)
-
-
-def save_trained(work: Work, trainer: Any, renderer: Renderer) -> None:
-    """Write what a trainer trained; where processes share the weights, they are put together first."""
-    if getattr(trainer, "is_fsdp_enabled", False):
-        trainer.model.config.use_cache = True
-        trainer.save_model(str(work.model_folder))
-        renderer.tokenizer.save_pretrained(work.model_folder)
-    else:
-        save_model(work, merged(trainer.model), renderer)
 
 
 def save_model(work: Work, model: Any, renderer: Renderer) -> None:

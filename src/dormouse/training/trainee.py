@@ -1,0 +1,67 @@
+"""What a trainer is given to train, and the plain model that comes back: adapters merged, shards put together."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from dormouse.machine import shares_weights
+from dormouse.training.adapters import Task, merged, with_adapter
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A model in training."""
+
+    model: Any
+    """What the trainer is given: the model, or the model with an adapter."""
+    adapted: bool = False
+    skeleton: Any = None
+    """The same without weights, where processes will share them: a model whose weights are shared cannot be copied."""
+
+    @classmethod
+    def of(cls, model: Any, lora_rank: int, seed: int, task: Task = "CAUSAL_LM") -> Trainee:
+        """Make a model ready for its trainer; with a rank, an adapter is all that is trained."""
+        ready = with_adapter(model, lora_rank, seed, task) if lora_rank else model
+        return cls(ready, bool(lora_rank), skeleton_of(ready) if shares_weights() else None)
+
+    def whole(self) -> Any:
+        """Return the plain model as it now stands; processes that share the weights must all call it."""
+        if self.skeleton is not None:
+            together = put_together(self.model, self.skeleton)
+            return merged(together) if self.adapted else together
+        return merged(copy.deepcopy(self.model)) if self.adapted else self.model
+
+
+def skeleton_of(model: Any) -> Any:
+    """Return a copy of a model whose weights take no memory."""
+    import torch
+
+    def empty(tensor: Any) -> Any:
+        return torch.empty_like(tensor, device="meta")
+
+    # Weights that are the same object, as tied embeddings are, stay the same object.
+    known: dict[int, Any] = {
+        id(weight): torch.nn.Parameter(empty(weight), requires_grad=weight.requires_grad)
+        for weight in model.parameters()
+    }
+    kept = model.state_dict(keep_vars=True).values()
+    known |= {id(buffer): empty(buffer) for buffer in kept if id(buffer) not in known}
+    return copy.deepcopy(model, known)
+
+
+def put_together(shared: Any, skeleton: Any) -> Any:
+    """Return the model on the CPU with whole weights, where every process holds a part of each."""
+    from torch.distributed.tensor import DTensor
+
+    formats = {name: empty.dtype for name, empty in skeleton.state_dict().items()}
+    # Weight by weight, so that a GPU holds one more at a time; copied, for merging an adapter changes them.
+    whole = {
+        name: (part.full_tensor() if isinstance(part, DTensor) else part).detach().to("cpu", formats[name], copy=True)
+        for name, part in shared.state_dict().items()
+    }
+    made = copy.deepcopy(skeleton)
+    made.load_state_dict(whole, assign=True)
+    made.tie_weights()
+    return made
