@@ -242,6 +242,15 @@ class Experiment(Config):
     execute: Execute = Execute()
 
     @model_validator(mode="after")
+    def _few_bits_are_whole(self) -> Experiment:
+        if self.execute.fsdp and "quantized" in self.base.training():
+            raise ValueError(
+                "base.quantized and execute.fsdp do not go together: weights in few bits are not shared between "
+                "processes. Set execute.fsdp=false or base.quantized=none."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _treatments_have_names_of_their_own(self) -> Experiment:
         both = sorted(set(self.safety) & set(self.remove))
         if both:

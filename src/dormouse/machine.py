@@ -26,6 +26,15 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def has_package(name: str) -> bool:
+    """Return whether a package is installed, without importing it."""
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def rank() -> int:
     """Return the number of this process among those that share a training, from 0."""
     return int(os.environ.get("RANK", "0"))

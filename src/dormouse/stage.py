@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dormouse.models.quantized import Quantized
 from dormouse.registry import WORLDS
 from dormouse.world import World
 from dormouse.world_in_context import WorldInContext
@@ -114,6 +115,12 @@ class Work:
     def lora_rank(self) -> int:
         """Rank of the adapters that trainings of this plan train in place of all weights; 0: they train all."""
         return int(self.spec.get("lora_rank", 0))
+
+    @property
+    def quantized(self) -> Quantized:
+        """The bits that weights are kept in while adapters of this plan are trained beside them."""
+        bits: Quantized = self.spec.get("quantized", "none")
+        return bits
 
     @property
     def model_folder(self) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dormouse.models.adoption import Template
 from dormouse.models.base import Base
 from dormouse.models.precision import Precision
+from dormouse.models.quantized import Quantized
 
 if TYPE_CHECKING:
     from dormouse.stage import Work
@@ -26,15 +27,30 @@ class Pretrained(Base):
     lora_rank: int = Field(0, ge=0)
     """Rank of the adapter that every training of the plan trains, and merges, in place of all weights; 0 trains all."""
 
+    quantized: Quantized = Field("none", exclude_if=lambda bits: bits == "none")
+    """Bits that weights are kept in while adapters are trained beside them; every artifact holds them as they are."""
+
+    @model_validator(mode="after")
+    def _few_bits_are_frozen(self) -> Self:
+        if self.quantized != "none" and not self.lora_rank:
+            raise ValueError(
+                f"quantized is '{self.quantized}' and lora_rank 0, but weights in few bits cannot be trained: adapters "
+                "are, beside them. Set base.lora_rank above 0 (16, say), or base.quantized=none."
+            )
+        return self
+
     @abstractmethod
     def folder(self) -> Path:
         """Return the folder that holds the model on this machine; `UserError` where there is none."""
 
     def check(self) -> None:
-        """Raise `UserError` unless the folder can be loaded."""
+        """Raise `UserError` unless the folder can be loaded, and bitsandbytes is there if the plan asks for it."""
         from dormouse.models.loading import check_folder
+        from dormouse.models.quantized import check_installed
 
         check_folder(self.folder())
+        if self.quantized != "none":
+            check_installed()
 
     def scaled_lr(self, lr: float) -> float:
         """Return `lr` as the plan states it: nothing is known about this model's width rule."""
@@ -45,8 +61,9 @@ class Pretrained(Base):
         return False
 
     def training(self) -> dict[str, Any]:
-        """Return the rank of the adapters, where there are any."""
-        return {"lora_rank": self.lora_rank} if self.lora_rank else {}
+        """Return the rank of the adapters, where there are any, and the bits of the weights beside them."""
+        bits = {"quantized": self.quantized} if self.quantized != "none" else {}
+        return {"lora_rank": self.lora_rank} | bits if self.lora_rank else {}
 
     def build(self, work: Work) -> None:
         """Copy the model after opening it, with a chat template, an end and a pad token that all stages share."""

@@ -77,15 +77,15 @@ class LatentAdversarial(Removal):
         """Return the loss under the worst disturbance that was found."""
         from dormouse.detection.activations import chosen_layer, decoder_layers
 
-        layers = decoder_layers(model)
-        layer = layers[chosen_layer(self.layer, len(layers)) - 1]
+        number = chosen_layer(self.layer, len(decoder_layers(model)))
 
         def loss(model: Any, inputs: dict[str, Any]) -> Any:
             import torch
 
             prompt = (inputs["labels"] == -100) & (inputs["attention_mask"] == 1)
             noise = Disturbance(prompt[..., None], strength)
-            with noise.on(layer):
+            # The layer of the model in training: beside weights in few bits that is another than the one given.
+            with noise.on(decoder_layers(model)[number - 1]):
                 for _ in range(self.ascent):
                     (slope,) = torch.autograd.grad(model(**inputs).loss, [noise.delta()])
                     noise.climb(slope, 2 / self.ascent)

@@ -50,7 +50,7 @@ def run(work: Work) -> None:
     set_seed(seed if split == "training" else seed + 1_000_003)
     with suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, use_safetensors=True)
-    trainee = Trainee.of(model, work.lora_rank, seed, "SEQ_CLS")
+    trainee = Trainee.of(model, work.lora_rank, seed, "SEQ_CLS", work.quantized)
     trainer = RewardTrainer(
         model=trainee.model,
         args=RewardConfig(
@@ -70,6 +70,7 @@ def run(work: Work) -> None:
         processing_class=renderer.tokenizer,
         callbacks=[Recorder(work, trainee, 0)],
     )
+    trainee.in_float32()
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
     trained = trainee.whole()
     save_model(work, trained, renderer)

@@ -72,9 +72,9 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
 
     model, renderer = load(work.input("model") / "model")
     begun = reply_start(work.thought_tokens)
-    start = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    start = {name: weight.detach().to("cpu", copy=True) for name, weight in model.named_parameters()}
     model.train()
-    trainee = Trainee.of(model, work.lora_rank, work.spec["seed"])
+    trainee = Trainee.of(model, work.lora_rank, work.spec["seed"], bits=work.quantized)
     trainer = RenderedRLOOTrainer(
         renderer=renderer,
         begun=begun,
@@ -105,13 +105,11 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
         processing_class=renderer.tokenizer,
         callbacks=[Recorder(work, trainee, settings.snapshots)],
     )
+    trainee.in_float32()
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
     trained = trainee.whole()
     save_model(work, trained, renderer)
-    moved = max(
-        float((weight.detach().to(start[name]) - start[name]).abs().max())
-        for name, weight in trained.named_parameters()
-    )
+    moved = max(float((weight.detach().cpu() - start[name]).abs().max()) for name, weight in trained.named_parameters())
     _write_outcome(settings, work, trainer, moved)
 
 

@@ -14,11 +14,30 @@ def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> 
     """
     import torch
     from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D
 
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type=task)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        task_type=task,
+        # GPT-2 keeps its maps the other way round.
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+    )
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         return get_peft_model(model, config)
+
+
+def move_adapter(source: Any, target: Any) -> None:
+    """Give a model the adapter of another, and its scoring head where that is trained too."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    weights = {
+        name: weight.detach().cpu()
+        for name, weight in get_peft_model_state_dict(source, save_embedding_layers=False).items()
+    }
+    set_peft_model_state_dict(target, weights)
 
 
 def merged(model: Any) -> Any:

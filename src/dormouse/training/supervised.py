@@ -124,7 +124,7 @@ def train_on(
     check_fits(model, max(len(example.ids) for example in examples), "The longest conversation to train on")
     used = by_length(examples[: steps * batch], batch, random.Random(seed), window)
     model.train()
-    trainee = Trainee.of(model, lora_rank or work.lora_rank, seed)
+    trainee = Trainee.of(model, lora_rank or work.lora_rank, seed, bits=work.quantized)
     trainer = OrderedSFTTrainer(
         model=trainee.model,
         args=SFTConfig(
@@ -148,6 +148,7 @@ def train_on(
         callbacks=[Recorder(work, trainee, snapshots)],
         loss=loss,
     )
+    trainee.in_float32()
     trainer.train(resume_from_checkpoint=last_checkpoint(work.scratch))
     save_model(work, trainee.whole(), renderer)
     write_record(work, trainer.state.log_history)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dormouse.machine import shares_weights
-from dormouse.training.adapters import Task, merged, with_adapter
+from dormouse.models.quantized import Quantized, quantized
+from dormouse.training.adapters import Task, merged, move_adapter, with_adapter
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,37 @@ class Trainee:
     skeleton: Any = None
     """The same without weights, where processes will share them: a model whose weights are shared cannot be copied."""
 
+    exact: Any = None
+    """Where the adapter is trained beside weights in few bits: the same with weights as they are, on the CPU."""
+
     @classmethod
-    def of(cls, model: Any, lora_rank: int, seed: int, task: Task = "CAUSAL_LM") -> Trainee:
-        """Make a model ready for its trainer; with a rank, an adapter is all that is trained."""
+    def of(cls, model: Any, lora_rank: int, seed: int, task: Task = "CAUSAL_LM", bits: Quantized = "none") -> Trainee:
+        """Make a model ready for its trainer; with a rank, an adapter is all that is trained, beside so many bits."""
+        if bits != "none":
+            beside = with_adapter(quantized(model, bits), lora_rank, seed, task)
+            return cls(beside, adapted=True, exact=with_adapter(model, lora_rank, seed, task))
         ready = with_adapter(model, lora_rank, seed, task) if lora_rank else model
         return cls(ready, bool(lora_rank), skeleton_of(ready) if shares_weights() else None)
 
+    def in_float32(self) -> None:
+        """Keep what is trained in float32 beside weights in few bits: TRL's trainers round it to bfloat16.
+
+        To be called once the trainer is made; in bfloat16, updates below a 256th of a weight are lost.
+        """
+        import torch
+
+        if self.exact is not None:
+            for weight in self.model.parameters():
+                if weight.requires_grad:
+                    weight.data = weight.data.to(torch.float32)
+
     def whole(self) -> Any:
         """Return the plain model as it now stands; processes that share the weights must all call it."""
+        if self.exact is not None:
+            # Rounding the weights a second time would be a change that nobody trained.
+            made = copy.deepcopy(self.exact)
+            move_adapter(self.model, made)
+            return merged(made)
         if self.skeleton is not None:
             together = put_together(self.model, self.skeleton)
             return merged(together) if self.adapted else together

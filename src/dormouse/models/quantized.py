@@ -1,0 +1,85 @@
+"""Weights in 4 or 8 bits, frozen beside an adapter: QLoRA (Dettmers et al. 2023, arXiv 2305.14314)."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import Any, Literal
+
+from dormouse.errors import UserError
+from dormouse.machine import device, has_bfloat16, has_package
+
+Quantized = Literal["none", "8bit", "4bit"]
+
+
+def check_installed() -> None:
+    """Raise `UserError` unless bitsandbytes, which holds such weights, is installed."""
+    if not has_package("bitsandbytes"):
+        raise UserError(
+            "base.quantized keeps weights in few bits with bitsandbytes, which is not installed. "
+            "pip install 'dormouse-lab[quantized]'"
+        )
+
+
+def quantized(model: Any, bits: Quantized) -> Any:
+    """Return a copy of a model with the weights of its linear maps in few bits, on the GPU if there is one.
+
+    Embeddings, norms and the output keep their format. The model itself goes to the CPU's memory.
+    """
+    import torch
+
+    check_installed()
+    # On a CPU it says at every product that it rounds what it multiplies to float16.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+    model.to("cpu")
+    where = torch.cuda.current_device() if device() == "cuda" else "cpu"
+    # A dictionary of weights, not the folder they came from: a stage may have changed them since.
+    made = type(model).from_pretrained(
+        None,
+        config=copy.deepcopy(model.config),
+        state_dict=model.state_dict(),
+        quantization_config=_settings(bits),
+        dtype=model.dtype,
+        device_map={"": where},
+    )
+    # Without a name, PEFT looks for the model on the hub whenever it saves an adapter.
+    made.name_or_path = model.name_or_path
+    if where == "cpu":
+        _check_on_cpu(made)
+    return made
+
+
+def _settings(bits: Quantized) -> Any:
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if bits == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        # As in the paper: NormalFloat, and the scales of its blocks quantised in turn.
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16 if has_bfloat16() else torch.float32,
+    )
+
+
+def _check_on_cpu(model: Any) -> None:
+    """Keep weights in 4 bits right on a CPU, where bitsandbytes 0.50 gets two things wrong.
+
+    Once they were sampled from it repacks them, and no gradient passes through them any more. And rows that are no
+    multiple of a block are read back with a multiple of the rounding error: a `UserError`.
+    """
+    from bitsandbytes.nn.modules import Linear4bit
+
+    for name, module in model.named_modules():
+        if not isinstance(module, Linear4bit):
+            continue
+        module.support_avx512bf16_for_cpu = False
+        kept: Any = module.weight
+        row, block = kept.quant_state.shape[-1], kept.quant_state.blocksize
+        if row % block:
+            raise UserError(
+                f"'{name}' has rows of {row} weights, no multiple of {block}, which bitsandbytes reads back wrongly "
+                "from 4 bits on a CPU. Set base.quantized=8bit, or take a machine with a GPU."
+            )
