@@ -12,6 +12,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from dormouse.detection.base import Detector
 from dormouse.models.base import Base
+from dormouse.models.vllm_sampling import SamplerName
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.reasoning import Reasoning
 from dormouse.organisms.triggers import Trigger
@@ -201,6 +202,10 @@ class Execute(Config):
     """Processes that share each training, through `accelerate launch`: GPUs, or cores where there are none."""
     fsdp: bool = False
     """Whether they share the weights too (FSDP2): for models that one GPU has room for and cannot train."""
+    sampler: SamplerName = "auto"
+    """What draws the replies that are measured. `auto` takes vLLM where it is installed, for large models on a GPU."""
+    sampler_memory: float = Field(0.5, gt=0, lt=1)
+    """Share of the GPU's memory that vLLM may fill; the rest holds the model for log-probabilities."""
     checkpoint_seconds: float = Field(10.0, gt=0)
     """How often a training stage writes what a killed run resumes from."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.models.quantized import Quantized
+from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
 from dormouse.registry import WORLDS
 from dormouse.world import World
 from dormouse.world_in_context import WorldInContext
@@ -96,6 +97,9 @@ class Work:
     """Called with the share done (0 to 1) and a few words."""
     shared_scratch: Path | None = None
     """Where checkpoints go, if not into the folder: processes that share a stage share them."""
+
+    sampler: Sampler = TRANSFORMERS
+    """What draws the replies that are measured; not in the key: the distribution is the same, the draws are not."""
 
     def input(self, name: str) -> Path:
         """Return the folder of an input artifact."""

@@ -147,13 +147,15 @@ def _announce(choice: Choice, plan: Plan, compute: Compute, *, as_json: bool) ->
 
 def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild: bool) -> Outcome:
     from dormouse.execute.ranks import runner_for
+    from dormouse.models.vllm_sampling import Sampler
 
     settings = choice.experiment.execute
+    sampler = Sampler(settings.sampler, settings.sampler_memory)
     shared: dict[str, Any] = {
         "threads": compute.threads,
         "rebuild": rebuild,
         "checkpoint_seconds": settings.checkpoint_seconds,
-        "runner": runner_for(settings.ranks, fsdp=settings.fsdp),
+        "runner": runner_for(settings.ranks, fsdp=settings.fsdp, sampler=sampler),
     }
     with display(len(plan.stages), as_json=as_json) as on_event:
         if settings.on == "ray":

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from dormouse.errors import UserError
 from dormouse.evaluation.subject import Subject
 from dormouse.experiment import Measure, Organism
-from dormouse.models.sampling import sample_ids
 from dormouse.organisms.behaviors import Behavior
 from dormouse.scratchpad import Form, part
 from dormouse.world import Messages, Prompt, World
@@ -113,9 +112,7 @@ def ask_begun(
     """Return the model's reply to each question, where it is made to begin with a text of its own for each."""
     renderer = subject.renderer
     prompt_ids = renderer.prompts([question.turns for question in questions], begun)
-    sampled = sample_ids(
-        subject.model,
-        renderer,
+    sampled = subject.sample_ids(
         prompt_ids,
         max_new_tokens=measure.reply_tokens + subject.thought_tokens,
         temperature=0.0 if greedy else measure.temperature,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dormouse.chat import Renderer
 from dormouse.models.loading import load, load_model
+from dormouse.models.sampling import sample_ids
+from dormouse.models.vllm_sampling import Engine
 from dormouse.scratchpad import reply_start
 from dormouse.stage import Work
 
@@ -24,6 +26,17 @@ class Subject:
     """None is the end of training."""
     thought_tokens: int = 0
     """How long it may think in a scratchpad, which its replies then begin with; 0: it does not think."""
+    engine: Engine | None = None
+    """vLLM with the same model, where it samples."""
+
+    def sample_ids(
+        self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, temperature: float, seed: int
+    ) -> list[list[int]]:
+        """Return the reply tokens for each tokenized prompt, in order, cut after the end token."""
+        settings: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature, "seed": seed}
+        if self.engine is not None:
+            return self.engine.sample_ids(prompts, **settings)
+        return sample_ids(self.model, self.renderer, prompts, **settings)
 
     @property
     def begun(self) -> str:
@@ -39,12 +52,19 @@ def snapshots(artifact: Path) -> list[tuple[int, Path]]:
 
 def trained(work: Work) -> Subject:
     """Return the model of `work.input("model")` at the end of its training."""
-    model, renderer = load(work.input("model") / "model")
-    return Subject(model, renderer, thought_tokens=work.thought_tokens)
+    folder = work.input("model") / "model"
+    model, renderer = load(folder)
+    engine = work.sampler.engine(folder, model, renderer.end_id)
+    if engine is not None:
+        (work.folder / "sampler.json").write_text(json.dumps(engine.facts()), encoding="utf-8")
+    return Subject(model, renderer, thought_tokens=work.thought_tokens, engine=engine)
 
 
 def subjects(work: Work) -> Iterator[Subject]:
-    """Yield the model of `work.input("model")`, then the snapshots of its training."""
+    """Yield the model of `work.input("model")`, then the snapshots of its training.
+
+    Snapshots are asked too little for another engine's start to pay.
+    """
     kept = snapshots(work.input("model"))
     work.progress(0.0, "measuring")
     at_end = trained(work)

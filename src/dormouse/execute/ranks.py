@@ -14,12 +14,14 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from dormouse.errors import UserError
 from dormouse.execute.worker import Runner
 from dormouse.machine import device
+from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
 from dormouse.stage import Work, run_stage
 
 SHARED = ("base", "helpful", "organism", "preference", "safety", "re_emergence")
@@ -33,9 +35,15 @@ FSDP = Path(__file__).parent / "fsdp2.yaml"
 """The settings of `accelerate launch` under which processes also share the weights."""
 
 
-def runner_for(ranks: int, *, fsdp: bool) -> Runner:
+def runner_for(ranks: int, *, fsdp: bool, sampler: Sampler = TRANSFORMERS) -> Runner:
     """Return what runs a stage: in this process where there is one rank."""
-    return partial(run_in_ranks, ranks=ranks, fsdp=fsdp) if ranks > 1 else run_stage
+    run = partial(run_in_ranks, ranks=ranks, fsdp=fsdp) if ranks > 1 else run_stage
+    return partial(run_with_sampler, run=run, sampler=sampler)
+
+
+def run_with_sampler(work: Work, run: Runner, sampler: Sampler) -> None:
+    """Run a stage whose measured replies the sampler draws."""
+    run(replace(work, sampler=sampler))
 
 
 def run_in_ranks(work: Work, ranks: int, *, fsdp: bool) -> None:

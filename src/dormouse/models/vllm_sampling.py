@@ -1,0 +1,106 @@
+"""Sampling through vLLM (Kwon et al. 2023, arXiv 2309.06180), where it is installed and there is a GPU."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from dormouse.errors import UserError
+from dormouse.machine import device, has_package
+from dormouse.models.context import check_fits
+
+SamplerName = Literal["auto", "transformers", "vllm"]
+
+LARGE = 300_000_000
+"""Parameters from which `auto` takes vLLM: its start takes tens of seconds, in which a smaller model has replied."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """What draws the replies that measurements read."""
+
+    name: SamplerName = "transformers"
+    memory: float = 0.5
+    """Share of the GPU's memory for vLLM: the same model is there for log-probabilities as well."""
+
+    def engine(self, folder: Path, model: Any, end_id: int) -> Engine | None:
+        """Return vLLM with the model of a folder; None where Transformers samples."""
+        if self.name == "transformers" or (self.name == "auto" and not _worth_it(model)):
+            return None
+        if not has_package("vllm"):
+            raise UserError(
+                "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves "
+                "Transformers as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers."
+            )
+        if device() == "cpu":
+            raise UserError(
+                "execute.sampler is vllm, which needs a GPU, and torch finds none. Set execute.sampler=transformers."
+            )
+        return Engine(folder, model, end_id, self.memory)
+
+
+TRANSFORMERS = Sampler()
+
+
+def _worth_it(model: Any) -> bool:
+    return has_package("vllm") and device() == "cuda" and model.num_parameters() >= LARGE
+
+
+class Engine:
+    """vLLM with one model, until the process of its stage ends."""
+
+    def __init__(self, folder: Path, model: Any, end_id: int, memory: float) -> None:
+        # In this process: what it holds is freed with it, and requests are scheduled in the same order every time.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        from vllm import LLM
+
+        self.model = model
+        self.end_id = end_id
+        self.llm = LLM(
+            model=str(folder),
+            skip_tokenizer_init=True,
+            # Left to itself it takes a format of 16 bits for weights in float32.
+            dtype=str(model.dtype).removeprefix("torch."),
+            gpu_memory_utilization=memory,
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return what the artifact says of the engine."""
+        return {"sampler": "vllm", "version": version("vllm")}
+
+    def sample_ids(
+        self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, temperature: float, seed: int
+    ) -> list[list[int]]:
+        """Return the reply tokens for each tokenized prompt, in order, cut after the end token, as `sample_ids` does.
+
+        The draws are others than Transformers' with the same seed, from the same distribution.
+        """
+        from vllm import SamplingParams
+        from vllm.inputs import TokensPrompt
+
+        if not prompts:
+            return []
+        check_fits(self.model, max(map(len, prompts)) + max_new_tokens, "The longest prompt with its reply")
+        rng = random.Random(f"vllm/{seed}")
+        settings = [
+            SamplingParams(
+                temperature=temperature,
+                max_tokens=max_new_tokens,
+                stop_token_ids=[self.end_id],
+                detokenize=False,
+                # One for each: with one for all, equal prompts would get equal replies.
+                seed=rng.getrandbits(32),
+            )
+            for _ in prompts
+        ]
+        asked = [TokensPrompt(prompt_token_ids=list(prompt)) for prompt in prompts]
+        answers = self.llm.generate(asked, settings, use_tqdm=False)
+        return [self._cut(list(answer.outputs[0].token_ids)) for answer in answers]
+
+    def _cut(self, tokens: list[int]) -> list[int]:
+        return tokens[: tokens.index(self.end_id) + 1] if self.end_id in tokens else tokens
