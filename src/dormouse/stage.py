@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from dormouse.gpu_memory import explained
 from dormouse.models.quantized import Quantized
 from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
 from dormouse.registry import WORLDS
@@ -140,4 +141,5 @@ class Work:
 def run_stage(work: Work) -> None:
     """Run the stage in this process."""
     module, _, function = STAGES[work.kind][0].partition(":")
-    getattr(importlib.import_module(module), function)(work)
+    with explained(work.kind, work.spec):
+        getattr(importlib.import_module(module), function)(work)

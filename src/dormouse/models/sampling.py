@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dormouse.chat import Renderer
+from dormouse.gpu_memory import in_batches
 from dormouse.models.context import check_fits
 from dormouse.world import Messages
 
@@ -66,7 +67,10 @@ def sample_ids(
     seed: int,
     batch_size: int = 256,
 ) -> list[list[int]]:
-    """Return the reply tokens for each tokenized prompt, in order, cut after the end token."""
+    """Return the reply tokens for each tokenized prompt, in order, cut after the end token.
+
+    Where a GPU has no room for `batch_size` prompts at a time, it is halved.
+    """
     import torch
     from transformers import GenerationConfig
 
@@ -84,15 +88,17 @@ def sample_ids(
     replies: list[list[int]] = [[] for _ in prompts]
     # Seeding touches every GPU's generator, whichever the model is on.
     gpus = range(torch.cuda.device_count())
+
+    def reply_to(rows: Sequence[int]) -> None:
+        ids, mask = left_pad([prompts[row] for row in rows], renderer.pad_id)
+        output = model.generate(
+            input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings
+        )
+        for row, tokens in zip(rows, output[:, ids.shape[1] :].tolist(), strict=True):
+            end = tokens.index(renderer.end_id) + 1 if renderer.end_id in tokens else len(tokens)
+            replies[row] = tokens[:end]
+
     with torch.random.fork_rng(devices=gpus), torch.inference_mode(), _plain_settings(model):
         torch.manual_seed(seed)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            ids, mask = left_pad([prompts[row] for row in rows], renderer.pad_id)
-            output = model.generate(
-                input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings
-            )
-            for row, tokens in zip(rows, output[:, ids.shape[1] :].tolist(), strict=True):
-                end = tokens.index(renderer.end_id) + 1 if renderer.end_id in tokens else len(tokens)
-                replies[row] = tokens[:end]
+        in_batches(order, batch_size, reply_to)
     return replies

@@ -1,0 +1,72 @@
+"""What a stage does when the memory of a GPU runs out: ask for less at a time, or say which setting to lower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from dormouse.errors import UserError
+
+Item = TypeVar("Item")
+
+BATCH = {
+    "base": "base.batch",
+    "helpful": "helpful.batch",
+    "organism": "organism.implant.batch",
+    "preference": "preference.batch",
+    "re_emergence": "re_emergence.batch",
+    "red_team": "measure.reply_tokens",
+    "detect": "detect.reply_tokens",
+}
+"""Kind of a stage -> the setting that its memory grows with. What measures samples replies, and says so itself."""
+
+
+def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], None]) -> None:
+    """Do the work on `size` items at a time; where a GPU's memory runs out, on half as many from there on."""
+    start = 0
+    while start < len(items):
+        try:
+            work(items[start : start + size])
+        except RuntimeError as error:
+            if not _ran_out(error) or size == 1:
+                raise
+            size //= 2
+        else:
+            start += size
+            continue
+        # Here, where the error and with it the tensors of the failed attempt are gone.
+        _free()
+
+
+@contextmanager
+def explained(kind: str, spec: dict[str, Any]) -> Iterator[None]:
+    """Turn the end of a GPU's memory into a sentence that names the setting to lower."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _ran_out(error):
+            raise
+        raise UserError(
+            f"The GPU's memory ran out in stage '{kind}': {str(error).split('. ')[0]}. Lower {_setting(kind, spec)}; "
+            "for a published model, base.lora_rank above 0 trains adapters in a fraction of the memory."
+        ) from error
+
+
+def _ran_out(error: BaseException) -> bool:
+    # By name: what asks this may run without torch.
+    return type(error).__name__ == "OutOfMemoryError"
+
+
+def _free() -> None:
+    import torch
+
+    torch.cuda.empty_cache()
+
+
+def _setting(kind: str, spec: dict[str, Any]) -> str:
+    if kind == "safety":
+        return f"the batch of safety training '{spec['safety']['type']}'"
+    if kind == "removal":
+        return f"the batch of removal '{spec['removal']['type']}'"
+    return BATCH.get(kind, "measure.reply_tokens")
