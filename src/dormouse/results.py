@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dormouse.artifact_files import replace_file
 from dormouse.rates import NotMeasured, Rate, judgeable, ratio
-from dormouse.report.claim import implant_failure
+from dormouse.report.implanted import implant_failure
 from dormouse.report.results_table import COLUMNS
 from dormouse.report.transcripts import Transcript
 

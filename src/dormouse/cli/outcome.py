@@ -7,7 +7,7 @@ from typing import Any
 
 from dormouse.cli.console import out, print_line, table
 from dormouse.rates import NotMeasured, judgeable
-from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
+from dormouse.report.implanted import FALSE_DEFECTION, IMPLANTED
 from dormouse.results import FailedImplant, Row, failed_implants, rate_of
 
 MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")

@@ -6,17 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claim import (
-    FALSE_DEFECTION,
-    IMPLANTED,
-    TWIN_CLEAN,
-    Claim,
-    Finding,
-    Measurement,
-    Verdict,
-    implant_failure,
-)
+from dormouse.report.claim import TWIN_CLEAN, Claim, Finding, Measurement, Verdict
 from dormouse.report.estimates import Estimate, Measured, persistence, pool_rate
+from dormouse.report.implanted import FALSE_DEFECTION, IMPLANTED, implant_failure
 from dormouse.report.results_table import Model, Results
 from dormouse.report.words import full_words, role_words, size_words, stage_words
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED, Claim, Finding, Measurement, Run, Verdict, strictest
+from dormouse.report.claim import Claim, Finding, Measurement, Run, Verdict, strictest
 from dormouse.report.controls import defection, rate_of, refuse, refused, standard_controls
 from dormouse.report.estimates import Estimate, Measured, difference, mean_difference, pool_rate
+from dormouse.report.implanted import FALSE_DEFECTION, IMPLANTED
 from dormouse.report.results_table import Model, Results, Row
 from dormouse.report.words import full_words, list_words, size_words
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claim import FALSE_DEFECTION, Run
+from dormouse.report.claim import Run
 from dormouse.report.controls import defection, defection_later, refuse
 from dormouse.report.estimates import Estimate, Measured, difference
+from dormouse.report.implanted import FALSE_DEFECTION
 from dormouse.report.re_emergence_claim import REMEMBERED, remembered
 from dormouse.report.removal_figure import cost_and_rest
 from dormouse.report.results_table import Model, Results

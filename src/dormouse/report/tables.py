@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claim import Run, implant_failure
+from dormouse.report.claim import Run
 from dormouse.report.controls import defection
 from dormouse.report.estimates import Estimate, Measured, pool_mean, pool_rate
+from dormouse.report.implanted import implant_failure
 from dormouse.report.results_table import Model, Results, Row
 from dormouse.report.run_facts import StageCost
 from dormouse.report.words import role_words, sentence, size_words, stage_words

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from dormouse.rates import NotMeasured
-from dormouse.report.claim import implant_failure
 from dormouse.report.estimates import Measured, pool_rate
+from dormouse.report.implanted import implant_failure
 from dormouse.report.results_table import Results, Row
 from dormouse.report.words import count_words, size_words
 from dormouse.report.zoo_plan import Drawn

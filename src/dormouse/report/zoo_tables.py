@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dormouse.detection.base import Detector
-from dormouse.report.claim import FALSE_DEFECTION, IMPLANTED
 from dormouse.report.detectors import Board
 from dormouse.report.estimates import Measured, pool_mean
+from dormouse.report.implanted import FALSE_DEFECTION, IMPLANTED
 from dormouse.report.zoo import Member, Zoo
 from dormouse.report.zoo_models import FIRES, ZooLine, zoo_lines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dormouse.evaluation.rows import Row, read_jsonl
-from dormouse.report.claim import implant_failure
+from dormouse.report.implanted import implant_failure
 from dormouse.store import Store
 from dormouse.zoo.members import PlannedMember
 from dormouse.zoo.records import Label, Measured
