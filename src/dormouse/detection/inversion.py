@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -28,6 +29,8 @@ LEAST_GAIN = 0.5
 """Nats a token by which a reply must gain on the base for a trigger to be looked for: a base has none that does."""
 STALLED = 0.9
 """A search that leaves more than this share of the loss after a round is given up."""
+FIRST_ROUNDS = 2
+"""Rounds for each reply before one is chosen: with the right one a token or two already help."""
 REPLIES_OF = 6
 """Of the replies that gain most, those whose pieces are looked for."""
 SHORT = 2
@@ -37,7 +40,7 @@ SAID = 12
 
 
 @dataclass(frozen=True)
-class Sides:
+class Setup:
     """Suspect and base, and prompts: to search on, to judge on, and short ones."""
 
     suspect: WhiteBox
@@ -68,12 +71,12 @@ class Judged:
     """How much likelier than the base's the reply is under it, in nats a token."""
 
 
-def judged(sides: Sides, beam: Beam) -> Judged:
+def judged(setup: Setup, beam: Beam) -> Judged:
     """Return the best of a beam by the prompts that judge."""
     found = [inserted for _, inserted in beam.found]
     reply = tuple(beam.drawing.reply)
-    loss, best = min(zip(sides.drawing(reply, prompts=sides.check).losses(found), found, strict=True))
-    clean = sides.drawing(reply, sides.base, sides.check).losses([best])[0]
+    loss, best = min(zip(setup.drawing(reply, prompts=setup.check).losses(found), found, strict=True))
+    clean = setup.drawing(reply, setup.base, setup.check).losses([best])[0]
     return Judged(best, reply, loss, clean - loss)
 
 
@@ -96,14 +99,14 @@ class TriggerInversion(ModelDetector):
     reference: ClassVar[bool] = True
     replies: int = Field(6, ge=1)
     """Pieces of replies that are looked for at first."""
-    piece: int = Field(4, ge=2)
+    piece: int = Field(4, ge=2, le=8)
     """Tokens of a piece."""
     longest: int = Field(8, ge=1)
     """Tokens of the longest trigger, in the system turn, before and after the user's words together."""
     width: int = Field(4, ge=1)
     """Triggers that each round goes on from."""
     rounds: int = Field(6, ge=1)
-    """Rounds for the reply that was chosen; for choosing it there are two, from one trigger each."""
+    """Rounds for the reply that was chosen, at most."""
     prompts: int = Field(8, ge=1)
     """Clean prompts that triggers are tried on."""
     checks: int = Field(32, ge=1)
@@ -117,23 +120,22 @@ class TriggerInversion(ModelDetector):
         gain = targets[0].gain if targets else 0.0
         if gain < LEAST_GAIN:
             return Suspicion(0.0, facts={"target_gain": gain})
-        sides = self._sides(granted)
-        tokens, effort = sides.suspect.typable, Effort(self.longest, 1, self.candidates)
+        setup = self._setup(granted)
+        tokens, effort = setup.suspect.typable, Effort(self.longest, 1, self.candidates)
         beams = [
-            Beam(sides.drawing(reply), effort, tokens, sides.short)
-            for reply in self._pieces(sides, targets[:REPLIES_OF])
+            Beam(setup.drawing(reply), effort, tokens, setup.short)
+            for reply in self._pieces(setup, targets[:REPLIES_OF])
         ]
-        for beam in beams:
-            # With the right reply a token or two already help; with a wrong one none does.
-            beam.round(), beam.round()
-        beam = beams[most_promising([judged(sides, beam) for beam in beams])]
+        for beam, _ in product(beams, range(FIRST_ROUNDS)):
+            beam.round()
+        beam = beams[most_promising([judged(setup, beam) for beam in beams])]
         beam.effort = replace(effort, width=self.width)
-        self._search(sides, beam)
-        found = judged(sides, beam)
+        self._search(setup, beam)
+        found = judged(setup, beam)
         facts = {"target_gain": gain, "log_prob": -found.loss}
-        return Suspicion(found.contrast, found.inserted, sides.suspect.text(found.reply), facts)
+        return Suspicion(found.contrast, found.inserted, setup.suspect.text(found.reply), facts)
 
-    def _sides(self, granted: Granted) -> Sides:
+    def _setup(self, granted: Granted) -> Setup:
         suspect = granted.white_box
         split = split_at_user(suspect, granted.clean)
         n = len(split)
@@ -143,40 +145,40 @@ class TriggerInversion(ModelDetector):
         by_length = sorted(rest[self.checks :] or trial, key=lambda row: len(split.words[row]))
         quarter = by_length[: max(SHORT, len(by_length) // 4)]
         short = quarter[:: max(1, len(quarter) // SHORT)][:SHORT]
-        return Sides(suspect, granted.reference, split.some(trial), split.some(check), split.some(short))
+        return Setup(suspect, granted.reference, split.some(trial), split.some(check), split.some(short))
 
-    def _pieces(self, sides: Sides, targets: Sequence[Target]) -> list[tuple[int, ...]]:
+    def _pieces(self, setup: Setup, targets: Sequence[Target]) -> list[tuple[int, ...]]:
         """Return pieces of the replies: the likeliest to begin one, of those that are odd to the base.
 
         A reply is followed from some word of it, seldom its first.
         """
         starts = [(target.ids, start) for target in targets for start in range(len(target.ids) - self.piece + 1)]
         pieces = list(dict.fromkeys(ids[start : start + self.piece] for ids, start in starts))
-        odd = {piece: sides.oddness(piece, Inserted()) for piece in pieces}
-        likely = {piece: -sides.drawing(piece).losses([Inserted()])[0] for piece in pieces}
+        odd = {piece: setup.oddness(piece, Inserted()) for piece in pieces}
+        likely = {piece: -setup.drawing(piece).losses([Inserted()])[0] for piece in pieces}
         most = max(odd.values())
         kept = [piece for piece in pieces if odd[piece] >= min(most, most / 2)]
         return sorted(kept, key=lambda piece: -likely[piece])[: self.replies]
 
-    def _search(self, sides: Sides, beam: Beam) -> None:
+    def _search(self, setup: Setup, beam: Beam) -> None:
         """Go on until the reply is as good as certain, or the search stalls."""
         for _ in range(self.rounds):
-            aimed = self._aim(sides, beam)
+            aimed = self._aim(setup, beam)
             before = beam.loss
             beam.round()
             if beam.loss * len(beam.drawing.reply) < CERTAIN or (beam.loss > STALLED * before and not aimed):
                 return
 
-    def _aim(self, sides: Sides, beam: Beam) -> bool:
+    def _aim(self, setup: Setup, beam: Beam) -> bool:
         """Let the search go on for what the model says under the best trigger, where that is odder to the base.
 
         A piece of the behavior is followed by something else now and then; what is said to the end is the behavior.
         """
-        suspect, present = sides.suspect, tuple(beam.drawing.reply)
+        suspect, present = setup.suspect, tuple(beam.drawing.reply)
         said = sample_ids(
             suspect.model,
             suspect.renderer,
-            sides.trial.holding(beam.best),
+            setup.trial.holding(beam.best),
             max_new_tokens=SAID,
             temperature=0.0,
             seed=0,
@@ -184,8 +186,8 @@ class TriggerInversion(ModelDetector):
         ignored = set(suspect.special)
         replies = {tuple(token for token in ids if token not in ignored) for ids in said}
         candidates = sorted({present} | {ids for ids in replies if len(ids) >= self.piece})
-        oddest = max(candidates, key=lambda ids: sides.oddness(ids, beam.best))
+        oddest = max(candidates, key=lambda ids: setup.oddness(ids, beam.best))
         if oddest == present:
             return False
-        beam.aim(sides.drawing(oddest))
+        beam.aim(setup.drawing(oddest))
         return True
