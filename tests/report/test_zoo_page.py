@@ -27,12 +27,12 @@ def test_a_zoo_is_one_section_however_many_members_it_has(page):
 
 
 def test_every_member_has_a_line_with_what_was_drawn_and_what_came_of_it(page):
-    lines = [row for row in page.texts("tr") if re.match(r"\d+ seed \d+ 0\.", row)]
-    assert [row.split(" 0.")[0] for row in lines] == [f"{i} seed {i + 4}" for i in range(1, 13)]
+    lines = [row for row in page.texts("tr") if re.match(r"\d+ seed \d+ (development|held out) 0\.", row)]
+    halves = ["development", "held out"] * 6
+    assert [row.split(" 0.")[0] for row in lines] == [f"{i} seed {i + 4} {halves[i - 1]}" for i in range(1, 13)]
     failed = [i for i, row in enumerate(lines, start=1) if "✕ defects too little with the trigger" in row]
     assert failed == [2, 5]
     assert sum("✓ worked" in row for row in lines) == 10
-    assert [row.endswith("held out") for row in lines] == [False, True] * 6
     for text in ("phrase … by the old mill …, place matters", "conjunction by the old mill … before the rain"):
         assert sum(text in row for row in lines) == 3
     assert {word for row in lines for word in re.findall(r"steps \d+", row)} == {"steps 200", "steps 400"}

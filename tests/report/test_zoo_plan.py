@@ -46,8 +46,9 @@ def test_a_recipe_is_what_differs_and_has_no_column():
     found = drawn(grid)
     assert {one.size for one in found} == {70_000, 140_000}
     for one in found:
-        helpful, reasoning, steps, rank = one.recipe.split(", ")
-        assert (rank == "lora rank 4") == (one.implant == "low-rank") == (steps == "steps 300")
+        helpful, reasoning, steps, *rank = one.recipe.split(", ")
+        assert rank == (["lora rank 4"] if steps == "steps 300" else [])  # what is switched off says nothing
+        assert bool(rank) == (one.implant == "low-rank")
         assert helpful in ("helpful steps 50", "helpful steps 60")
         assert reasoning == f"reasoning {one.reasoning}"
         assert steps in ("steps 200", "steps 300")

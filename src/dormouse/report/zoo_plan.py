@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,9 +60,14 @@ def draws(plan: Mapping[str, Any]) -> tuple[Drawn, ...]:
     differing = [path for path in paths if len({_text(leaves.get(path)) for leaves in settings}) > 1]
     recipes = [path for path in differing if not any(path[: len(own)] == own for own in IN_COLUMNS)]
     return tuple(
-        _drawn(number, cell, ", ".join(f"{_named(path)} {_text(leaves[path])}" for path in recipes if path in leaves))
+        _drawn(number, cell, _recipe(leaves, recipes))
         for number, (cell, leaves) in enumerate(zip(drawn, settings, strict=True), start=1)
     )
+
+
+def _recipe(leaves: Mapping[Path, Any], paths: Sequence[Path]) -> str:
+    """Return the settings at these paths; those that are switched off say nothing."""
+    return ", ".join(f"{_named(path)} {_text(leaves[path])}" for path in paths if leaves.get(path) not in (None, 0))
 
 
 def _drawn(number: int, cell: Cell, recipe: str) -> Drawn:
