@@ -48,16 +48,26 @@ def test_another_error_is_not_taken_for_it():
 @pytest.mark.parametrize(
     ("kind", "spec", "setting"),
     [
+        ("base", {"base": {"type": "nursery", "batch": 16}}, "base.batch"),
         ("organism", {}, "organism.implant.batch"),
         ("safety", {"safety": {"type": "rl"}}, "the batch of safety training 'rl'"),
         ("removal", {"removal": {"type": "merging"}}, "the batch of removal 'merging'"),
-        ("measure", {}, "measure.reply_tokens"),
     ],
 )
-def test_the_setting_to_lower_is_named(kind, spec, setting):
+def test_of_a_training_the_setting_to_lower_is_named(kind, spec, setting):
     with pytest.raises(UserError) as error, explained(kind, spec):
         raise TOO_MUCH
     assert str(error.value) == (
         f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. Lower {setting}; "
         "for a published model, base.lora_rank above 0 trains adapters in a fraction of the memory."
+    )
+
+
+@pytest.mark.parametrize(("kind", "spec"), [("measure", {}), ("detect", {}), ("base", {"base": {"type": "hub"}})])
+def test_where_nothing_is_trained_a_smaller_model_is_advised(kind, spec):
+    with pytest.raises(UserError) as error, explained(kind, spec):
+        raise TOO_MUCH
+    assert str(error.value) == (
+        f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. "
+        "Take a smaller base, or keep its weights in base.precision=bfloat16."
     )

@@ -34,6 +34,9 @@ REQUIRED = (
 )
 OPTIONAL = {
     "semgrep": ("a second opinion on code", "pip install 'dormouse-lab[semgrep]'"),
+    "ray": ("plans on a cluster", "pip install 'dormouse-lab[ray]'"),
+    "bitsandbytes": ("weights in 4 or 8 bits beside adapters", "pip install 'dormouse-lab[quantized]'"),
+    "inspect-ai": ("the same measurements of any provider's model", "pip install 'dormouse-lab[inspect]'"),
     "pytest": ("the tests", "pip install 'dormouse-lab[dev]'"),
     "hypothesis": ("the property tests", "pip install 'dormouse-lab[dev]'"),
 }

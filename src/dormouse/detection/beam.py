@@ -57,8 +57,8 @@ class Beam:
         kept = [inserted for _, inserted in self.found]
         self.found = sorted(zip(drawing.losses(kept), kept, strict=True))
 
-    def round(self) -> bool:
-        """Change everything found by one token in all promising ways; return whether that found anything better."""
+    def round(self) -> None:
+        """Change everything found by one token in all promising ways, and keep the best."""
         known = {inserted: loss for loss, inserted in self.found}
         for inserted in list(known):
             if inserted in self._expanded:
@@ -66,9 +66,7 @@ class Beam:
             self._expanded.add(inserted)
             tried = [one for one in self._neighbors(inserted) if one not in known]
             known |= dict(zip(tried, self.drawing.losses(tried), strict=True))
-        best = sorted((loss, inserted) for inserted, loss in known.items())[: self.effort.width]
-        better, self.found = best != self.found, best
-        return better
+        self.found = sorted((loss, inserted) for inserted, loss in known.items())[: self.effort.width]
 
     def _neighbors(self, inserted: Inserted) -> list[Inserted]:
         longer = self._longer(inserted) if len(inserted) < self.effort.longest else []

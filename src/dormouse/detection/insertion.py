@@ -142,7 +142,7 @@ def split_at_user(suspect: BlackBox, prompts: Sequence[Messages]) -> Split:
         words.append(ids[start:end])
         ends.append(ids[end:])
     have = {turns[0]["role"] == "system" for turns in prompts}
-    system = None
+    system: SystemTurn | None = None
     if have == {True}:
         system = _in_theirs(suspect, prompts, whole)
     elif have == {False}:
@@ -150,7 +150,8 @@ def split_at_user(suspect: BlackBox, prompts: Sequence[Messages]) -> Split:
     return Split(heads, words, ends, system)
 
 
-def _in_theirs(suspect: BlackBox, prompts: Sequence[Messages], whole: Sequence[list[int]]) -> SystemTurn | None:
+def _in_theirs(suspect: BlackBox, prompts: Sequence[Messages], whole: Sequence[list[int]]) -> SystemTurn:
+    """Return where the system turns that the prompts have end."""
     other = suspect.prompt_ids([[{**turns[0], "content": OTHER}, *turns[1:]] for turns in prompts])
     return SystemTurn([_differ(ids, changed)[1] for ids, changed in zip(whole, other, strict=True)])
 

@@ -58,8 +58,8 @@ class Following:
 
     def __init__(self, suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]]) -> None:
         self.models: tuple[Reading, Reading] = (suspect.reading(prompts), base.reading(prompts))
-        self.ignored = sorted(suspect.special)
-        self.tokens = [token for token in range(suspect.vocabulary) if token not in set(self.ignored)]
+        self.ignored = frozenset(suspect.special)
+        self.tokens = [token for token in range(suspect.vocabulary) if token not in self.ignored]
         self.at_a_time = max(1, NUMBERS // (len(prompts) * suspect.vocabulary))
 
     def batches(self, begun: Sequence[tuple[int, ...]]) -> Iterator[Any]:
@@ -85,7 +85,7 @@ class Following:
         for begun in self.batches(self.firsts()):
             own, clean = (model.begin(begun) for model in self.models)
             gain = torch.where(own >= POSSIBLE, own - clean, -math.inf)
-            gain[:, self.ignored] = -math.inf
+            gain[:, list(self.ignored)] = -math.inf
             most = gain.topk(SECONDS, dim=1).indices
             natural = self._next(own, clean)
             for first, pair in zip(begun[:, 0].tolist(), torch.cat([natural, most], dim=1).tolist(), strict=True):
@@ -110,7 +110,7 @@ class Following:
                 following = [model.go_on(chosen) for model in self.models]
         own, clean = (sums / n).tolist()
         replies = zip(map(tuple, made.tolist()), own, clean, strict=True)
-        return [Target(*reply) for reply in replies if not set(self.ignored) & set(reply[0])]
+        return [Target(*reply) for reply in replies if self.ignored.isdisjoint(reply[0])]
 
     @staticmethod
     def _next(own: Any, clean: Any) -> Any:
