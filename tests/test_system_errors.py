@@ -17,10 +17,9 @@ def test_a_long_path_is_cut():
     assert text.startswith(f"'{'a' * LONGEST}...' cannot be used: File name too long. Choose a shorter")
 
 
-def test_without_a_path_it_is_a_file():
-    assert str(explained(OSError(errno.ENOSPC, "No space left on device"))).startswith(
-        "A file cannot be used: No space"
-    )
+def test_without_a_path_the_reason_stands_alone():
+    text = str(explained(OSError(errno.ENOSPC, "No space left on device")))
+    assert text == f"No space left on device. {ADVICE[errno.ENOSPC]}"
 
 
 def test_other_errors_are_ours():

@@ -29,5 +29,5 @@ def explained(error: OSError) -> UserError | None:
     if error.errno not in ADVICE:
         return None
     path = str(error.filename2 or error.filename or "")
-    where = f"'{path[:LONGEST]}{'...' if len(path) > LONGEST else ''}'" if path else "A file"
-    return UserError(f"{where} cannot be used: {error.strerror}. {ADVICE[error.errno]}")
+    shown = f"'{path[:LONGEST]}{'...' if len(path) > LONGEST else ''}' cannot be used: " if path else ""
+    return UserError(f"{shown}{error.strerror}. {ADVICE[error.errno]}")
