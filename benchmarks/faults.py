@@ -76,6 +76,7 @@ def run(name: str, full: Full, share: float) -> dict[str, Any]:
         "n": n,
         "outcomes": dict(Counter(one.outcome for one in tried)),
         "defects": [asdict(one) for one in tried if one.is_defect],
+        "cases": [[one.case, one.outcome, one.detail] for one in tried],
         "slowest_refusal": max((one.seconds for one in tried if one.outcome == "refused"), default=None),
         "seconds": round(time.monotonic() - started),
         "date": datetime.now(UTC).date().isoformat(),
@@ -113,6 +114,21 @@ hang. `not tried`: this machine could not.
 {total}
 
 {machines}
+
+## Intervals and verdicts where the truth is known
+
+How often an interval missed the truth, and how often a verdict came out that was wrong, in simulated runs; 95% Wilson
+intervals of that rate. An interval may miss in 5% of cases. Wilson's is 95% on average and dips at single rates
+(Brown, Cai and DasGupta 2001), as does what is built from two of them: at any one setting they may miss in 10%. A claim
+is tried at the bound of its rule, where its wrong verdict is likeliest; it may come out in 5%. Where any of several
+parts can make a claim disagree, their intervals are widened so that all together err in 5% (Bonferroni).
+
+With one or two seeds, an interval covers the sampling of prompts only, and a verdict is about the models at hand. With
+three or more it is Student's t over seeds: where one seed in several turns out wholly different (an implant that fails
+in one of five), three seeds that happen to agree say too much, and no interval over three seeds can know it. A page
+judges about ten claims, each with its own 5%: expect a wrong verdict on some page.
+
+{simulated}
 """
 
 
@@ -129,9 +145,14 @@ def page(kept: list[dict[str, Any]]) -> str:
     defects = sum(len(one["defects"]) for one in kept)
     tried = sum(n for one in kept for name, n in one["outcomes"].items() if name != "not tried")
     slowest = max((one["slowest_refusal"] for one in kept if one["slowest_refusal"]), default=0.0)
+    simulated = next((one for one in kept if one["attack"] == "null_claims"), {"cases": []})
     return PAGE.format(
         table="\n".join(f"| {line} |" for line in lines),
         total=f"{tried:,} cases, {defects} defects. The slowest refusal took {slowest:.1f} s.",
+        simulated="\n".join(
+            ["| what | wrong | |", "|---|---|---|"]
+            + [f"| {case} | {detail} | {outcome} |" for case, outcome, detail in simulated["cases"]]
+        ),
         machines="\n".join(sorted({f"Machine: {one['machine']}. Date: {one['date']}." for one in kept})),
     )
 

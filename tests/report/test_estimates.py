@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -170,3 +171,14 @@ def test_gains_and_persistence_of_what_was_not_measured_are_none():
 def test_basis_counts_prompts_and_seeds():
     assert pool_rate(rates((1, 1500))).basis == "n=1,500, 1 seed"
     assert Estimate(1.0, None, None, "score", 3).basis == "3 seeds"
+
+
+def test_an_estimate_among_several_is_widened_by_the_quantiles_of_bonferroni():
+    prompts = Estimate(0.5, 0.4, 0.6, "fraction", 1)
+    assert prompts.among(2) == prompts
+    wide = prompts.among(4)
+    # One-sided 1.25% in place of 2.5%: 2.2414 deviations in place of 1.96.
+    assert (wide.low, wide.high) == pytest.approx((0.5 - 0.1 * 2.2414 / 1.96, 0.5 + 0.1 * 2.2414 / 1.96), abs=1e-4)
+    seeds = replace(prompts, seeds=3, covers="seeds").among(4)
+    assert seeds.high == pytest.approx(0.5 + 0.1 * 6.2053 / 4.3027, abs=1e-4)
+    assert replace(prompts, low=None, high=None, covers="nothing").among(4).low is None

@@ -28,6 +28,14 @@ def test_an_implant_is_conditional_where_both_intervals_clear_their_bounds(fake_
     assert finding.implant_failed == (verdict is DISAGREES)
 
 
+def test_an_implant_that_fails_by_less_than_its_interval_may_be_bad_luck(fake_run):
+    fake_run.organism(triggered=0.89)
+    [finding] = conditional(fake_run.run())
+    assert (finding.verdict, finding.implant_failed) == (CANNOT_TELL, True)
+    assert finding.reason.startswith("The implant failed: ")
+    assert finding.reason.endswith("An interval crosses its bound.")
+
+
 def test_one_size_that_is_not_conditional_fails_the_claim(fake_run):
     fake_run.organism(size=100_000, triggered=0.5)
     fake_run.organism(size=900_000)
