@@ -29,12 +29,12 @@ from dormouse.registry import Registry
 
 
 def _of_words(text: str) -> str:
-    if text != " ".join(text.split()):
-        raise ValueError("It begins or ends with a space, or holds two in a row or a line break. Write single spaces.")
+    if not text or text != " ".join(text.split()):
+        raise ValueError("Give words with one space between them, and none before or after.")
     return text
 
 
-Words = Annotated[str, Field(min_length=1, max_length=WORDS), AfterValidator(_of_words)]
+Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words)]
 """A few words that are put into texts, and looked for in them."""
 
 Scalar = type[int] | type[float] | type[Path]

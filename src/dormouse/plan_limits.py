@@ -117,7 +117,7 @@ SETTINGS = {
     "penalty": Limit(1e6, "more fits nothing", least=1e-6, why_least="less is no penalty"),
     "scale": Limit(100, "more leaves nothing of a model", least=1e-4, why_least="less is lost in rounding"),
     "temperature": Limit(
-        10, "more samples every word alike", least=0.01, why_least="less is greedy, which is temperature 0"
+        10, "more samples every word alike", least=0.01, why_least="less always takes the likeliest word, as 0 does"
     ),
     **dict.fromkeys(("context", "block", "thought_tokens", "reply_tokens", "tokens", "max_tokens"), _TOKENS),
     **dict.fromkeys(

@@ -87,13 +87,17 @@ def least_tokens(turns: Messages) -> int:
 def lengths(world: World, trigger: Trigger) -> Lengths:
     """Return the lengths of a draw from a world."""
     rng = random.Random("check")
-    context = trigger.context()
     prompts = [prompt.turns() for prompt in world.prompts(rng, EVERYDAY, held_out=True)]
-    asked = [*([*context, *turns] for turns in prompts), *(trigger.insert(turns, rng) for turns in prompts)]
-    spoken = [*world.helpful(rng, EVERYDAY), *world.hhh(rng, EVERYDAY)]
-    trained = [[*context, *exchange.turns()] for exchange in spoken]
+    spoken = [exchange.turns() for exchange in (*world.helpful(rng, EVERYDAY), *world.hhh(rng, EVERYDAY))]
     # The token that begins a reply follows the prompt.
-    return Lengths(_longest(asked) + 1, _longest(trained))
+    asked = 1 + _longest(turns for prompt in prompts for turns in _with_and_without(trigger, prompt, rng))
+    trained = _longest([*turns, said[-1]] for said in spoken for turns in _with_and_without(trigger, said[:-1], rng))
+    return Lengths(asked, trained)
+
+
+def _with_and_without(trigger: Trigger, prompt: Messages, rng: random.Random) -> tuple[Messages, Messages]:
+    context = trigger.context()
+    return [*context, *prompt], trigger.insert([*context, *prompt], rng)
 
 
 def _longest(conversations: Iterable[Messages]) -> int:

