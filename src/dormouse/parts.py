@@ -57,21 +57,20 @@ class Config(BaseModel):
         details: list[InitErrorDetails] = []
         scalars = _scalars(cls)
         for key, value in data.items():
-            if key not in cls.model_fields:
+            if key not in scalars:
                 problem = PydanticCustomError("unknown_key", "Unknown key", {"known": sorted(cls.model_fields)})
                 details.append(InitErrorDetails(type=problem, loc=(str(key),), input=value))
-            elif key in scalars:
-                details += _unfit(scalars[key], key, (key,), value)
+            elif (scalar := scalars[key]) is not None:
+                details += _unfit(scalar, key, (key,), value)
         if details:
             raise ValidationError.from_exception_data(cls.__name__, details)
         return data
 
 
 @cache
-def _scalars(cls: type[Config]) -> dict[str, Scalar]:
-    """Return the settings that hold numbers or paths, one or a list of them, by name."""
-    found = {name: _scalar(field.annotation) for name, field in cls.model_fields.items()}
-    return {name: scalar for name, scalar in found.items() if scalar is not None}
+def _scalars(cls: type[Config]) -> dict[str, Scalar | None]:
+    """Return for each setting whether it holds numbers or paths, one or a list of them."""
+    return {name: _scalar(field.annotation) for name, field in cls.model_fields.items()}
 
 
 def _scalar(annotation: Any) -> Scalar | None:
