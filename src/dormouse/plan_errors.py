@@ -72,7 +72,7 @@ def _sentence(details: ErrorDetails, where: Callable[[Place], str]) -> str:
         case "unknown_key":
             return f"Unknown key '{path}' ({spot}).{did_you_mean(str(place[-1]), context['known'])}"
         case "unknown_part":
-            return f"Unknown {context['kind']} '{context['named']}' ({spot}).{context['hint']}"
+            return f"Unknown {context['kind']} '{short(context['named'])}' ({spot}).{context['hint']}"
         case "missing":
             return f"Key '{path}' is missing ({spot}). Add a line '{place[-1]}: ...'."
         case "not_a_part":

@@ -127,7 +127,9 @@ def parse(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         spot = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(f"Malformed YAML ({name}{spot}): {error.problem}. Correct the file there.") from error
+        # What PyYAML finds at the end of a text is a character of its own.
+        problem = str(error.problem).replace(repr("\0"), "the end")
+        raise UserError(f"Malformed YAML ({name}{spot}): {problem}. Correct the file there.") from error
     except (ValueError, OverflowError) as error:
         # The scanner asks for the character that an escape such as "\UFFFFFFFF" stands for.
         spot = f"{name}, line {loader.line + 1}"
