@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dormouse.errors import UserError, did_you_mean
+from dormouse.parts import Config
 from dormouse.plan_limits import plain
 from dormouse.plan_yaml import Place, short
 
@@ -31,6 +32,7 @@ EXPECTED = {
     "literal_error": "one of {expected}",
     "string_pattern_mismatch": "text of the form {pattern}",
     "string_unicode": "text",
+    "path": "the path of a file or folder",
     "finite_number": "a finite number",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
@@ -52,16 +54,27 @@ PATTERNS = {
 
 def plan_error(error: ValidationError, where: Callable[[Place], str]) -> UserError:
     """Turn a validation error into sentences; `where` says in which file and line a place is."""
-    # Items that are wrong are not counted, so that a list of them is also said to be too short.
-    places = [details["loc"] for details in error.errors()]
-    told = [
-        details
-        for details in error.errors()
-        if details["type"] != "too_short" or not any(place[:-1] == details["loc"] for place in places)
-    ]
-    # A union reports once per member: the same place is told once.
-    sentences = dict.fromkeys(_sentence(details, where) for details in told)
-    return UserError("\n".join(sentences))
+    return UserError("\n".join(dict.fromkeys(_sentence(details, where) for details in _told(error.errors()))))
+
+
+def _told(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the errors that are worth telling, each at the place that the user knows."""
+    placed = [details | {"loc": _place(details["loc"])} for details in errors]
+    told: dict[tuple[Any, ...], Any] = {}
+    for n, details in enumerate(placed):
+        place = details["loc"]
+        deeper = any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in placed)
+        # A list of wrong items is also said to be too short; each member of a union has something to say.
+        if deeper and (details["type"] == "too_short" or place != errors[n]["loc"]):
+            continue
+        told.setdefault(place if place != errors[n]["loc"] else (n, place), details)
+    return list(told.values())
+
+
+def _place(steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return a place without the names that pydantic has for the members of a union."""
+    members = {cls.__name__ for cls in Config.__subclasses__()}
+    return tuple(step for step in steps if step not in members and "-after[" not in str(step))
 
 
 def _sentence(details: ErrorDetails, where: Callable[[Place], str]) -> str:

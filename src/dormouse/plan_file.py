@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -105,12 +106,25 @@ def _override(
         if len(path) > PATH:
             raise UserError(f"Override '{short(text)}' names no setting. Write path.to.key=value.")
         given = parse(value, f"override '{short(text)}'").data
+        if given is None:
+            _check_there(settings, dotted.split(path), text)
         settings, places = dotted.assign(settings, path, given, f"Override '{short(text)}'")
         origins |= dict.fromkeys(places, text)
     try:
         return Experiment.model_validate(settings), origins
     except ValidationError as error:
         raise plan_error(error, lambda place: _origin(place, origins, document)) from error
+
+
+def _check_there(settings: dotted.Settings, path: dotted.Path, text: str) -> None:
+    """Raise `UserError` where null is to take out a part that is not there: its name may be misspelled."""
+    if path[:-1] not in dotted.NAMED_BY_USER or path[-1] == "*":
+        return
+    there: Any = settings
+    for key in path[:-1]:
+        there = (there or {}).get(key)
+    if path[-1] not in (there or {}):
+        raise UserError(f"Override '{short(text)}' takes out nothing.{did_you_mean(short(path[-1]), there or {})}")
 
 
 def _origin(place: Place, origins: dict[dotted.Path, str], document: Document) -> str:

@@ -9,11 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
-from faults.tried import Tried, in_child
 from pydantic.fields import FieldInfo
 
 from dormouse import plan_file
@@ -23,6 +22,7 @@ from dormouse.parts import Config
 from dormouse.plan import build_plan
 from dormouse.plan_limits import SETTINGS
 from dormouse.registry import BASES, BEHAVIORS, DETECTORS, REMOVALS, SAFETY_TRAININGS, TRIGGERS, WORLDS
+from faults.tried import Tried, in_child
 
 PLACES = {
     "world": WORLDS,
@@ -163,7 +163,10 @@ def bounds(site: Site) -> tuple[list[Any], list[Any]]:
     open_low = open_high = False
     for one in site.metadata:
         if isinstance(one, annotated_types.Ge | annotated_types.Gt):
-            low, open_low = one.ge if isinstance(one, annotated_types.Ge) else one.gt, isinstance(one, annotated_types.Gt)
+            low, open_low = (
+                one.ge if isinstance(one, annotated_types.Ge) else one.gt,
+                isinstance(one, annotated_types.Gt),
+            )
         if isinstance(one, annotated_types.Le | annotated_types.Lt):
             high, open_high = (
                 one.le if isinstance(one, annotated_types.Le) else one.lt,
@@ -193,9 +196,7 @@ def generated(folder: Path, n: int, rng: random.Random) -> Iterator[Tried]:
         chosen = {site.path.split(".")[0]: site for site in rng.sample(known, rng.choice((1, 1, 2, 3)))}
         drawn = [(site, draw(site, rng)) for site in chosen.values()]
         # As many cells as are allowed take longer than a case may.
-        drawn = [
-            (site, Drawn(7, wrong=False) if site.name == "draw" and not one.wrong else one) for site, one in drawn
-        ]
+        drawn = [(site, Drawn(7, wrong=False) if site.name == "draw" and not one.wrong else one) for site, one in drawn]
         plan = json.loads(json.dumps(PLAIN))
         for site, one in drawn:
             _put(plan, site, one.value)

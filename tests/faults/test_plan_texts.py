@@ -1,6 +1,7 @@
 import random
 
 import pytest
+
 from faults.plan_texts import bounds, generated, mutated, sites
 from faults.tried import defects
 
