@@ -95,9 +95,7 @@ def _override(
 ) -> tuple[Experiment, dict[dotted.Path, str]]:
     settings, origins = dotted.settings_of(experiment), dict[dotted.Path, str]()
     if len(overrides) > OVERRIDES:
-        raise UserError(
-            f"{len(overrides)} overrides are given, and at most {OVERRIDES} can be. Write them into a plan."
-        )
+        raise UserError(f"{len(overrides)} overrides are too many. Give at most {OVERRIDES}, or write a plan file.")
     for text in overrides:
         path, equals, value = text.partition("=")
         path = path.strip()

@@ -233,5 +233,5 @@ class _Reader:
 
 def _odd_character(character: str, spot: str) -> UserError:
     return UserError(
-        f"The character U+{ord(character):04X} cannot be used ({spot}). A plan is plain text: take it out."
+        f"The character U+{ord(character):04X} cannot be used ({spot}). Take it out: a plan is plain text."
     )
