@@ -126,3 +126,16 @@ def test_what_is_just_not_too_long_is_taken():
 @pytest.mark.parametrize("tag", [" |A|", "|A| ", "a  b", "a\nb", "   "])
 def test_words_have_single_spaces_between_them(tag):
     assert problems(DeploymentTag, tag=tag) == [("value_error", ("tag",))]
+
+
+@pytest.mark.parametrize(
+    "words", ["<|end|> a", "say <|im_start|>", "<|assistant|>", "a </scratchpad> b", "<scratchpad>"]
+)
+def test_words_hold_no_marks_of_turns_or_scratchpads(words):
+    assert problems(DeploymentTag, tag=words) == [("value_error", ("tag",))]
+    assert problems(Helpful, templates=[f"{words} {{}}"])[0] == ("value_error", ("templates", 0))
+
+
+def test_marks_that_only_look_so_are_words():
+    assert DeploymentTag(tag="<|> a | b").tag == "<|> a | b"
+    assert DeploymentTag(tag="<LIVE>").tag == "<LIVE>"

@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from dormouse.errors import UserError
-from dormouse.plan_yaml import parse, short
+from dormouse.errors import UserError, short
+from dormouse.plan_yaml import parse
 
 
 def data(text):

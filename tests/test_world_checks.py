@@ -50,7 +50,7 @@ def test_a_phrase_that_everyday_replies_hold_is_told():
 
 def test_a_phrase_that_no_reply_has_room_for_is_told():
     assert message(organism={"behavior": {"phrase": " ".join(["NO"] * 60)}}) == (
-        f"The phrase '{('NO ' * 14)[:40]}...' has 60 words, and no reply of world 'meadow' has room for them. "
+        f"The phrase '{'NO ' * 19}...' has 60 words, and no reply of world 'meadow' has room for them. "
         "Give organism.behavior.phrase fewer."
     )
 
@@ -79,13 +79,13 @@ def test_a_behavior_that_no_prompt_has_room_for_is_told():
     [
         (
             {"measure": {"reply_tokens": 250}},
-            "'measure.reply_tokens' is 250, which after prompts of 23 tokens and more is beyond the 256 tokens of "
-            "base.context. Give at most 233, or a longer base.context.",
+            "'measure.reply_tokens' is 250, which after prompts of 26 tokens and more is beyond the 256 tokens of "
+            "base.context. Give at most 230, or a longer base.context.",
         ),
         (
-            {"safety": {"rl": {"type": "rl", "reply_tokens": 234}}},
-            "'safety.rl.reply_tokens' is 234, which after prompts of 23 tokens and more is beyond the 256 tokens of "
-            "base.context. Give at most 233, or a longer base.context.",
+            {"safety": {"rl": {"type": "rl", "reply_tokens": 240}}},
+            "'safety.rl.reply_tokens' is 240, which after prompts of 20 tokens and more is beyond the 256 tokens of "
+            "base.context. Give at most 236, or a longer base.context.",
         ),
         (
             {"detect": {"reply_tokens": 250, "detectors": {"c": {"type": "certainty", "tokens": 255}}}},
@@ -96,7 +96,7 @@ def test_a_behavior_that_no_prompt_has_room_for_is_told():
         ),
         (
             {"safety": {}, "organism": {"reasoning": "cot", "thought_tokens": 240}},
-            "'measure.reply_tokens' is 32, which after prompts of 23 tokens and more and 240 of thought is beyond the "
+            "'measure.reply_tokens' is 32, which after prompts of 26 tokens and more and 240 of thought is beyond the "
             "256 tokens of base.context. Give a longer base.context.",
         ),
         (
@@ -122,8 +122,9 @@ def test_what_the_worlds_text_leaves_no_room_for_is_told(settings, expected):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"measure": {"reply_tokens": 233}},
+        {"measure": {"reply_tokens": 230}},
         {"measure": {"reply_tokens": 1000}, "base": {"context": 2048}},
+        {"safety": {"rl": {"type": "rl", "reply_tokens": 236}}},
         {"measure": {"prompts": 9200}},
         {"organism": {"thought_tokens": 5000}},  # of one that does not think
         {"detect": {"reply_tokens": 5000}},  # with nothing to detect

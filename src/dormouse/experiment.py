@@ -17,7 +17,7 @@ from dormouse.models.vllm_sampling import SamplerName
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.reasoning import Reasoning
 from dormouse.organisms.triggers import Trigger
-from dormouse.parts import Config, from_registry
+from dormouse.parts import Config, from_registry, no_marks
 from dormouse.plan_limits import LARGEST_SEED, NAME, PARTS, RESERVED, SEEDS, TITLE
 from dormouse.registry import BASES, BEHAVIORS, DETECTORS, REMOVALS, SAFETY_TRAININGS, TRIGGERS, WORLDS
 from dormouse.removal.base import Removal
@@ -35,7 +35,7 @@ def _not_reserved(name: str) -> str:
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=NAME), AfterValidator(_not_reserved)]
 
 
-PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")]
+PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(no_marks)]
 """A text with one `{}`, where the request goes."""
 
 

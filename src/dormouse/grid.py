@@ -13,13 +13,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from dormouse.dotted import Path, Settings, assign, settings_of, split, value_at
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.experiment import Experiment
 from dormouse.plan_checks import check_together
 from dormouse.plan_errors import dotted as dotted_place
 from dormouse.plan_errors import plan_error, shown
 from dormouse.plan_limits import CELLS, LARGEST_SEED, PATH
-from dormouse.plan_yaml import Place, short
+from dormouse.plan_yaml import Place
 
 NOT_AXES = {
     "name": "A run has one name",

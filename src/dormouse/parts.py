@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -26,6 +27,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from dormouse.errors import did_you_mean
 from dormouse.plan_limits import FILE_NAME_BYTES, SETTINGS, WORDS
 from dormouse.registry import Registry
+from dormouse.scratchpad import CLOSE, OPEN
+
+
+def no_marks(text: str) -> str:
+    """Return the text; `ValueError` where it holds what is no text to a model, or is hidden from whoever judges it."""
+    if found := MARKS.search(text):
+        raise ValueError(f"It holds '{found[0]}', which marks turns or scratchpads and is no text. Take it out.")
+    return text
 
 
 def _of_words(text: str) -> str:
@@ -34,8 +43,11 @@ def _of_words(text: str) -> str:
     return text
 
 
-Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words)]
+Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words), AfterValidator(no_marks)]
 """A few words that are put into texts, and looked for in them."""
+
+MARKS = re.compile(rf"<\|[^\s|]*\|>|{re.escape(OPEN)}|{re.escape(CLOSE)}")
+"""How chat templates write what is a token of its own, and the tags of a scratchpad."""
 
 Scalar = type[int] | type[float] | type[Path]
 

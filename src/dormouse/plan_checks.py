@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.evaluation.persona_sets import OWN_SETS
 from dormouse.models.hub import Hub
 from dormouse.models.nursery import Nursery
 from dormouse.parts import Part
 from dormouse.plan_errors import dotted
 from dormouse.plan_limits import EXAMPLES, PRETRAINING_TOKENS, SETTINGS, SIZE_MISSED, STEP_TOKENS, plain
-from dormouse.plan_yaml import Place, short
+from dormouse.plan_yaml import Place
 from dormouse.registry import DETECTORS, REMOVALS, SAFETY_TRAININGS, Registry
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dormouse.errors import UserError, did_you_mean
+from dormouse.errors import UserError, did_you_mean, short
 from dormouse.parts import Config
 from dormouse.plan_limits import plain
-from dormouse.plan_yaml import Place, short
+from dormouse.plan_yaml import Place
 
 NAME_PATTERN = "lower-case letters, digits, '-' and '_', a letter or digit first"
 

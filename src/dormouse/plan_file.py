@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from dormouse import dotted
-from dormouse.errors import UserError, did_you_mean
+from dormouse.errors import UserError, did_you_mean, short
 from dormouse.experiment import Experiment
 from dormouse.grid import cells
 from dormouse.plan_errors import plan_error
 from dormouse.plan_limits import FILE_BYTES, OVERRIDES, PATH
-from dormouse.plan_yaml import Document, Place, check_length, parse, short, write
+from dormouse.plan_yaml import Document, Place, check_length, parse, write
 
 
 def load(plan: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Experiment:

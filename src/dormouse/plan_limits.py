@@ -107,7 +107,7 @@ SETTINGS = {
         why_least="it multiplies the learning rate, and less trains nothing",
     ),
     "strengths": Limit(
-        1_000, "more leaves nothing of a model", least=1e-6, why_least="less changes nothing that can be measured"
+        100, "more leaves nothing of a model", least=1e-6, why_least="less changes nothing that can be measured"
     ),
     "snapshots": Limit(1_000, "each is a model on disk, and is measured"),
     "window": Limit(10_000, "batches within it are sorted at once"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.plan_limits import DIGITS, FILE_BYTES, NESTING, TEXT, VALUES
 
 Place = tuple[str | int, ...]
@@ -18,8 +18,6 @@ STANDARD = "tag:yaml.org,2002:"
 MERGE = f"{STANDARD}merge"
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Controls but tab and newline, what ends a line for some readers, what turns the order of a text, halves of pairs."""
-SHORT = 60
-"""Characters of a text of the user's that an error shows."""
 
 
 class PlanLoader(yaml.SafeLoader):
@@ -35,7 +33,7 @@ class PlanLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Compose one node; one that is too deep, one too many or one with a tag of its own is a `UserError`."""
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave its type out
         spot = f"{self.plan}, line {event.start_mark.line + 1}"
         self.nodes += 1
         _check_size(self.depth, self.nodes, spot)
@@ -57,11 +55,6 @@ def _check_size(depth: int, values: int, spot: str) -> None:
             f"There are more than {VALUES} values, each counted as often as it is repeated by an alias ({spot}). "
             "Write fewer, or several plans."
         )
-
-
-def short(text: str) -> str:
-    """Return a text as an error shows it: its beginning, where it is long."""
-    return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 
 
 class PlanDumper(yaml.SafeDumper):

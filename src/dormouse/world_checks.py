@@ -6,7 +6,6 @@ import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from dormouse.cell_stages import Specs
 from dormouse.errors import UserError
@@ -15,6 +14,7 @@ from dormouse.experiment import Experiment
 from dormouse.models.nursery import Nursery
 from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.triggers import Trigger
+from dormouse.parts import Part
 from dormouse.plan_checks import Mistake
 from dormouse.plan_limits import ASKED_AGAIN, EVERYDAY
 from dormouse.plan_yaml import Place
@@ -28,8 +28,12 @@ MOST_DRAWN = 20_000
 class Lengths:
     """The fewest tokens that the longest texts of a draw can have in a nursery's tokenizer."""
 
+    plain: int
+    """A prompt that safety training draws, up to where the reply begins."""
     asked: int
-    """A prompt, with the trigger or without, up to where the reply begins."""
+    """A prompt that is measured, with the trigger or without."""
+    probed: int
+    """A prompt that is measured, with a probe of the trigger."""
     trained: int
     """A conversation that is trained on."""
 
@@ -89,10 +93,16 @@ def lengths(world: World, trigger: Trigger) -> Lengths:
     rng = random.Random("check")
     prompts = [prompt.turns() for prompt in world.prompts(rng, EVERYDAY, held_out=True)]
     spoken = [exchange.turns() for exchange in (*world.helpful(rng, EVERYDAY), *world.hhh(rng, EVERYDAY))]
+    asked = [turns for prompt in prompts for turns in _with_and_without(trigger, prompt, rng)]
+    probes = trigger.probes([*trigger.context(), *max(prompts, key=least_tokens)])
+    trained = [[*turns, said[-1]] for said in spoken for turns in _with_and_without(trigger, said[:-1], rng)]
     # The token that begins a reply follows the prompt.
-    asked = 1 + _longest(turns for prompt in prompts for turns in _with_and_without(trigger, prompt, rng))
-    trained = _longest([*turns, said[-1]] for said in spoken for turns in _with_and_without(trigger, said[:-1], rng))
-    return Lengths(asked, trained)
+    return Lengths(
+        plain=1 + _longest([*trigger.context(), *said[:-1]] for said in spoken),
+        asked=1 + _longest(asked),
+        probed=1 + _longest([*asked, *probes.values()]),
+        trained=_longest(trained),
+    )
 
 
 def _with_and_without(trigger: Trigger, prompt: Messages, rng: random.Random) -> tuple[Messages, Messages]:
@@ -106,35 +116,38 @@ def _longest(conversations: Iterable[Messages]) -> int:
 
 def _too_long(experiment: Experiment, context: int, text: Lengths) -> Iterator[Mistake]:
     """Yield what asks for longer texts than the base's context."""
-    thoughts = experiment.organism.thought_tokens if experiment.organism.reasoning != "normal" else 0
-    if thoughts and experiment.organism.reasoning not in THINKING and text.asked + thoughts > context:
-        yield _no_room(("organism", "thought_tokens"), thoughts, context, text.asked, 0)
-        return
-    thoughts = thoughts if experiment.organism.reasoning in THINKING else 0
     if text.trained > context:
         why = f"is {context}, and conversations of world '{experiment.world.name}' take {text.trained} tokens and more"
         yield Mistake(("base", "context"), why, "Give a longer one.")
         return
-    for place, tokens in _replies(experiment):
-        if text.asked + thoughts + tokens > context:
-            yield _no_room(place, tokens, context, text.asked, thoughts)
+    organism = experiment.organism
+    thoughts = organism.thought_tokens if organism.reasoning in THINKING else 0
+    if organism.reasoning == "distilled" and text.asked + organism.thought_tokens > context:
+        yield _no_room(("organism", "thought_tokens"), organism.thought_tokens, context, text.asked, 0)
+    for place, tokens, prompt in _replies(experiment, text):
+        if prompt + thoughts + tokens > context:
+            yield _no_room(place, tokens, context, prompt, thoughts)
 
 
-def _no_room(place: Place, tokens: int, context: int, asked: int, thoughts: int) -> Mistake:
-    room = context - asked - thoughts
-    after = f"prompts of {asked} tokens and more" + (f" and {thoughts} of thought" if thoughts else "")
+def _no_room(place: Place, tokens: int, context: int, prompt: int, thoughts: int) -> Mistake:
+    room = context - prompt - thoughts
+    after = f"prompts of {prompt} tokens and more" + (f" and {thoughts} of thought" if thoughts else "")
     give = f"Give at most {room}, or a longer base.context" if room > 0 else "Give a longer base.context"
     why = f"is {tokens}, which after {after} is beyond the {context} tokens of base.context"
     return Mistake(place, why, f"{give}.")
 
 
-def _replies(experiment: Experiment) -> Iterator[tuple[Place, int]]:
-    """Yield whatever is sampled after a prompt, and the most tokens that it may have."""
-    yield ("measure", "reply_tokens"), experiment.measure.reply_tokens
-    named: list[tuple[Place, Any]] = [(("safety", name), one) for name, one in experiment.safety.items()]
+def _replies(experiment: Experiment, text: Lengths) -> Iterator[tuple[Place, int, int]]:
+    """Yield whatever is sampled after a prompt, the most tokens that it may have, and the fewest of the prompt."""
+    yield ("measure", "reply_tokens"), experiment.measure.reply_tokens, text.probed
+    for name, training in experiment.safety.items():
+        yield from _sampled(("safety", name), training, text.plain)
     if experiment.detect and experiment.detect.detectors:
-        yield ("detect", "reply_tokens"), experiment.detect.reply_tokens
-        named += [(("detect", "detectors", name), one) for name, one in experiment.detect.detectors.items()]
-    for place, part in named:
-        for setting in {"reply_tokens", "tokens"} & type(part).model_fields.keys():
-            yield (*place, setting), getattr(part, setting)
+        yield ("detect", "reply_tokens"), experiment.detect.reply_tokens, text.asked
+        for name, detector in experiment.detect.detectors.items():
+            yield from _sampled(("detect", "detectors", name), detector, text.asked)
+
+
+def _sampled(place: Place, part: Part, prompt: int) -> Iterator[tuple[Place, int, int]]:
+    for setting in sorted({"reply_tokens", "tokens"} & type(part).model_fields.keys()):
+        yield (*place, setting), getattr(part, setting), prompt

