@@ -284,7 +284,11 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
             ["run", "small.yaml", "--seeds", "0-4294967295"],
             "'0-4294967295' are 4294967296 seeds. Give at most 1000.",
         ),
-        (["run", "x" * 5000], f"There is no plan '{'x' * 57}...'. Known: none."),
+        (
+            ["run", "x" * 5000],
+            f"There is no plan '{'x' * 57}...'. "
+            f"Give a path to a YAML file, or a shipped plan: {', '.join(sorted(plan_file.shipped()))}.",
+        ),
         (
             ["run", "small.yaml", "--workers", "0"],
             "'execute.workers' cannot be 0 (override 'execute.workers=0'). Give a number of at least 1.",

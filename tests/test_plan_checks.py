@@ -56,10 +56,10 @@ def message(load, *overrides) -> str:
             "product must be a number of at least 1e-9: a smaller step is lost when it is added to a weight.",
         ),
         (
-            ["remove.f={type: fine_tuning, strengths: [1, 500], lr: 0.01}"],
-            "'remove.f.strengths[1]' makes the learning rate 5, with lr 0.01 (override 'remove.f={type: fine_tuning, "
-            "strengths: [1, 500], lr: 0.01}'). Their product must be a number of at most 1: a step moves a weight by "
-            "about the learning rate, and weights are smaller than 1.",
+            ["remove.f={type: fine_tuning, strengths: [1, 90], lr: 0.1}"],
+            "'remove.f.strengths[1]' makes the learning rate 9, with lr 0.1 "
+            "(override 'remove.f={type: fine_tuning, strengths: [1, 90], lr: 0.1}'). Their product must be a number of "
+            "at most 1: a step moves a weight by about the learning rate, and weights are smaller than 1.",
         ),
         (
             ["organism.implant.triggered=0.9", "organism.implant.near_miss=0.3"],

@@ -109,6 +109,11 @@ def test_a_behavior_that_no_prompt_has_room_for_is_told():
             "'base.context' is 64, and conversations of world 'meadow' take 95 tokens and more. Give a longer one.",
         ),
         (
+            {"measure": {"curve_prompts": 50_000}},
+            "'measure.curve_prompts' is 50000, and world 'meadow' holds about 920 prompts to ask. "
+            "Give at most 9200: asked more than 10 times each, they tell no more.",
+        ),
+        (
             {"measure": {"prompts": 9201}},
             "'measure.prompts' is 9201, and world 'meadow' holds about 920 prompts to ask. "
             "Give at most 9200: asked more than 10 times each, they tell no more.",

@@ -69,7 +69,8 @@ class WorldChecks:
     def _repeated(self, experiment: Experiment, world: str) -> Iterator[Mistake]:
         """Yield measurements whose every prompt would be asked many times: intervals would be too narrow."""
         detect = experiment.detect
-        asked: list[tuple[Place, int]] = [(("measure", "prompts"), experiment.measure.prompts)]
+        measured = ("prompts", "curve_prompts", "probe_prompts")
+        asked: list[tuple[Place, int]] = [(("measure", one), getattr(experiment.measure, one)) for one in measured]
         asked += [(("detect", "prompts"), detect.prompts)] if detect and detect.detectors else []
         for place, n in asked:
             if n <= ASKED_AGAIN * EVERYDAY:
