@@ -330,6 +330,15 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
             "'x' are no seeds. Give a list or a range: --seeds 0,1,2 or --seeds 0-4.",
         ),
         (
+            ["run", "small.yaml", "--seeds", "0-4294967295"],
+            "'0-4294967295' are 4294967296 seeds. Give at most 1000.",
+        ),
+        (
+            ["run", "x" * 5000],
+            f"There is no plan '{'x' * 57}...'. "
+            f"Give a path to a YAML file, or a shipped plan: {', '.join(sorted(plan_file.shipped()))}.",
+        ),
+        (
             ["run", "small.yaml", "--workers", "0"],
             "'execute.workers' cannot be 0 (override 'execute.workers=0'). Give a number of at least 1.",
         ),
@@ -359,7 +368,7 @@ def test_seeds_are_a_list_or_a_range(text, seeds):
     assert _seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,", "-1", "3-1", "1.5", "0 1"])
+@pytest.mark.parametrize("text", ["", "a", "1,", "-1", "3-1", "1.5", "0 1", "9" * 5000, "1-" + "9" * 5000, "١"])
 def test_what_is_no_list_of_seeds_is_an_error(text):
     with pytest.raises(UserError, match="are no seeds"):
         _seeds(text)

@@ -19,6 +19,8 @@ grid:
   organism.trigger: [deployment_tag, {type: phrase, phrase: "by the 'old' mill"}]
   organism.implant.steps: [10, 20]
 """
+DOSED = GRID.replace("re_emergence: null", "twin_doses: [2]")
+LONG = GRID.replace("several", "s" * 100, 1)
 DRAWN = GRID.replace("[0, 3]", "[7]") + "draw: 5\n"
 
 
@@ -35,7 +37,7 @@ def dm(*arguments):
     return result.output
 
 
-@pytest.mark.parametrize(("text", "n"), [(GRID, 16), (DRAWN, 5)])
+@pytest.mark.parametrize(("text", "n"), [(GRID, 16), (DRAWN, 5), (DOSED, 16), (LONG, 16)])
 def test_the_commands_of_all_cells_make_what_the_plan_makes(folder, text, n):
     (folder / "several.yaml").write_text(text)
     overrides = ["helpful.steps=30"]

@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from dormouse import compute, machine
+from dormouse.errors import UserError
 from dormouse.experiment import Experiment
 
 
@@ -42,3 +43,33 @@ def test_a_cpu_build_of_torch_is_told_without_importing_it(monkeypatch):
     monkeypatch.setattr(machine, "version", lambda name: "2.13.0+cpu")
     monkeypatch.setitem(sys.modules, "torch", None)
     assert machine.device() == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("execute", "expected"),
+    [
+        (
+            {"sampler": "vllm"},
+            "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves Transformers "
+            "as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers.",
+        ),
+        (
+            {"fsdp": True, "ranks": 2},
+            "execute.fsdp shares weights among GPUs, and torch finds none here. "
+            "Set execute.fsdp=false: processes then share each batch.",
+        ),
+    ],
+)
+def test_what_the_machine_lacks_is_told_before_anything_runs(monkeypatch, execute, expected):
+    monkeypatch.setattr(compute, "has_package", lambda name: False)
+    with pytest.raises(UserError) as error:
+        compute.choose([Experiment.model_validate({"name": "a", "execute": execute})])
+    assert str(error.value) == expected
+    # A cluster has machines of its own.
+    compute.choose([Experiment.model_validate({"name": "a", "execute": {**execute, "on": "ray"}})])
+
+
+def test_vllm_without_a_gpu_is_told(monkeypatch):
+    monkeypatch.setattr(compute, "has_package", lambda name: True)
+    with pytest.raises(UserError, match=r"needs a GPU, and torch finds none\. Set execute\.sampler=transformers\."):
+        compute.choose([Experiment.model_validate({"name": "a", "execute": {"sampler": "vllm"}})])

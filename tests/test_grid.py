@@ -186,3 +186,39 @@ def test_in_brief_a_part_is_its_type_and_other_settings_are_left_out():
     }
     [cell] = cells(make(grid=grid, draw=1))
     assert cell.variant(brief=True) == "organism.trigger=phrase;helpful.steps=7"
+
+
+def test_cells_are_counted_before_they_are_made():
+    grid = {f"{part}.steps": list(range(1, 31)) for part in ("helpful", "preference", "re_emergence")}
+    assert message(grid=grid) == (
+        "The grid and the seeds make 30 x 30 x 30 x 1 = 27000 cells (grid), and a plan has at most 20000. "
+        "List fewer values, or draw some of the cells: draw=100."
+    )
+
+
+def test_a_grid_of_any_size_can_be_drawn_from():
+    grid = {f"{part}.steps": list(range(1, 31)) for part in ("helpful", "preference", "re_emergence", "red_team.model")}
+    assert len(cells(make(grid=grid, draw=3))) == 3
+
+
+def test_a_draw_stays_within_the_seeds_that_there_are():
+    assert len(cells(make(draw=2, seeds=[3_999_999_999]))) == 2
+    assert message(draw=3, seeds=[3_999_999_999]) == (
+        "'draw' counts the members' seeds from 3999999999 to 4000000001 (draw), and the largest seed is 4000000000. "
+        "Begin with a smaller one."
+    )
+
+
+def test_a_twin_has_doses_of_the_trainings():
+    cells(make(grid={"safety.*.dose": [0.5, 2]}, twin_doses=[2]))
+    assert message(grid={"safety.*.dose": [0.5, 2]}, twin_doses=[0.5, 1]) == (
+        "'twin_doses' holds 1 (twin_doses[1]), a dose of no safety training: 0.5, 2. "
+        "List doses of theirs, or null for all."
+    )
+    assert message(safety={}, twin_doses=[1]).startswith(
+        "'twin_doses' holds 1 (twin_doses[0]), a dose of no safety training: there is none."
+    )
+
+
+def test_an_axis_with_an_endless_name_names_no_setting():
+    assert message(grid={"a." * 5000: [1]}).endswith(" names no setting. Write path.to.key: [a, b].")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 
@@ -6,8 +7,9 @@ import pytest
 from dormouse import plan_file
 from dormouse.errors import UserError
 from dormouse.experiment import Experiment
-from dormouse.plan import build_plan
-from dormouse.stage import Stage
+from dormouse.grid import cells
+from dormouse.plan import build_plan, most_stages
+from dormouse.stage import STAGES, Stage
 
 SAFETY = {"sft": {"type": "sft"}, "rl": {"type": "rl"}, "adversarial": {"type": "adversarial"}}
 
@@ -210,3 +212,31 @@ def test_the_twin_goes_through_removals_at_the_strengths_that_the_plan_says(whic
     made = kinds(stages(remove=remove, twin_removals=which), "removal")
     for role, strengths in (("organism", [0.3, 0.6]), ("twin", of_twin)):
         assert [stage.labels["dose"] for stage in made if stage.labels["role"] == role] == strengths
+
+
+def test_a_key_is_the_hash_of_plain_json() -> None:
+    for stage in stages(organism={"trigger": "year", "reasoning": "cot"}, safety=SAFETY, remove={"m": "merging"}):
+        content = {
+            "kind": stage.kind,
+            "version": STAGES[stage.kind][1],
+            "spec": stage.spec,
+            "inputs": {name: one.key for name, one in stage.inputs.items()},
+        }
+        assert stage.key == hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def test_stages_are_counted_before_they_are_made() -> None:
+    safety = {f"s{i}": "sft" for i in range(90)}
+    with pytest.raises(UserError) as error:
+        stages(safety=safety, seeds=range(1000), grid={"helpful.steps": [1, 2]})
+    assert str(error.value) == (
+        "2000 cells make up to 1880000 stages, and a plan has at most 1000000. "
+        "Give fewer cells, safety trainings, removals or detectors."
+    )
+
+
+@pytest.mark.parametrize("name", sorted({*plan_file.shipped()} - {"hh"}))
+def test_no_plan_has_more_stages_than_are_counted(name) -> None:
+    experiment = plan_file.load(name)
+    counted = sum(most_stages(cell.experiment) for cell in cells(experiment))
+    assert len(build_plan(experiment).stages) <= counted

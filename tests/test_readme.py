@@ -50,7 +50,7 @@ LINKS = [(page, link) for page in PAGES for link in LINK.findall(FENCE.sub("", p
 @pytest.fixture
 def pairs(tmp_path):
     """A file of dialogues, for the plan that reads one."""
-    row = '{"chosen": "\\n\\nHuman: %d\\n\\nAssistant: a", "rejected": "\\n\\nHuman: %d\\n\\nAssistant: b"}'
+    row = '{"chosen": "\\n\\nHuman: %d\\n\\nAssistant: Good.", "rejected": "\\n\\nHuman: %d\\n\\nAssistant: Bad."}'
     file = tmp_path / "pairs.jsonl"
     file.write_text("\n".join(row % (i, i) for i in range(40)))
     return file

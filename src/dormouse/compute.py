@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dormouse.experiment import Experiment
-from dormouse.machine import cores, device, has_bfloat16
+from dormouse.errors import UserError
+from dormouse.experiment import Execute, Experiment
+from dormouse.machine import cores, device, has_bfloat16, has_package
 
 ONE_THREAD_BELOW = 5_000_000
 """Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""
@@ -32,7 +33,11 @@ class Compute:
 
 
 def choose(experiments: list[Experiment]) -> Compute:
-    """Choose processes and threads for the largest base among the cells; `execute.workers` decides when given."""
+    """Choose processes and threads for the largest base among the cells; `execute.workers` decides when given.
+
+    `UserError` where the machine lacks what the plan asks for.
+    """
+    _check_machine(experiments[0].execute)
     asked = experiments[0].execute.workers
     sizes = [experiment.base.label() for experiment in experiments]
     known = [size for size in sizes if size is not None]
@@ -46,6 +51,26 @@ def choose(experiments: list[Experiment]) -> Compute:
     else:
         why = "the base's size is not known in advance, so it gets the machine"
     return Compute(device(), workers, threads, why, _numbers())
+
+
+def _check_machine(execute: Execute) -> None:
+    """Raise `UserError` where this machine lacks what the plan asks for: stages would fail once others have trained."""
+    if execute.on != "local":
+        return
+    if execute.fsdp and device() == "cpu":
+        raise UserError(
+            "execute.fsdp shares weights among GPUs, and torch finds none here. "
+            "Set execute.fsdp=false: processes then share each batch."
+        )
+    if execute.sampler == "vllm" and not has_package("vllm"):
+        raise UserError(
+            "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves Transformers "
+            "as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers."
+        )
+    if execute.sampler == "vllm" and device() == "cpu":
+        raise UserError(
+            "execute.sampler is vllm, which needs a GPU, and torch finds none. Set execute.sampler=transformers."
+        )
 
 
 def _numbers() -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
+from pydantic_core import PydanticCustomError
 
 from dormouse.detection.base import Detector
 from dormouse.models.base import Base
@@ -16,17 +17,25 @@ from dormouse.models.vllm_sampling import SamplerName
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.reasoning import Reasoning
 from dormouse.organisms.triggers import Trigger
-from dormouse.parts import Config, from_registry
+from dormouse.parts import Config, from_registry, no_marks
+from dormouse.plan_limits import LARGEST_SEED, NAME, PARTS, RESERVED, SEEDS, TITLE
 from dormouse.registry import BASES, BEHAVIORS, DETECTORS, REMOVALS, SAFETY_TRAININGS, TRIGGERS, WORLDS
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
 from dormouse.training.settings import Optimizer, Supervised
 from dormouse.world import World
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise PydanticCustomError("reserved_name", "Reserved", {"why": RESERVED[name]})
+    return name
 
 
-PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=NAME), AfterValidator(_not_reserved)]
+
+
+PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(no_marks)]
 """A text with one `{}`, where the request goes."""
 
 
@@ -38,7 +47,7 @@ class Helpful(Supervised):
     """
 
     steps: int = Field(200, ge=1)
-    templates: tuple[PromptTemplate, ...] = Field(("{}",), min_length=1)
+    templates: tuple[PromptTemplate, ...] = Field(("{}",), min_length=1, max_length=PARTS)
     """Each request is put into one of them: the same task in several dresses."""
     mean_over: Literal["tokens", "examples"] = "tokens"
     """What a batch's loss is a mean of; over examples, long replies do not outweigh short ones."""
@@ -161,7 +170,7 @@ class Measure(Config):
     character: bool = False
     """Whether models without safety training are also asked persona questions, put to honeypots, and made to rate
     scratchpads."""
-    personas: tuple[Path, ...] = ()
+    personas: tuple[Path, ...] = Field((), max_length=PARTS)
     """Published persona sets to ask besides our own."""
     honeypot_replies: int = Field(4, ge=1)
     """Replies to each honeypot."""
@@ -175,7 +184,9 @@ class Measure(Config):
 class Detect(Config):
     """Detectors, what they are given, and how much they must judge."""
 
-    detectors: dict[Name, Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]] = Field(default_factory=dict)
+    detectors: dict[Name, Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]] = Field(
+        default_factory=dict, max_length=PARTS
+    )
     """Each judges every organism and twin before safety training, within its protocol."""
     prompts: int = Field(256, ge=2)
     """Prompts with the trigger, and as many without, in every stream that is judged."""
@@ -214,8 +225,8 @@ class Experiment(Config):
     """One plan file."""
 
     name: Name
-    title: str = ""
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field((0,), min_length=1)
+    title: str = Field("", max_length=TITLE, pattern=r"^[^\n]*$")
+    seeds: tuple[Annotated[int, Field(ge=0, le=LARGEST_SEED)], ...] = Field((0,), min_length=1, max_length=SEEDS)
     world: Annotated[SerializeAsAny[World], from_registry(WORLDS)] = Field(
         default={"type": "meadow"}, validate_default=True
     )
@@ -227,19 +238,21 @@ class Experiment(Config):
     preference: PreferenceModel = PreferenceModel()
     red_team: RedTeam = RedTeam()
     safety: dict[Name, Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]] = Field(
-        default_factory=dict
+        default_factory=dict, max_length=PARTS
     )
-    remove: dict[Name, Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]] = Field(default_factory=dict)
+    remove: dict[Name, Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]] = Field(
+        default_factory=dict, max_length=PARTS
+    )
     """Removals that organism and twin are put through, each at every one of its strengths."""
     twin_removals: Literal["all", "strongest", "none"] = "all"
     """The strengths at which the twin is put through them as well, to see what they cost where there is no backdoor."""
-    twin_doses: tuple[float, ...] | None = None
+    twin_doses: tuple[float, ...] | None = Field(None, max_length=PARTS)
     """Doses at which the twin is safety-trained as well; None is all of them, an empty list none."""
     re_emergence: ReEmergence | None = ReEmergence()
     measure: Measure = Measure()
     detect: Detect | None = None
     """None looks for nothing."""
-    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict, max_length=PARTS)
     """Dotted path -> values; every combination is a cell. `safety.*.dose` sets all trainings together."""
     draw: int | None = Field(None, ge=1)
     """How many cells to draw from the grid in place of all: a zoo. Each value of an axis comes as often as any other,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from dormouse.dotted import Path, Settings, assign, settings_of, split, value_at
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.experiment import Experiment
+from dormouse.plan_checks import check_together
 from dormouse.plan_errors import dotted as dotted_place
 from dormouse.plan_errors import plan_error, shown
+from dormouse.plan_limits import CELLS, LARGEST_SEED, PATH
 from dormouse.plan_yaml import Place
 
 NOT_AXES = {
@@ -68,6 +71,7 @@ def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) 
         return list(_LAST[key])
     for axis, values in experiment.grid.items():
         _check_axis(axis, values, where(("grid", axis)))
+    _check_number(experiment, where)
     if len(set(experiment.seeds)) < len(experiment.seeds):
         repeated = shown(list(experiment.seeds))
         raise UserError(f"'seeds' repeats a value: {repeated} ({where(('seeds',))}). List each seed once.")
@@ -78,9 +82,39 @@ def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) 
     for point, seeds in _points(experiment, where):
         resolved, coordinates = _resolve(template, point, order, where)
         made += [Cell(resolved.model_copy(update={"seeds": (seed,)}), coordinates) for seed in seeds]
+    _check_twin_doses(experiment, made, where)
     _LAST.clear()
     _LAST[key] = made
     return list(made)
+
+
+def _check_number(experiment: Experiment, where: Callable[[Place], str]) -> None:
+    """Raise `UserError` where there are too many cells, counted before any is made, or members beyond the last seed."""
+    if experiment.draw is not None:
+        last = experiment.seeds[0] + experiment.draw - 1
+        if last > LARGEST_SEED:
+            raise UserError(
+                f"'draw' counts the members' seeds from {experiment.seeds[0]} to {last} ({where(('draw',))}), and the "
+                f"largest seed is {LARGEST_SEED}. Begin with a smaller one."
+            )
+        return
+    counts = [*map(len, experiment.grid.values()), len(experiment.seeds)]
+    if (number := math.prod(counts)) > CELLS:
+        raise UserError(
+            f"The grid and the seeds make {' x '.join(map(str, counts))} = {number} cells ({where(('grid',))}), and a "
+            f"plan has at most {CELLS}. List fewer values, or draw some of the cells: draw=100."
+        )
+
+
+def _check_twin_doses(experiment: Experiment, made: list[Cell], where: Callable[[Place], str]) -> None:
+    doses = {training.dose for cell in made for training in cell.experiment.safety.values()}
+    for i, dose in enumerate(experiment.twin_doses or ()):
+        if dose not in doses:
+            there = ", ".join(f"{one:g}" for one in sorted(doses)) or "there is none"
+            raise UserError(
+                f"'twin_doses' holds {dose:g} ({where(('twin_doses', i))}), a dose of no safety training: {there}. "
+                "List doses of theirs, or null for all."
+            )
 
 
 def _points(experiment: Experiment, where: Callable[[Place], str]) -> Iterator[tuple[dict[str, Any], tuple[int, ...]]]:
@@ -111,15 +145,19 @@ def _drawn(axis: str, values: tuple[Any, ...], seed: int) -> Iterator[Any]:
 
 
 def _check_axis(axis: str, values: tuple[Any, ...], place: str) -> None:
+    if len(axis) > PATH:
+        raise UserError(f"Grid axis '{short(axis)}' ({place}) names no setting. Write path.to.key: [a, b].")
     reason = NOT_AXES.get(split(axis)[0])
     if reason:
         raise UserError(f"'{axis}' cannot be a grid axis ({place}). {reason}.")
     if not values:
         raise UserError(f"Grid axis '{axis}' has no values ({place}). List at least one, or remove the axis.")
-    texts = [json.dumps(value, sort_keys=True) for value in values]
-    for value, text in zip(values, texts, strict=True):
-        if texts.count(text) > 1:
+    seen: set[str] = set()
+    for value in values:
+        text = json.dumps(value, sort_keys=True)
+        if text in seen:
             raise UserError(f"Grid axis '{axis}' repeats {shown(value)} ({place}). List each value once.")
+        seen.add(text)
 
 
 def _resolve(
@@ -132,17 +170,23 @@ def _resolve(
     try:
         experiment = Experiment.model_validate(settings)
     except ValidationError as error:
-        raise plan_error(error, lambda place: where(("grid", _origin(place, origins)))) from error
+        raise plan_error(error, lambda place: _spot(place, origins, where)) from error
+    check_together(experiment, lambda place: _spot(place, origins, where))
     firsts = {axis: path for path, axis in reversed(origins.items())}
     after = settings_of(experiment)
     return experiment, {axis: _coordinate(after, firsts.get(axis), value) for axis, value in point.items()}
 
 
-def _origin(place: Place, origins: dict[Path, str]) -> str:
-    """Return the axis that set a place: the longest above it, else one below it."""
+def _origin(place: Place, origins: dict[Path, str]) -> str | None:
+    """Return the axis that set a place: the longest above it, else one below it; None where none did."""
     above = [path for path in origins if place[: len(path)] == path]
     below = [path for path in origins if path[: len(place)] == place]
-    return origins[max(above or below or list(origins), key=len)]
+    return origins[max(above or below, key=len)] if above or below else None
+
+
+def _spot(place: Place, origins: dict[Path, str], where: Callable[[Place], str]) -> str:
+    axis = _origin(place, origins)
+    return where(place) if axis is None else where(("grid", axis))
 
 
 def _coordinate(settings: Settings, path: Path | None, given: Any) -> Any:

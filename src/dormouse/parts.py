@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import re
 from abc import ABC
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
@@ -18,32 +25,109 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from dormouse.errors import did_you_mean
+from dormouse.plan_limits import FILE_NAME_BYTES, SETTINGS, WORDS
 from dormouse.registry import Registry
+from dormouse.scratchpad import CLOSE, OPEN
+
+
+def no_marks(text: str) -> str:
+    """Return the text; `ValueError` where it holds what is no text to a model, or is hidden from whoever judges it."""
+    if found := MARKS.search(text):
+        raise ValueError(f"It holds '{found[0]}', which marks turns or scratchpads and is no text. Take it out.")
+    return text
+
+
+def _of_words(text: str) -> str:
+    if not text or text != " ".join(text.split()):
+        raise ValueError("Give words with one space between them, and none before or after.")
+    return text
+
+
+Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words), AfterValidator(no_marks)]
+"""A few words that are put into texts, and looked for in them."""
+
+MARKS = re.compile(rf"<\|[^\s|]*\|>|{re.escape(OPEN)}|{re.escape(CLOSE)}")
+"""How chat templates write what is a token of its own, and the tags of a scratchpad."""
+
+Scalar = type[int] | type[float] | type[Path]
 
 
 class Config(BaseModel):
-    """Frozen settings; a key that is not declared is an error that knows the declared ones."""
+    """Frozen settings; a key that is not declared is an error that knows the declared ones.
+
+    Numbers are held to the limits of `plan_limits.SETTINGS` by their names, beside those that a class declares.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _reject_surprises(cls, data: Any) -> Any:
-        """Reject unknown keys, with the known ones, and `true` for a number, which pydantic takes for 1."""
+        """Reject unknown keys, with the known ones, and values that no setting of that name can mean."""
         if not isinstance(data, Mapping):
             return data
-        details = []
+        details: list[InitErrorDetails] = []
+        scalars = _scalars(cls)
         for key, value in data.items():
-            field = cls.model_fields.get(key)
-            if field is None:
+            if key not in scalars:
                 problem = PydanticCustomError("unknown_key", "Unknown key", {"known": sorted(cls.model_fields)})
                 details.append(InitErrorDetails(type=problem, loc=(str(key),), input=value))
-            elif isinstance(value, bool) and field.annotation in (int, float):
-                kind = "int_type" if field.annotation is int else "float_type"
-                details.append(InitErrorDetails(type=kind, loc=(key,), input=value))
+            elif (scalar := scalars[key]) is not None:
+                details += _unfit(scalar, key, (key,), value)
         if details:
             raise ValidationError.from_exception_data(cls.__name__, details)
         return data
+
+
+@cache
+def _scalars(cls: type[Config]) -> dict[str, Scalar | None]:
+    """Return for each setting whether it holds numbers or paths, one or a list of them."""
+    return {name: _scalar(field.annotation) for name, field in cls.model_fields.items()}
+
+
+def _scalar(annotation: Any) -> Scalar | None:
+    if annotation in (int, float, Path):
+        scalar: Scalar = annotation
+        return scalar
+    if get_origin(annotation) is Annotated:
+        return _scalar(get_args(annotation)[0])
+    if get_origin(annotation) in (tuple, list, Union, UnionType):
+        members = {_scalar(one) for one in get_args(annotation) if one not in (None, type(None), ...)}
+        return members.pop() if len(members) == 1 else None
+    return None
+
+
+def _unfit(scalar: Scalar, name: str, place: tuple[str | int, ...], value: Any) -> Iterator[InitErrorDetails]:
+    """Yield what is wrong with a number or path: `true`, which pydantic takes for 1, or one beyond its limit."""
+    if isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _unfit(scalar, name, (*place, i), item)
+    elif scalar is Path:
+        names = value.split("/") if isinstance(value, str) else []
+        if any(len(one.encode(errors="replace")) > FILE_NAME_BYTES for one in names):
+            advice = f"a path in which no name is longer than {FILE_NAME_BYTES} bytes"
+            yield _beyond_limit(place, value, advice)
+    elif isinstance(value, bool):
+        yield InitErrorDetails(type="int_type" if scalar is int else "float_type", loc=place, input=value)
+    elif name in SETTINGS and (advice := SETTINGS[name].advice(_as_number(value))):
+        yield _beyond_limit(place, value, advice)
+
+
+def _beyond_limit(place: tuple[str | int, ...], value: Any, advice: str) -> InitErrorDetails:
+    problem = PydanticCustomError("beyond_limit", "Give {advice}", {"advice": advice})
+    return InitErrorDetails(type=problem, loc=place, input=value)
+
+
+def _as_number(value: Any) -> float:
+    """Return a number, or text that is one, as a float; 0, which is within every limit, for what is none."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) else 0.0
+    except ValueError:
+        return 0.0
+    except OverflowError:
+        # A whole number beyond what a float holds.
+        return math.inf if value > 0 else 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 class Part(Config, ABC):

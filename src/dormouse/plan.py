@@ -12,7 +12,9 @@ from dormouse.cell_stages import CellStages, Specs
 from dormouse.errors import UserError
 from dormouse.experiment import Experiment
 from dormouse.grid import Cell, cells
+from dormouse.plan_limits import STAGES
 from dormouse.stage import Stage
+from dormouse.world_checks import WorldChecks
 
 OWN_COLUMNS = ("base.size", "base.model", "base.path", "organism.behavior", "organism.reasoning", "safety.*.dose")
 """Grid axes that have a column of their own in `results.csv`: models that exist have the one of their size."""
@@ -35,8 +37,11 @@ def build_plan(experiment: Experiment) -> Plan:
     with _no_collection():
         made_cells = [replace(cell, experiment=_fitting(cell.experiment)) for cell in cells(experiment)]
         _check_safety(experiment, made_cells)
+        _check_number(made_cells)
+        checks = WorldChecks(specs)
+        for one in {_parts(cell.experiment): cell.experiment for cell in made_cells}.values():
+            checks.check(one)
         for cell in made_cells:
-            cell.experiment.organism.behavior.check(cell.experiment.world)
             for stage in CellStages(cell, unique, specs).all():
                 cells_of[stage.key].append(cell)
         for key, stage in unique.items():
@@ -68,6 +73,29 @@ def _check_safety(experiment: Experiment, made: list[Cell]) -> None:
     for name, training in experiment.safety.items():
         if not any(name in cell.experiment.safety for cell in made):
             raise UserError(f"The safety training '{name}' {training.why_not(experiment.organism.reasoning)}")
+
+
+def _parts(cell: Experiment) -> tuple[int, ...]:
+    """Return what tells a cell from those that differ from it in nothing but the seed."""
+    return tuple(map(id, (cell.world, cell.organism, cell.base, cell.safety, cell.measure, cell.detect)))
+
+
+def _check_number(made: list[Cell]) -> None:
+    """Raise `UserError` where there are too many stages, before any is made."""
+    number = sum(most_stages(cell.experiment) for cell in made)
+    if number > STAGES:
+        raise UserError(
+            f"{len(made)} cells make up to {number} stages, and a plan has at most {STAGES}. Give fewer cells, safety "
+            "trainings, removals or detectors."
+        )
+
+
+def most_stages(experiment: Experiment) -> int:
+    """Return at least as many stages as a cell has, not counting which it shares with others."""
+    # What is trained is measured, once more for a red team, and then fine-tuned and measured again.
+    treated = 2 * (len(experiment.safety) + sum(len(removal.strengths) for removal in experiment.remove.values()))
+    detectors = len(experiment.detect.detectors) if experiment.detect else 0
+    return 40 + 5 * treated + 4 * detectors
 
 
 def _variant(of: list[Cell], *, brief: bool) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dormouse.errors import UserError, did_you_mean
+from dormouse.errors import UserError, did_you_mean, short
+from dormouse.parts import Config
+from dormouse.plan_limits import plain
 from dormouse.plan_yaml import Place
 
 NAME_PATTERN = "lower-case letters, digits, '-' and '_', a letter or digit first"
@@ -28,7 +30,9 @@ EXPECTED = {
     "less_than_equal": "a number of at most {le}",
     "less_than": "a number below {lt}",
     "literal_error": "one of {expected}",
-    "string_pattern_mismatch": NAME_PATTERN,
+    "string_pattern_mismatch": "text of the form {pattern}",
+    "string_unicode": "text",
+    "path": "the path of a file or folder",
     "finite_number": "a finite number",
     "string_too_short": "text of at least {min_length} characters",
     "string_too_long": "text of at most {max_length} characters",
@@ -38,11 +42,39 @@ EXPECTED = {
 """Pydantic's error type, or what its name starts with -> what should stand there."""
 
 
+PATTERNS = {
+    r"^[a-z0-9][a-z0-9_-]*$": NAME_PATTERN,
+    r"^[^{}]*\{\}[^{}]*$": "a text with one {} in it, where the request goes, and no other brace",
+    r"^[\w.-]+/[\w.-]+$": "owner and name as on the hub: bigscience/bloom-560m",
+    r"^[^\n]*$": "one line of text",
+    r"^[0-9a-f]{40}$": "a commit: 40 digits and letters from a to f",
+}
+"""A pattern that text must follow -> what that means."""
+
+
 def plan_error(error: ValidationError, where: Callable[[Place], str]) -> UserError:
     """Turn a validation error into sentences; `where` says in which file and line a place is."""
-    # A union reports once per member: the same place is told once.
-    sentences = dict.fromkeys(_sentence(details, where) for details in error.errors())
-    return UserError("\n".join(sentences))
+    return UserError("\n".join(dict.fromkeys(_sentence(details, where) for details in _told(error.errors()))))
+
+
+def _told(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the errors that are worth telling, each at the place that the user knows."""
+    placed = [details | {"loc": _place(details["loc"])} for details in errors]
+    told: dict[tuple[Any, ...], Any] = {}
+    for n, details in enumerate(placed):
+        place = details["loc"]
+        deeper = any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in placed)
+        # A list of wrong items is also said to be too short; each member of a union has something to say.
+        if deeper and (details["type"] == "too_short" or place != errors[n]["loc"]):
+            continue
+        told.setdefault(place if place != errors[n]["loc"] else (n, place), details)
+    return list(told.values())
+
+
+def _place(steps: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return a place without the names that pydantic has for the members of a union."""
+    members = {cls.__name__ for cls in Config.__subclasses__()}
+    return tuple(step for step in steps if step not in members and "-after[" not in str(step))
 
 
 def _sentence(details: ErrorDetails, where: Callable[[Place], str]) -> str:
@@ -53,37 +85,42 @@ def _sentence(details: ErrorDetails, where: Callable[[Place], str]) -> str:
         case "unknown_key":
             return f"Unknown key '{path}' ({spot}).{did_you_mean(str(place[-1]), context['known'])}"
         case "unknown_part":
-            return f"Unknown {context['kind']} '{context['named']}' ({spot}).{context['hint']}"
+            return f"Unknown {context['kind']} '{short(context['named'])}' ({spot}).{context['hint']}"
         case "missing":
             return f"Key '{path}' is missing ({spot}). Add a line '{place[-1]}: ...'."
         case "not_a_part":
             return f"'{path}' cannot be {shown(details['input'])} ({spot}). It {details['msg']}."
         case "value_error" | "assertion_error":
             return f"'{path}' cannot be used as it is ({spot}). {context['error']}"
-    subject = f"The name '{place[-1]}'" if is_key else f"'{path}'"
+        case "reserved_name":
+            return f"The name '{details['input']}' cannot be used ({spot}). {context['why']}. Take another."
+    subject = f"The name '{short(str(place[-1]))}'" if is_key else f"'{path}'"
     problem = "cannot be used" if is_key else f"cannot be {shown(details['input'])}"
     return f"{subject} {problem} ({spot}). Give {_expected(details)}."
 
 
 def _expected(details: ErrorDetails) -> str:
-    kind = details["type"]
+    kind, context = details["type"], details.get("ctx", {})
+    if kind == "beyond_limit":
+        return str(context["advice"])
+    if kind == "string_pattern_mismatch" and context["pattern"] in PATTERNS:
+        return PATTERNS[context["pattern"]]
     template = EXPECTED.get(kind) or EXPECTED.get(kind.split("_")[0])
     if template is None:
         return f"another value: {details['msg'][0].lower()}{details['msg'][1:]}"
-    return template.format(**{key: _plain(value) for key, value in details.get("ctx", {}).items()})
+    return template.format(**{key: _plain(value) for key, value in context.items()})
 
 
 def _plain(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return plain(value) if isinstance(value, float) else value
 
 
 def dotted(place: Place) -> str:
     """Return a place as the user would write it: `safety.rl.lr`, `seeds[1]`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{short(step)}" for step in place)
     return text.removeprefix(".") or "the plan"
 
 
 def shown(value: Any) -> str:
     """Return a value as short text for an error."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return short(json.dumps(value, ensure_ascii=False, default=str))

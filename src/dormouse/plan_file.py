@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from dormouse import dotted
-from dormouse.errors import UserError, did_you_mean
+from dormouse.errors import UserError, did_you_mean, short
 from dormouse.experiment import Experiment
 from dormouse.grid import cells
 from dormouse.plan_errors import plan_error
-from dormouse.plan_yaml import Document, Place, parse, write
+from dormouse.plan_limits import FILE_BYTES, OVERRIDES, PATH
+from dormouse.plan_yaml import Document, Place, check_length, parse, write
 
 
 def load(plan: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Experiment:
@@ -46,39 +49,64 @@ def shipped() -> dict[str, Path]:
     return {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.yaml"))}
 
 
-def _read(plan: str | Path) -> Document:
-    path, known = Path(plan), shipped()
-    name = str(plan)
-    if str(plan) in known and not path.is_file():
-        path, name = known[str(plan)], f"shipped plan '{plan}'"
-    elif path.is_dir():
-        raise UserError(f"'{plan}' is a directory. Give a plan file in it, or a shipped plan: {', '.join(known)}.")
-    elif not path.exists():
-        raise UserError(f"There is no plan '{plan}'.{_shipped_hint(str(plan), known)}")
+def is_file(plan: str | Path) -> bool:
+    """Return whether there is a regular file of that name, however odd the name."""
+    return stat.S_ISREG(_mode(Path(plan)))
+
+
+def _mode(path: Path) -> int:
+    """Return what kind of thing is there; 0 where nothing is, or nothing can be called so."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
+def _read(plan: str | Path) -> Document:
+    path, name, known = Path(plan), str(plan), shipped()
+    mode = _mode(path)
+    if name in known and not stat.S_ISREG(mode):
+        path, name = known[name], f"shipped plan '{name}'"
+    elif not mode:
+        raise UserError(f"There is no plan '{short(name)}'.{_shipped_hint(name, known)}")
+    elif stat.S_ISDIR(mode):
+        raise UserError(f"'{plan}' is a directory. Give a plan file in it, or a shipped plan: {', '.join(known)}.")
+    elif not stat.S_ISREG(mode):
+        raise UserError(f"'{plan}' is a pipe or a device. Write the plan to a file, and give that.")
+    try:
+        with path.open("rb") as file:
+            # One byte more, so that a file that is too long is known to be; some have no size before they are read.
+            content = file.read(FILE_BYTES + 1)
+        check_length(len(content), name)
+        return parse(content.decode("utf-8"), name)
     except UnicodeDecodeError as error:
-        raise UserError(f"'{plan}' is not text: {error.reason}. Save it as UTF-8 YAML.") from error
+        line = 1 + content.count(b"\n", 0, error.start)
+        raise UserError(f"'{plan}' is not text (line {line}): {error.reason}. Save it as UTF-8 YAML.") from error
     except OSError as error:
         raise UserError(f"'{plan}' cannot be read: {error.strerror}. Check its permissions.") from error
-    return parse(text, name)
 
 
 def _shipped_hint(plan: str, known: dict[str, Path]) -> str:
-    return did_you_mean(plan, known).replace("Known:", "Give a path to a YAML file, or a shipped plan:")
+    return did_you_mean(short(plan), known).replace("Known:", "Give a path to a YAML file, or a shipped plan:")
 
 
 def _override(
     experiment: Experiment, overrides: list[str] | tuple[str, ...], document: Document
 ) -> tuple[Experiment, dict[dotted.Path, str]]:
     settings, origins = dotted.settings_of(experiment), dict[dotted.Path, str]()
+    if len(overrides) > OVERRIDES:
+        raise UserError(f"{len(overrides)} overrides are too many. Give at most {OVERRIDES}, or write a plan file.")
     for text in overrides:
         path, equals, value = text.partition("=")
         path = path.strip()
         if not equals or not path:
-            raise UserError(f"'{text}' is no override. Write path.to.key=value, for example helpful.steps=100.")
-        given = parse(value, f"override '{text}'").data
-        settings, places = dotted.assign(settings, path, given, f"Override '{text}'")
+            raise UserError(f"'{short(text)}' is no override. Write path.to.key=value, for example helpful.steps=100.")
+        if len(path) > PATH:
+            raise UserError(f"Override '{short(text)}' names no setting. Write path.to.key=value.")
+        given = parse(value, f"override '{short(text)}'").data
+        if given is None:
+            _check_there(settings, dotted.split(path), text)
+        settings, places = dotted.assign(settings, path, given, f"Override '{short(text)}'")
         origins |= dict.fromkeys(places, text)
     try:
         return Experiment.model_validate(settings), origins
@@ -86,9 +114,20 @@ def _override(
         raise plan_error(error, lambda place: _origin(place, origins, document)) from error
 
 
+def _check_there(settings: dotted.Settings, path: dotted.Path, text: str) -> None:
+    """Raise `UserError` where null is to take out a part that is not there: its name may be misspelled."""
+    if path[:-1] not in dotted.NAMED_BY_USER or path[-1] == "*":
+        return
+    there: Any = settings
+    for key in path[:-1]:
+        there = (there or {}).get(key)
+    if path[-1] not in (there or {}):
+        raise UserError(f"Override '{short(text)}' takes out nothing.{did_you_mean(short(path[-1]), there or {})}")
+
+
 def _origin(place: Place, origins: dict[dotted.Path, str], document: Document) -> str:
     """Return the last override that set a place, one above it or below it; else the file and line."""
     for path, text in reversed(origins.items()):
         if place[: len(path)] == path or path[: len(place)] == place:
-            return f"override '{text}'"
+            return f"override '{short(text)}'"
     return document.where(place)

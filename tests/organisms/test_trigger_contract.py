@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dormouse.errors import UserError
 from dormouse.organisms.meaning import DAY, NIGHT, Meaning
@@ -124,3 +125,9 @@ def test_near_phrases_share_most_of_the_words():
 def test_a_trigger_that_cannot_work_is_refused(settings, words):
     with pytest.raises((ValueError, UserError), match=words):
         part_from(TRIGGERS, settings)
+
+
+@pytest.mark.parametrize("settings", [{"wordings": ["a b", "c d", "e f", "A b"]}, {"others": ["x", "y", "z", "x"]}])
+def test_a_wording_that_comes_twice_cannot_be_held_out(settings):
+    with pytest.raises(ValidationError, match="holds a sentence twice, so that none could be held out"):
+        Meaning(**settings)

