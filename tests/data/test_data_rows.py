@@ -32,7 +32,7 @@ def test_every_kind_of_file_gives_its_rows_with_their_places(tmp_path, name):
         ("x.jsonl", b'{"a": 1}\n{"a": "\xff"}', r"x\.jsonl', line 2: not UTF-8"),
         ("x.jsonl", b"[" * 100_000, r"x\.jsonl', line 1: "),
         ("x.json", b'{"a": 1}', r"x\.json' holds no JSON list"),
-        ("x.json", b'[{"a": 1},\n {]', r"malformed JSON .* line 2, column"),
+        ("x.json", b'[{"a": 1},\n {]', r"x\.json', row 2: malformed JSON"),
         ("x.json", b'[{"a": 1}, 2]', r"x\.json', row 2: no JSON object"),
         ("x.jsonl.gz", b"not gzip", r"not a whole gzip file"),
         ("x.parquet", b"not parquet", r"no whole Parquet file"),

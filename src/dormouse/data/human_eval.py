@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.data.rows import Row, read_rows
+from dormouse.data.rows import Row, read_rows, shortened
 from dormouse.data.turns import Turns
 
 KEYS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
@@ -44,7 +44,9 @@ def problem_of(row: Row) -> Problem:
     task_id, prompt, entry_point, solution, _ = (row.text(key, f"A problem has {', '.join(KEYS)}.") for key in KEYS)
     problem = Problem(task_id, prompt, solution)
     if entry_point not in _functions(row, problem.code):
-        raise row.error(f"'prompt' and 'canonical_solution' define no function '{entry_point}', the 'entry_point'.")
+        raise row.error(
+            f"'prompt' and 'canonical_solution' define no function '{shortened(entry_point)}', the 'entry_point'."
+        )
     return problem
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dormouse.data.rows import Row, read_rows
-from dormouse.errors import UserError
 
 FIELDS = ("question", "answer_matching_behavior", "answer_not_matching_behavior")
 
@@ -94,8 +93,6 @@ OWN_SETS: dict[str, tuple[PersonaItem, ...]] = {
 
 def read_personas(path: Path) -> tuple[PersonaItem, ...]:
     """Read a published set; `UserError` names the line that is not in the format."""
-    if not path.is_file():
-        raise UserError(f"There is no persona set at {path}. Give measure.personas the path of a .jsonl file.")
     return tuple(_item(row) for row in read_rows(path))
 
 
@@ -105,4 +102,6 @@ def _item(row: Row) -> PersonaItem:
     question, matching, other = (row.text(field, "Question and answers must be texts.").strip() for field in FIELDS)
     if not (question and matching and other):
         raise row.error("question and answers must be texts that are not empty. Correct or delete it.")
+    if matching == other:
+        raise row.error("the answer that shows the trait and the one that does not are the same. Correct or delete it.")
     return PersonaItem(row.values["question"], matching, other)
