@@ -7,9 +7,15 @@ from dormouse.errors import UserError
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("a.txt", "'world.path' cannot be used as it is (override 'world.path=a.txt'). 'a.txt' is not of a known kind."),
+        (
+            "a.txt",
+            "'world.path' cannot be used as it is (override 'world.path=a.txt'). 'a.txt' is not of a known kind.",
+        ),
         ("5", "'world.path' cannot be used as it is (override 'world.path=5'). Give a path, or {dataset: .., file: .."),
-        ("null", "'world.path' cannot be used as it is (override 'world.path=null'). Give a path, or {dataset: .., fil"),
+        (
+            "null",
+            "'world.path' cannot be used as it is (override 'world.path=null'). Give a path, or {dataset: .., fil",
+        ),
         ("{dataset: a/b, file: a.json}", "Key 'world.path.revision' is missing (override"),
         ("{dataset: a/b, file: a.json, revsion: q}", "Unknown key 'world.path.revsion' (override"),
     ],

@@ -228,6 +228,4 @@ def test_a_scores_file_that_is_not_there_is_an_error(tmp_path):
 def test_scores_that_are_no_text_are_an_error(tmp_path):
     file = tmp_path / "s.csv"
     file.write_bytes(b"member,score\nm001,\xff\n")
-    said = message(read_scores, file, MEMBERS)
-    assert said.startswith(f"'{file}' is no CSV file: ")
-    assert said.endswith(". Save it as UTF-8 text with commas.")
+    assert message(read_scores, file, MEMBERS) == f"'{file}', line 2: not UTF-8 text. Save the file as UTF-8."

@@ -86,8 +86,8 @@ def read_text(path: Path, content: bytes | None = None, most: int = MOST_BYTES) 
 
 
 def not_utf8(path: Path, number: int) -> UserError:
-    """Return an error that names the line, or the row."""
-    return UserError(f"{place(path, number)}: not UTF-8 text. Save the file as UTF-8.")
+    """Return an error that names the line."""
+    return UserError(f"'{path}', line {number}: not UTF-8 text. Save the file as UTF-8.")
 
 
 def place(path: Path, number: int) -> str:
