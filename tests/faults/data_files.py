@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import resource
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -143,7 +144,7 @@ def _listed(folder: Path) -> Iterator[Callable[[], Case]]:
     def written(reader: str, name: str, ending: str, make: Callable[[], bytes], accepted: bool) -> Callable[[], Case]:
         def write() -> Case:
             path = folder / f"listed{ending}"
-            path.write_bytes(make())
+            _write(path, make)
             return reader, f"{name} {ending}", path, accepted
 
         return write
@@ -159,6 +160,12 @@ def _listed(folder: Path) -> Iterator[Callable[[], Case]]:
     yield written("few_shot", "good", ".txt", bad_files.FEW_SHOT.encode, True)
     yield written("scores", "good", ".csv", bad_files.scores, True)
     yield written("scores", "mark of UTF-8", ".csv", lambda: b"\xef\xbb\xbf" + bad_files.scores(), True)
+
+
+def _write(path: Path, make: Callable[[], bytes]) -> None:
+    """Write a file in a child: what a large one takes would count against the limit of all later children."""
+    written = in_child(path.name, lambda: path.write_bytes(make()), seconds=120, memory=resource.RLIM_INFINITY)
+    assert written.outcome == "held", written.detail
 
 
 def _special(folder: Path) -> Iterator[Callable[[], Case]]:

@@ -57,5 +57,7 @@ def _functions(row: Row, code: str) -> set[str]:
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise row.error(f"'prompt' with 'canonical_solution' is no Python ({error}). Correct or delete it.") from error
+        # Of code that is nested too deep Python says nothing, or speaks of its own memory.
+        reason = shortened(str(error), 120) if isinstance(error, SyntaxError | ValueError) else "nested too deep"
+        raise row.error(f"'prompt' with 'canonical_solution' is no Python ({reason}). Correct or delete it.") from error
     return {one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
