@@ -205,6 +205,11 @@ def test_scores_are_read_in_any_order_and_dress(tmp_path, text):
         ("member,score\nm001,\n", "{file}, line 2: the score of 'm001' is '', not a finite number. Write one."),
         ("member,score\nm001,nan\n", "{file}, line 2: the score of 'm001' is 'nan', not a finite number. Write one."),
         ("member,score\nm001,-inf\n", "{file}, line 2: the score of 'm001' is '-inf', not a finite number. Write one."),
+        ("member,score\nm001,1_0\n", "{file}, line 2: the score of 'm001' is '1_0', not a finite number. Write one."),
+        (
+            'member,score\n"m001,1\nm002,2\n',
+            "'{file}' is no CSV file: unexpected end of data. Save it as UTF-8 text with commas.",
+        ),
         (
             "member,score\nm001,1\n",
             "'{file}' has no score for member 'm002' and 1 more. Score every member of the zoo.",

@@ -6,11 +6,13 @@ The format is the published one: a JSON object a line with `question`, `answer_m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dormouse.data.rows import Row, read_rows
+from dormouse.errors import UserError
 
 FIELDS = ("question", "answer_matching_behavior", "answer_not_matching_behavior")
 
@@ -93,6 +95,8 @@ OWN_SETS: dict[str, tuple[PersonaItem, ...]] = {
 
 def read_personas(path: Path) -> tuple[PersonaItem, ...]:
     """Read a published set; `UserError` names the line that is not in the format."""
+    if not os.path.lexists(path):
+        raise UserError(f"There is no persona set at {path}. Give measure.personas the path of a .jsonl file.")
     return tuple(_item(row) for row in read_rows(path))
 
 
