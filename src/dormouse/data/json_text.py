@@ -15,6 +15,7 @@ MOST_OF_A_ROW = MIB
 """Bytes of a line, or characters of a row: far more than any model here reads at once."""
 WINDOW = 2 * MOST_OF_A_ROW
 _SPACE = re.compile(r"[ \t\n\r]*")
+_FOLLOWS = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 _ESCAPE = "\\u"
 """Only escapes can hold half of a character: UTF-8 has no bytes for one."""
 IN_LINES = "Each line must hold one JSON object."
@@ -39,21 +40,21 @@ def parsed_list(path: Path, text: str) -> Iterator[Any]:
         parsed(text[start : start + MOST_OF_A_ROW], f"'{path}'", IN_A_LIST)
         raise UserError(f"'{path}' holds no JSON list. Give a list of objects, or JSON lines in a .jsonl file.")
     start, number = _after_space(text, start + 1), 0
-    closed = text[start : start + 1] == "]"
+    closed = text.startswith("]", start)
     window, offset = "", start
     while not closed:
         number += 1
-        if len(window) - (start - offset) < MOST_OF_A_ROW:
+        cut = offset + len(window) < len(text)
+        if cut and len(window) - (start - offset) < MOST_OF_A_ROW:
             window, offset = text[start : start + WINDOW], start
-        value, end = _one(path, number, window, start - offset, cut=offset + len(window) < len(text))
+            cut = offset + len(window) < len(text)
+        value, end = _one(path, number, window, start - offset, cut=cut)
         yield value
-        start = _after_space(text, offset + end)
-        closed = text[start : start + 1] == "]"
-        if not closed:
-            if text[start : start + 1] != ",":
-                raise UserError(f"{place(path, number)}: no ',' or ']' follows it. {IN_A_LIST}")
-            start = _after_space(text, start + 1)
-    if _after_space(text, start + 1) < len(text):
+        follows = _FOLLOWS.match(text, offset + end)
+        if follows is None:
+            raise UserError(f"{place(path, number)}: no ',' or ']' follows it. {IN_A_LIST}")
+        start, closed = follows.end(), follows[1] == "]"
+    if _after_space(text, start + (number == 0)) < len(text):
         raise UserError(f"'{path}' goes on after its list. {IN_A_LIST}")
 
 
@@ -77,18 +78,17 @@ def check_text(value: Any, where: str) -> None:
 
 def _one(path: Path, number: int, window: str, start: int, *, cut: bool) -> tuple[Any, int]:
     """Return the value that begins in the window, and where it ends; `cut` says that the text goes on after it."""
-    where = place(path, number)
     try:
         value, end = _DECODER.raw_decode(window, start)
     except (ValueError, RecursionError) as error:
         at_its_end = isinstance(error, json.JSONDecodeError) and error.pos - start >= MOST_OF_A_ROW
         if cut and (at_its_end or "Unterminated" in str(error)):
-            raise too_long(where) from error
-        raise _malformed(error, where, IN_A_LIST, start) from error
+            raise too_long(place(path, number)) from error
+        raise _malformed(error, place(path, number), IN_A_LIST, start) from error
     if end - start > MOST_OF_A_ROW:
-        raise too_long(where)
+        raise too_long(place(path, number))
     if window.find(_ESCAPE, start, end) >= 0:
-        check_text(value, where)
+        check_text(value, place(path, number))
     return value, end
 
 
