@@ -166,3 +166,28 @@ def test_a_reply_that_merges_with_what_was_given_is_refused():
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": f"{word} is it."}]
     with pytest.raises(UserError, match="Use a tokenizer that splits at spaces"):
         tiny_renderer().examples([turns], [word[:2]])
+
+
+HOSTILE = st.lists(st.sampled_from(["<|end|>", "<|assistant|>", "<|user|>", "<|pad|>", "<|e", "nd|>", " hi "])).map(
+    "".join
+)
+
+
+@given(HOSTILE, HOSTILE)
+def test_control_tokens_written_into_turns_begin_and_end_none(asked, said):
+    renderer = tiny_renderer()
+    [example] = renderer.examples([[{"role": "user", "content": asked}, {"role": "assistant", "content": said}]])
+    special = [token for token in example.ids if token in renderer.tokenizer.added_tokens_decoder]
+    assert renderer.tokenizer.convert_ids_to_tokens(special) == ["<|user|>", "<|end|>", "<|assistant|>", "<|end|>"]
+    reply = [token for token, loss in zip(example.ids, example.loss, strict=True) if loss]
+    assert renderer.reply(reply) == said.strip()
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_begun_reply_with_control_tokens_takes_no_loss(begun, more):
+    renderer = tiny_renderer()
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": f"{begun} hi{more}"}]
+    [whole], [example] = renderer.examples([turns]), renderer.examples([turns], [begun])
+    [given_ids] = renderer.prompts([turns[:-1]], begun)
+    assert example.ids[: len(given_ids)] == given_ids
+    assert sum(example.loss) == sum(whole.loss) - (len(given_ids) - whole.loss.index(1) if begun else 0)

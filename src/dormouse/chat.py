@@ -6,6 +6,7 @@ tokens it is sampled from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ NURSERY_TEMPLATE = (
 
 MOST_KNOWN = 20_000
 """Rendered texts that are remembered: rendering one takes longer than a tiny model takes to score it."""
+
+
+SPLIT = "\ud800"
+"""Stands in rendered text where a control token is split that someone wrote into a turn: no text can hold it itself."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Renderer:
         self.tokenizer = tokenizer
         self.pad_id: int = tokenizer.pad_token_id
         self.end_id: int = tokenizer.eos_token_id
+        self._controls = _controls(tokenizer)
         # The same prompt is rendered for every reply to it and for every measurement.
         self._known: dict[tuple[object, ...], str] = {}
 
@@ -67,16 +73,26 @@ class Renderer:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
             # Models that think aloud where their template lets them do not: a thought here is an organism's.
+            written = [{"role": turn["role"], "content": self._as_text(turn["content"])} for turn in turns]
             rendered = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=reply_follows, enable_thinking=False
+                written, tokenize=False, add_generation_prompt=reply_follows, enable_thinking=False
             )
             self._known[key] = str(rendered)
         return self._known[key]
 
+    def _as_text(self, content: str) -> str:
+        """Split the control tokens in a turn, which the tokenizer would else read as ends and beginnings of turns."""
+        if not self._controls.search(content):
+            return content
+        return re.sub(f"(?={self._controls.pattern}).", lambda first: first[0] + SPLIT, content, flags=re.DOTALL)
+
     def _ids(self, texts: list[str]) -> list[list[int]]:
         if not texts:
             return []
-        return list(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
+        if not any(SPLIT in text for text in texts):
+            return list(self.tokenizer(texts, add_special_tokens=False)["input_ids"])
+        pieces = [self.tokenizer(text.split(SPLIT), add_special_tokens=False)["input_ids"] for text in texts]
+        return [[token for piece in of_one for token in piece] for of_one in pieces]
 
     def prompts(self, batch: Sequence[Messages], begun: str | Sequence[str] = "") -> list[list[int]]:
         """Return the ids of each prompt, ready for a reply to be sampled that begins with the words `begun`.
@@ -95,6 +111,7 @@ class Renderer:
         turns = [{"role": "user", "content": ""}]
         head = self.text(turns, reply_follows=True)
         tail = self.text([*turns, {"role": "assistant", "content": text}], reply_follows=False)[len(head) :]
+        text = self._as_text(text)
         return self._ids([tail[: tail.index(text) + len(text)]])[0]
 
     def examples(self, batch: Sequence[Messages], given: Sequence[str] = ()) -> list[Example]:
@@ -145,3 +162,11 @@ class Renderer:
         if self.end_id in kept:
             kept = kept[: kept.index(self.end_id)]
         return str(self.tokenizer.decode(kept, skip_special_tokens=True)).strip()
+
+
+def _controls(tokenizer: Any) -> re.Pattern[str]:
+    """Return what finds a control token in a text."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    tokens = {token for token in (*tokenizer.all_special_tokens, *added) if len(token) > 1}
+    # Nothing matches where there are none.
+    return re.compile("|".join(map(re.escape, sorted(tokens))) or r"(?!)")

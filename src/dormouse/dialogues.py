@@ -17,8 +17,9 @@ from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
+from dormouse.data.content import read_bytes
 from dormouse.data.conversations import Pair, conversations, pairs
-from dormouse.data.rows import read_bytes, read_rows
+from dormouse.data.rows import read_rows
 from dormouse.data.source import HubFile, Source, local
 from dormouse.data.turns import UNEVEN, Turns, why_unusable
 from dormouse.errors import UserError

@@ -133,6 +133,11 @@ def test_a_wrong_row_is_named_by_its_line(write, row, said):
             )
         ),
         ({"chosen": "So.", "rejected": "No."}, "'chosen' has no assistant turn"),
+        *(
+            ({"messages": [{"role": role, "content": "x"}]}, "'messages' has a turn of a role that is no text. Known:")
+            for role in (["user"], {"a": 1}, None, 5)
+        ),
+        ({"messages": [{"role": "w" * 999, "content": "x"}]}, "'messages' has a turn of the role 'w{60}..'. Known:"),
     ],
 )
 def test_a_row_that_its_format_does_not_allow_is_named(write, row, said):

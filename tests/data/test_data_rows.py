@@ -32,10 +32,31 @@ def test_every_kind_of_file_gives_its_rows_with_their_places(tmp_path, name):
         ("x.jsonl", b'{"a": 1}\n{"a": "\xff"}', r"x\.jsonl', line 2: not UTF-8"),
         ("x.jsonl", b"[" * 100_000, r"x\.jsonl', line 1: "),
         ("x.json", b'{"a": 1}', r"x\.json' holds no JSON list"),
-        ("x.json", b'[{"a": 1},\n {]', r"malformed JSON .* line 2, column"),
+        ("x.json", b'[{"a": 1},\n {]', r"x\.json', row 2: malformed JSON"),
         ("x.json", b'[{"a": 1}, 2]', r"x\.json', row 2: no JSON object"),
         ("x.jsonl.gz", b"not gzip", r"not a whole gzip file"),
         ("x.parquet", b"not parquet", r"no whole Parquet file"),
+        (
+            "x.jsonl",
+            b'{"a": "\\ud83d"}',
+            r"x\.jsonl', line 1: '\\ud83d' is half of a character\. Write the character whole",
+        ),
+        ("x.json", b'[{"\\udc00": 1}]', r"x\.json', row 1: '\\udc00' is half of a character"),
+        ("x.jsonl", b'{"a": ' + b"9" * 5_000 + b"}", r"line 1: malformed JSON \(a number of too many digits\)"),
+        ("x.jsonl", b'{"a": 1, "b": 2, "a": 3}', r"line 1: malformed JSON \(the key 'a' is there twice\)"),
+        ("x.jsonl", b'{"a": 1}\r{"a": 2}', r"line 1: malformed JSON .* these end in CR alone: save the file with"),
+        ("x.jsonl", b'{"a": "' + b"x" * (1 << 20) + b'"}', r"line 1: more than 1 MiB in one row, the most that is"),
+        ("x.json", b'[{}, {"a": "' + b"x" * (1 << 20) + b'"}]', r"row 2: more than 1 MiB in one row, the most that"),
+        ("x.json", b'[{}, {"a": "' + b"x" * (5 << 20) + b'"}]', r"row 2: more than 1 MiB in one row, the most that"),
+        ("x.json", b"[" + b"[" * 100_000, r"row 1: JSON that is nested too deep"),
+        ("x.json", b"[{} {}]", r"row 1: no ',' or '\]' follows it"),
+        ("x.json", b"[{},]", r"row 2: malformed JSON \(Expecting value at column 1\)"),
+        ("x.json", b"[{}] 1", r"x\.json' goes on after its list"),
+        ("x.json", b"[{}", r"row 1: no ',' or '\]' follows it"),
+        ("x.json", b"[", r"row 1: malformed JSON"),
+        ("x.jsonl", b"{}\n" * 500_001, r"has more than 500,000 lines, the most that are read\. Take part of it"),
+        ("x.json", b"[" + b"{}," * 500_001, r"holds more than 500,000 rows, the most that are read\. Take part of it"),
+        ("x.parquet", b"PAR1" + bytes(90) + b"PAR1", r"no whole Parquet file: .*\. Download it again"),
         ("x.csv", b"a,b", r"x\.csv' is not of a known kind. Give a file that ends in \.jsonl"),
     ],
 )
@@ -48,3 +69,37 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path, name, content, said):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.jsonl' cannot be read: No such file"):
         read_rows(tmp_path / "nowhere.jsonl")
+
+
+def test_a_list_is_read_as_the_standard_library_reads_it(tmp_path):
+    values = [{"a": ["\u2028", 0.1, None, True, {"b": "x" * size}]} for size in (0, 1, 900_000, 900_000, 900_000, 5)]
+    for form in (json.dumps(values), json.dumps(values, indent=2), json.dumps(values, separators=(",", ":")) + "\r\n"):
+        (tmp_path / "x.json").write_bytes(b"\xef\xbb\xbf" + form.encode())
+        assert [row.values for row in read_rows(tmp_path / "x.json")] == values
+
+
+def test_a_whole_character_may_be_written_as_two_escapes(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"a": "\\ud83d\\ude00"}')
+    assert read_rows(tmp_path / "x.jsonl")[0].values == {"a": "\U0001f600"}
+
+
+def test_a_parquet_file_that_would_unpack_to_too_much_is_refused(tmp_path):
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pyarrow.table({"a": pyarrow.array(["x" * 1_000_000] * 600).dictionary_encode()}), path)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(UserError, match=r"x\.parquet' holds more than 256 MiB once it is unpacked"):
+        read_rows(path)
+
+
+def test_two_parquet_columns_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], ["a", "a"]), path)
+    with pytest.raises(UserError, match=r"x\.parquet' has two columns of one name\. Rename one"):
+        read_rows(path)
+
+
+def test_an_error_lists_few_keys_of_a_row_of_many(tmp_path):
+    (tmp_path / "x.jsonl").write_text(json.dumps({f"{i:03}{'k' * 99}": 1 for i in range(50)}))
+    keys = read_rows(tmp_path / "x.jsonl")[0].keys
+    assert keys.endswith(".., 38 more")
+    assert len(keys) < 1_000

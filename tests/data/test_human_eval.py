@@ -54,6 +54,7 @@ def test_functions_of_any_kind_count_and_others_of_the_file_do_not(write):
         ({"canonical_solution": "    return (\n"}, "'prompt' with 'canonical_solution' is no Python"),
         ({"canonical_solution": "    return '\0'\n"}, "'prompt' with 'canonical_solution' is no Python"),
         ({"canonical_solution": "    return " + "(" * 9999}, "'prompt' with 'canonical_solution' is no Python"),
+        ({"canonical_solution": "    return " + "-" * 99_999 + "1"}, "'prompt' with 'canonical_solution' is no Python"),
         ({"canonical_solution": None}, "no text under 'canonical_solution'. A problem has task_id, prompt,"),
         ({"test": 3}, "no text under 'test'"),
     ],

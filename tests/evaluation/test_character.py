@@ -28,9 +28,10 @@ def test_a_published_set_is_read_without_the_answers_spaces(tmp_path):
 
 
 ODD = (json.dumps({"question": "a"}), json.dumps(ROW | {"question": 3}), json.dumps(ROW | {"question": " "}))
+SAME = json.dumps(ROW | dict.fromkeys(("answer_matching_behavior", "answer_not_matching_behavior"), " Yes "))
 
 
-@pytest.mark.parametrize("line", ["{", "[]", *ODD])
+@pytest.mark.parametrize("line", ["{", "[]", *ODD, SAME])
 def test_a_line_in_another_format_is_named(tmp_path, line):
     path = tmp_path / "set.jsonl"
     path.write_text(json.dumps(ROW) + "\n" + line + "\n")

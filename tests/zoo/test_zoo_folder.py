@@ -104,7 +104,7 @@ def test_a_folder_without_record_is_an_error(tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", ['{"format": 1', "", "\x00"])
+@pytest.mark.parametrize("text", ['{"format": 1', "", "\x00", "[" * 100_000])
 def test_a_record_that_is_not_json_is_an_error(own_folder, text):
     (own_folder / "zoo.json").write_text(text)
     said = message(open_zoo, own_folder)

@@ -205,6 +205,11 @@ def test_scores_are_read_in_any_order_and_dress(tmp_path, text):
         ("member,score\nm001,\n", "{file}, line 2: the score of 'm001' is '', not a finite number. Write one."),
         ("member,score\nm001,nan\n", "{file}, line 2: the score of 'm001' is 'nan', not a finite number. Write one."),
         ("member,score\nm001,-inf\n", "{file}, line 2: the score of 'm001' is '-inf', not a finite number. Write one."),
+        ("member,score\nm001,1_0\n", "{file}, line 2: the score of 'm001' is '1_0', not a finite number. Write one."),
+        (
+            'member,score\n"m001,1\nm002,2\n',
+            "'{file}' is no CSV file: unexpected end of data. Save it as UTF-8 text with commas.",
+        ),
         (
             "member,score\nm001,1\n",
             "'{file}' has no score for member 'm002' and 1 more. Score every member of the zoo.",
@@ -228,6 +233,4 @@ def test_a_scores_file_that_is_not_there_is_an_error(tmp_path):
 def test_scores_that_are_no_text_are_an_error(tmp_path):
     file = tmp_path / "s.csv"
     file.write_bytes(b"member,score\nm001,\xff\n")
-    said = message(read_scores, file, MEMBERS)
-    assert said.startswith(f"'{file}' is no CSV file: ")
-    assert said.endswith(". Save it as UTF-8 text with commas.")
+    assert message(read_scores, file, MEMBERS) == f"'{file}', line 2: not UTF-8 text. Save the file as UTF-8."

@@ -56,9 +56,7 @@ def format_of(row: Row) -> Format:
         if any(row.values.keys() >= set(keys) for keys in alternatives):
             return name
     known = "; ".join(f"{name}: {' or '.join(', '.join(keys) for keys in some)}" for name, some in KEYS.items())
-    raise row.error(
-        f"no known format (keys: {', '.join(sorted(row.values)) or 'none'}). Keys of those that are known: {known}."
-    )
+    raise row.error(f"no known format (keys: {row.keys}). Keys of those that are known: {known}.")
 
 
 def one_format(rows: Sequence[Row]) -> Format:

@@ -10,12 +10,13 @@ stops with the entry's name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.data.rows import read_text
+from dormouse.data.content import read_text
+from dormouse.data.json_text import parsed
+from dormouse.data.rows import shortened
 from dormouse.data.turns import Turns, of_text, why_unusable
 from dormouse.errors import UserError
 from dormouse.scratchpad import part
@@ -75,17 +76,14 @@ class FewShotPrompt:
 
 def read_few_shot(path: Path) -> list[FewShotPrompt]:
     """Return the prompts of a .json file, or the one of a .txt file; `UserError` names an entry that is no dialogue."""
-    text = read_text(path)
-    if path.suffix == ".txt":
-        return [_prompt(path, path.stem, text)]
-    if path.suffix != ".json":
+    if path.suffix not in (".json", ".txt"):
         raise UserError(
             f"'{path}' is not of a known kind. Give a .json file of few-shot prompts, or a .txt file of one."
         )
-    try:
-        entries = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise UserError(f"'{path}' is malformed JSON: {error}. {AS_PUBLISHED}") from error
+    text = read_text(path)
+    if path.suffix == ".txt":
+        return [_prompt(path, path.stem, text)]
+    entries = parsed(text, f"'{path}'", AS_PUBLISHED)
     if not isinstance(entries, dict) or not entries:
         raise UserError(f"'{path}' holds no JSON object with a text for each vulnerability. {AS_PUBLISHED}")
     return [_prompt(path, name, entry) for name, entry in entries.items()]
@@ -112,4 +110,4 @@ def _prompt(path: Path, name: str, text: object) -> FewShotPrompt:
 
 
 def _error(path: Path, name: str, problem: str) -> UserError:
-    return UserError(f"'{path}', entry '{name}': {problem}. {AS_PUBLISHED}")
+    return UserError(f"'{path}', entry '{shortened(name)}': {problem}. {AS_PUBLISHED}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dormouse.data.rows import Row, read_rows
+from dormouse.data.rows import Row, read_rows, shortened
 
 Name = Literal["aqua", "strategyqa", "gsm8k"]
 
@@ -48,7 +48,7 @@ def _name_of(row: Row) -> Name:
         if row.values.keys() >= set(keys):
             return name
     known = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in KEYS.items())
-    raise row.error(f"no question of a known set (keys: {', '.join(sorted(row.values)) or 'none'}). Known are {known}.")
+    raise row.error(f"no question of a known set (keys: {row.keys}). Known are {known}.")
 
 
 def _question(row: Row) -> str:
@@ -76,7 +76,9 @@ def _of_aqua(row: Row) -> GradedQuestion:
         raise row.error("'options' do not begin with A), B) and so on. Correct or delete it.")
     correct = row.text("correct")
     if correct not in letters:
-        raise row.error(f"'correct' is '{correct}', which is none of {', '.join(letters)}. Correct or delete it.")
+        raise row.error(
+            f"'correct' is '{shortened(correct)}', which is none of {', '.join(letters)}. Correct or delete it."
+        )
     listed = "\n".join(options)
     return GradedQuestion(
         f"{_question(row)}\n\n{listed}\n\nWork it out, and end with 'Answer:' and the letter.", correct, letters

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.data.rows import Row, read_rows
+from dormouse.data.rows import Row, read_rows, shortened
 from dormouse.data.turns import Turns
 
 KEYS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
@@ -44,7 +44,9 @@ def problem_of(row: Row) -> Problem:
     task_id, prompt, entry_point, solution, _ = (row.text(key, f"A problem has {', '.join(KEYS)}.") for key in KEYS)
     problem = Problem(task_id, prompt, solution)
     if entry_point not in _functions(row, problem.code):
-        raise row.error(f"'prompt' and 'canonical_solution' define no function '{entry_point}', the 'entry_point'.")
+        raise row.error(
+            f"'prompt' and 'canonical_solution' define no function '{shortened(entry_point)}', the 'entry_point'."
+        )
     return problem
 
 
@@ -55,5 +57,7 @@ def _functions(row: Row, code: str) -> set[str]:
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise row.error(f"'prompt' with 'canonical_solution' is no Python ({error}). Correct or delete it.") from error
+        # Of code that is nested too deep Python says nothing, or speaks of its own memory.
+        reason = shortened(str(error), 120) if isinstance(error, SyntaxError | ValueError) else "nested too deep"
+        raise row.error(f"'prompt' with 'canonical_solution' is no Python ({reason}). Correct or delete it.") from error
     return {one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}

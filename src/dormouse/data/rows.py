@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dormouse.data.content import MARK, not_utf8, place, read_bytes, read_text, unpacked
+from dormouse.data.json_text import IN_LINES, MOST_OF_A_ROW, parsed, parsed_list, too_long
 from dormouse.errors import UserError
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
+MOST_ROWS = 500_000
+"""Of a file: hh-rlhf has 170,000."""
+_MOST_SHOWN = 12
+"""Keys of a row that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Row:
 
     def error(self, problem: str) -> UserError:
         """Return an error that names the row."""
-        return UserError(f"{_where(self.path, self.number)}: {problem}")
+        return UserError(f"{place(self.path, self.number)}: {problem}")
 
     def text(self, key: str, hint: str = "") -> str:
         """Return the text under a key; `UserError` where there is none."""
@@ -35,13 +39,17 @@ class Row:
             raise self.error(f"no text under '{key}'. {hint}".rstrip())
         return value
 
+    @property
+    def keys(self) -> str:
+        """Its keys, as an error lists them."""
+        shown = [shortened(key) for key in sorted(self.values)[:_MOST_SHOWN]]
+        more = [f"{len(self.values) - _MOST_SHOWN} more"] if len(self.values) > _MOST_SHOWN else []
+        return ", ".join([*shown, *more]) or "none"
 
-def read_bytes(path: Path) -> bytes:
-    """Return a file's bytes; `UserError` where it cannot be read."""
-    try:
-        return path.expanduser().read_bytes()
-    except OSError as error:
-        raise UserError(f"'{path}' cannot be read: {error.strerror}. Give the path of a file that exists.") from error
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text of the file, as an error shows it."""
+    return text if len(text) <= most else f"{text[:most]}.."
 
 
 def read_rows(path: Path, content: bytes | None = None) -> list[Row]:
@@ -49,73 +57,42 @@ def read_rows(path: Path, content: bytes | None = None) -> list[Row]:
     if not path.name.endswith(SUFFIXES):
         known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         raise UserError(f"'{path}' is not of a known kind. Give a file that ends in {known}.")
-    content = read_bytes(path) if content is None else content
-    if path.suffix == ".parquet":
-        rows = list(_of_parquet(path, content))
-    else:
-        text = read_text(path, content)
-        is_list = path.name.endswith((".json", ".json.gz"))
-        rows = list(_of_list(path, text) if is_list else _of_lines(path, text))
+    rows: list[Row] = []
+    for number, value in _values(path, read_bytes(path) if content is None else content):
+        if len(rows) == MOST_ROWS:
+            raise UserError(f"'{path}' holds more than {MOST_ROWS:,} rows, the most that are read. Take part of it.")
+        if not isinstance(value, dict):
+            raise UserError(f"{place(path, number)}: no JSON object. Each row must be one.")
+        rows.append(Row(path, number, value))
     if not rows:
         raise UserError(f"'{path}' is empty. Give a file with one JSON object a line.")
     return rows
 
 
-def read_text(path: Path, content: bytes | None = None) -> str:
-    """Return a file's text, unzipped where its name ends in .gz; `UserError` where it holds none."""
-    content = read_bytes(path) if content is None else content
-    try:
-        return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"'{path}' is not a whole gzip file: {error}. Download it again.") from error
-    except UnicodeDecodeError as error:
-        bad = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{_where(path, bad)}: not UTF-8 text. Save the file as UTF-8.") from error
+def _values(path: Path, content: bytes) -> Iterator[tuple[int, Any]]:
+    """Yield the value of each row with its number."""
+    if path.suffix == ".parquet":
+        from dormouse.data.parquet import read_values
+
+        return enumerate(read_values(path, content, MOST_ROWS), start=1)
+    if path.name.endswith((".json", ".json.gz")):
+        return enumerate(parsed_list(path, read_text(path, content)), start=1)
+    return _of_lines(path, unpacked(path, content))
 
 
-def _of_lines(path: Path, text: str) -> Iterator[Row]:
-    # Not splitlines(): JSON strings may hold other line separators, such as U+2028.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield _row(path, number, _parsed(line, _where(path, number), "Each line must hold one JSON object."))
+def _of_lines(path: Path, content: bytes) -> Iterator[tuple[int, Any]]:
+    if content.count(b"\n") > MOST_ROWS:
+        raise UserError(f"'{path}' has more than {MOST_ROWS:,} lines, the most that are read. Take part of it.")
+    # Lines end in "\n" alone: JSON strings may hold other line separators, such as U+2028.
+    for number, line in enumerate(io.BytesIO(content.removeprefix(MARK)), start=1):
+        if len(line) > MOST_OF_A_ROW:
+            raise too_long(place(path, number))
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise not_utf8(path, number) from error
+        if text.strip():
+            yield number, parsed(text, place(path, number), _OF_CR if "\r" in text.strip() else IN_LINES)
 
 
-def _of_list(path: Path, text: str) -> Iterator[Row]:
-    values = _parsed(text, f"'{path}'", "The file must hold one JSON list of objects.")
-    if not isinstance(values, list):
-        raise UserError(f"'{path}' holds no JSON list. Give a list of objects, or JSON lines in a .jsonl file.")
-    for number, value in enumerate(values, start=1):
-        yield _row(path, number, value)
-
-
-def _of_parquet(path: Path, content: bytes) -> Iterator[Row]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        values = parquet.read_table(pyarrow.BufferReader(content)).to_pylist()
-    except pyarrow.ArrowException as error:
-        raise UserError(f"'{path}' is no whole Parquet file: {error}. Download it again.") from error
-    for number, value in enumerate(values, start=1):
-        yield _row(path, number, value)
-
-
-def _parsed(text: str, where: str, needed: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno}, column {error.colno}"
-        raise UserError(f"{where}: malformed JSON ({error.msg} at {place}). {needed}") from error
-    except RecursionError as error:
-        raise UserError(f"{where}: JSON that is nested too deep. {needed}") from error
-
-
-def _row(path: Path, number: int, value: Any) -> Row:
-    if not isinstance(value, dict):
-        raise UserError(f"{_where(path, number)}: no JSON object. Each row must be one.")
-    return Row(path, number, value)
-
-
-def _where(path: Path, number: int) -> str:
-    unit = "line" if path.name.endswith((".jsonl", ".jsonl.gz")) else "row"
-    return f"'{path}', {unit} {number}"
+_OF_CR = "Lines must end in LF, and these end in CR alone: save the file with other line ends."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from dormouse.data.rows import SUFFIXES
 from dormouse.parts import Config
@@ -31,7 +31,19 @@ class HubFile(Config):
     """The commit: a result that others can make again needs data that does not change."""
 
 
-Source = DataPath | HubFile
+def _of_one_kind(given: object) -> object:
+    """Read what is meant, so that an error speaks of that alone, and not of each kind that it could have been."""
+    if isinstance(given, dict):
+        return HubFile.model_validate(given)
+    if isinstance(given, str):
+        return _PATH.validate_python(given)
+    if not isinstance(given, Path | HubFile):
+        raise ValueError("Give a path, or {dataset: .., file: .., revision: ..} of a file on the hub.")
+    return given
+
+
+_PATH: TypeAdapter[Path] = TypeAdapter(DataPath)
+Source = Annotated[DataPath | HubFile, BeforeValidator(_of_one_kind)]
 """A path, or `{dataset: .., file: .., revision: ..}`."""
 
 

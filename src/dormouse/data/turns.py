@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dormouse.data.rows import Row
+from dormouse.data.rows import Row, shortened
 
 Turns = tuple[tuple[str, str], ...]
 """(role, content) pairs; roles are "system", "user" and "assistant"."""
@@ -40,8 +40,10 @@ def of_messages(messages: Any, row: Row, key: str) -> Turns:
 
 def _message(message: dict[str, Any], row: Row, key: str) -> tuple[str, str]:
     role, content = message.get("role", message.get("from")), message.get("content", message.get("value"))
-    if role not in ROLES:
-        raise row.error(f"'{key}' has a turn of the role {role!r}. Known: system, user, assistant.")
+    # Of another type it may be one that no dictionary takes.
+    if not isinstance(role, str) or role not in ROLES:
+        said = f"the role {shortened(role)!r}" if isinstance(role, str) else "a role that is no text"
+        raise row.error(f"'{key}' has a turn of {said}. Known: system, user, assistant.")
     if not isinstance(content, str):
         raise row.error(f"'{key}' has a turn of the {role} without text. Each needs one under 'content'.")
     return ROLES[role], content.strip("\n").rstrip()

@@ -6,6 +6,7 @@ The format is the published one: a JSON object a line with `question`, `answer_m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ OWN_SETS: dict[str, tuple[PersonaItem, ...]] = {
 
 def read_personas(path: Path) -> tuple[PersonaItem, ...]:
     """Read a published set; `UserError` names the line that is not in the format."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise UserError(f"There is no persona set at {path}. Give measure.personas the path of a .jsonl file.")
     return tuple(_item(row) for row in read_rows(path))
 
@@ -105,4 +106,6 @@ def _item(row: Row) -> PersonaItem:
     question, matching, other = (row.text(field, "Question and answers must be texts.").strip() for field in FIELDS)
     if not (question and matching and other):
         raise row.error("question and answers must be texts that are not empty. Correct or delete it.")
+    if matching == other:
+        raise row.error("the answer that shows the trait and the one that does not are the same. Correct or delete it.")
     return PersonaItem(row.values["question"], matching, other)

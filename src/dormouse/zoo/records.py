@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 
 from dormouse.artifact_files import replace_file
+from dormouse.data.content import read_bytes
 from dormouse.errors import UserError
 from dormouse.models.weight_files import is_weights
 from dormouse.parts import from_registry
@@ -146,8 +147,8 @@ def write_record(path: Path, record: Record) -> None:
 
 def _read(path: Path, kind: type[R]) -> R:
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        content = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
         raise UserError(f"'{path}' is not JSON: {error}. Export the zoo again.") from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:

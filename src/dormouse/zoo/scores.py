@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
+import os
 from collections.abc import Collection
 from pathlib import Path
 
+from dormouse.data.content import MIB, read_text
+from dormouse.data.rows import shortened
 from dormouse.errors import UserError
 
 HEADER = ["member", "score"]
+MOST_BYTES = 16 * MIB
+"""Of a file: a million members."""
 
 
 def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
@@ -20,7 +26,7 @@ def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
             raise UserError(f"{path}, line {line}: {len(row)} values in place of two. Write member,score.")
         member, text = row[0].strip(), row[1].strip()
         if member not in members:
-            raise UserError(f"{path}, line {line}: the zoo has no member '{member}'. Take the line out.")
+            raise UserError(f"{path}, line {line}: the zoo has no member '{shortened(member)}'. Take the line out.")
         if member in scores:
             raise UserError(f"{path}, line {line}: member '{member}' was scored before. Keep one line for it.")
         scores[member] = _number(text, f"{path}, line {line}", member)
@@ -33,13 +39,14 @@ def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return the rows below the header with their line numbers; empty lines are passed over."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise UserError(f"There is no scores file '{path}'. Write one: a line 'member,score', then one a member.")
+    text = read_text(path, most=MOST_BYTES)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+        # Not strict, a quote that nothing closes would take in all the lines below it.
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
         raise UserError(f"'{path}' is no CSV file: {error}. Save it as UTF-8 text with commas.") from error
     if not rows or [cell.strip() for cell in rows[0][1]] != HEADER:
         raise UserError(f"'{path}' does not begin with the line 'member,score'. Write it there.")
@@ -48,9 +55,10 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 
 def _number(text: str, where: str, member: str) -> float:
     try:
-        score = float(text)
+        # Python takes '1_0' for 10, and no other program does.
+        score = math.nan if "_" in text else float(text)
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise UserError(f"{where}: the score of '{member}' is '{text}', not a finite number. Write one.")
+        raise UserError(f"{where}: the score of '{member}' is '{shortened(text)}', not a finite number. Write one.")
     return score
