@@ -293,7 +293,7 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
         (["chat", "x"], "Store 'dormouse-store' has no artifact 'x'. List all 0 with: dormouse ls"),
         (
             ["run", "small.yaml", "--store", "small.yaml"],
-            "Store 'small.yaml' cannot be written to (Not a directory). Choose another.",
+            "Store 'small.yaml' cannot be written to (Not a directory). Choose another with --store.",
         ),
     ],
 )
@@ -320,7 +320,7 @@ def test_status_counts_what_is_done_running_failed_and_to_do(monkeypatch):
     behave(monkeypatch, fails=fail_on("safety", user_error=True))
     dm("run", "small.yaml")
     content = json.loads(dm("status", "small.yaml", "--json").output)
-    assert content["counts"] == {"done": len(stages()) - 4, "running": 0, "failed": 2, "to do": 2}
+    assert content["counts"] == {"done": len(stages()) - 4, "running": 0, "failed": 2, "to do": 2, "damaged": 0}
     busy = next(stage for stage in stages() if stage.kind == "safety")
     with Store("dormouse-store").lock(busy):
         content = json.loads(dm("status", "small.yaml", "--json").output)

@@ -1,5 +1,7 @@
 import json
+import re
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from filelock import Timeout
@@ -38,7 +40,7 @@ def test_a_finished_artifact_says_what_it_is_and_what_it_holds(store):
     assert store.has(BASE)
     assert folder == store.path(BASE) == store.path(BASE.name) == store.root / "artifacts" / BASE.name
     manifest = store.manifest(BASE)
-    assert manifest == json.loads((folder / "stage.json").read_text())
+    assert {"checksum": ANY} | manifest == json.loads((folder / "stage.json").read_text())
     assert (manifest["kind"], manifest["key"], manifest["spec"]) == ("base", BASE.key, {"seed": 0})
     assert manifest["inputs"] == {"tokenizer": TOKENIZER.key}
     assert manifest["labels"] == {"size": 70_000, "seed": 0}
@@ -140,22 +142,27 @@ def spoil_manifest(folder):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "file", "seen_by_sizes"),
+    ("spoil", "file", "problem", "seen_by_sizes"),
     [
-        (truncate, "model/model.safetensors", True),
-        (remove, "model/model.safetensors", True),
-        (flip, "model/model.safetensors", False),
-        (spoil_manifest, "stage.json", True),
+        (truncate, "model/model.safetensors", "is not what was written", True),
+        (remove, "model/model.safetensors", "is missing", True),
+        (flip, "model/model.safetensors", "is not what was written", False),
+        (spoil_manifest, "stage.json", "is not what was written", True),
     ],
 )
-def test_damage_is_found_named_and_set_aside(store, spoil, file, seen_by_sizes):
+def test_damage_is_found_named_and_set_aside(store, spoil, file, problem, seen_by_sizes):
     spoil(make(store, BASE))
-    assert store.has(BASE) is not seen_by_sizes
+    finding = f"Artifact '{BASE.name}' is damaged: its file '{file}' {problem}. "
+    if seen_by_sizes:
+        with pytest.raises(UserError, match=re.escape(f"{finding}Make it again with its plan")):
+            store.has(BASE)
+    else:
+        assert store.has(BASE)
     with pytest.raises(UserError) as error:
         store.verify(BASE)
     aside = store.root / "set_aside" / BASE.name
     assert str(error.value) == (
-        f"Artifact '{BASE.name}' is damaged: its file '{file}' is not what was written. "
+        f"{finding}"
         f"It was set aside in '{aside}'. Run the same command again with --rebuild to make it again."
     )
     assert aside.is_dir()

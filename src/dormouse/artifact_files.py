@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from dormouse.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system says of a disk that is mounted read-only, and of files of other users."""
+
 FULL_TEXT = ("No space left on device", "Disk quota exceeded")
 """What safetensors says, in an error of its own."""
 
@@ -31,6 +35,11 @@ def sha256(path: Path) -> str:
     """Return the checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether there is a file to read: opening a pipe would wait, and a device may have no end."""
+    return stat.S_ISREG(path.stat().st_mode)
 
 
 def describe(folder: Path, leave_out: Collection[str] = ()) -> dict[str, dict[str, Any]]:
@@ -81,6 +90,26 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds a lock file that this one may only read; False where it may not even ask."""
+    if os.name == "nt":
+        return False
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return False
+    try:
+        # Shared: to lock it for itself alone, a process must be able to write on some file systems.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def disk_full_error(error: BaseException, root: Path) -> UserError | None:
