@@ -1,5 +1,8 @@
+import errno
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -225,6 +228,52 @@ def test_without_an_organism_there_is_a_table_but_no_report(folder, monkeypatch)
     assert result.exit_code == 2
     assert "error: No report was written. " in result.stderr
     assert not (folder / "dormouse-store" / "runs" / "small" / "report.html").exists()
+
+
+def test_an_override_that_fails_leaves_the_finished_run_as_it_is(folder, monkeypatch):
+    dm("run", "small.yaml")
+    run = folder / "dormouse-store" / "runs" / "small"
+    kept = {path.name: path.read_bytes() for path in run.iterdir()}
+    behave(monkeypatch, fails=fail_on("helpful", user_error=True))
+    result = dm("run", "small.yaml", "helpful.lr=1e-5")
+    (own,) = (folder / "dormouse-store" / "runs").glob("small.*")
+    assert result.exit_code == 2
+    assert f"results go to dormouse-store/runs/{own.name}\n" in result.output
+    assert f"results  dormouse-store/runs/{own.name}/results.csv" in result.output
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == kept
+
+
+def test_a_report_of_part_of_a_finished_plan_goes_beside_it(folder, monkeypatch):
+    dm("run", "small.yaml")
+    run = folder / "dormouse-store" / "runs" / "small"
+    kept = {path.name: path.read_bytes() for path in run.iterdir()}
+    gone = next(stage for stage in stages() if stage.kind == "measure")
+    shutil.rmtree(Store("dormouse-store").path(gone))
+    output = dm("report", "small.yaml").output
+    assert "A finished run's results in dormouse-store/runs/small stay as they are" in output
+    assert "results  dormouse-store/runs/small/unfinished/results.csv" in output
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == kept
+
+
+def test_a_disk_that_fills_up_while_the_page_is_written_is_an_error_and_nothing_is_lost(folder, monkeypatch):
+    dm("run", "small.yaml")
+    run = folder / "dormouse-store" / "runs" / "small"
+    kept = {path.name: path.read_bytes() for path in run.iterdir()}
+
+    def full(path, transcripts):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path / "report.html"))
+
+    monkeypatch.setattr("dormouse.report.page.write_report", full)
+    assert re.fullmatch(
+        r"'dormouse-store/runs/small/.*report.html' cannot be used: No space left on device. Free some space and run "
+        r"the same command again; nothing finished is lost.",
+        user_error("run", "small.yaml"),
+    )
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == kept
+
+
+def test_an_error_shows_control_characters_as_escapes():
+    assert user_error("run", "a\x1b[31m.yaml").startswith(r"There is no plan 'a\x1b[31m.yaml'.")
 
 
 def test_an_interrupted_run_tells_the_command_that_goes_on(monkeypatch):

@@ -1,32 +1,55 @@
-"""The folder of a run: the resolved plan, the exact command, what it cost, and where results and report go."""
+"""A run's folder in the store: the plan as it ran, the command, results and report.
+
+Runs of one name with other settings have folders of their own, and what is finished is replaced only by something
+finished.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import shlex
+import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
 import dormouse
 from dormouse.artifact_files import replace_file
 from dormouse.compute import Compute
+from dormouse.errors import UserError
 from dormouse.execute.events import Outcome
 from dormouse.experiment import Experiment
 from dormouse.plan import Plan
 from dormouse.plan_file import dump
+from dormouse.plan_yaml import parse
 from dormouse.stage import Stage
 from dormouse.store import Store
 
 RECORDED = ("torch", "transformers", "trl")
 
+NO_RESULT = {"title", "execute"}
+"""Settings that decide no number: runs that differ in nothing else share a folder."""
+
+STAGING = ".staging-"
+"""Begins the name of the folder in which a process writes what it is about to publish; its process id ends it."""
+
+SECONDS_TO_WAIT = 60
+"""How long another process may take to move its files into place."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
-    """`<store>/runs/<plan's name>/`."""
+    """`<store>/runs/<plan's name>/`, or `<name>.<digits>/` where runs with other settings came first."""
 
     path: Path
 
@@ -50,41 +73,165 @@ class RunFolder:
         """The command and what became of it: times and costs are here, so that the table holds none."""
         return self.path / "run.json"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them. The record is moved into place last: it says what the others are."""
+        return (self.plan, self.results, self.report, self.record)
+
+    @property
+    def unfinished(self) -> RunFolder:
+        """Where an incomplete run's results go while those of a finished one stay."""
+        return RunFolder(self.path / "unfinished")
+
+    def holds(self, experiment: Experiment) -> bool:
+        """Return whether the folder is of exactly this experiment, titles and ways to execute it aside."""
+        try:
+            text = self.plan.read_text("utf-8")
+            return text == dump(experiment) or _deciding(parse(text, "").data) == _deciding(experiment)
+        except (OSError, UnicodeDecodeError, UserError, ValidationError):
+            return False
+
     def is_of(self, experiment: Experiment) -> bool:
-        """Return whether the folder holds the record of exactly this experiment."""
+        """Return whether plan and record here are of this experiment to the letter."""
         return self.plan.is_file() and self.record.is_file() and self.plan.read_text("utf-8") == dump(experiment)
 
-    def command(self) -> str:
-        """Return the command that made the folder."""
-        return str(json.loads(self.record.read_text("utf-8"))["command"])
+    def is_finished(self) -> bool:
+        """Return whether a run came to its end here; one whose record cannot be read counts, so that it is kept."""
+        try:
+            outcome = json.loads(self.record.read_text("utf-8")).get("outcome")
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError, AttributeError):
+            return True
+        return outcome is not None and not any(n for name, n in outcome.items() if name not in ("finished", "cached"))
 
-    def start(self, experiment: Experiment, command: list[str], compute: Compute) -> None:
-        """Write the resolved plan and the command."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        replace_file(self.plan, dump(experiment))
-        self._record(
-            {
-                "experiment": experiment.name,
-                "title": experiment.title,
-                "command": shlex.join(command),
-                "device": compute.device,
-                "threads": str(compute),
-                "versions": _versions(),
-                "started": _now(),
-                "finished": None,
-                "stages": [],
-            }
-        )
 
-    def finish(self, plan: Plan, store: Store, outcome: Outcome) -> None:
-        """Note when the run ended, and what became of every stage and what it cost."""
-        cached = {stage.name for stage in outcome.cached}
-        stages = [_cost(stage, store, outcome, cached=stage.name in cached) for stage in plan.stages]
-        before = json.loads(self.record.read_text("utf-8"))
-        self._record({**before, "finished": _now(), "outcome": outcome.counts(), "stages": stages})
+@dataclass(frozen=True)
+class Begun:
+    """A run that has started."""
 
-    def _record(self, content: dict[str, Any]) -> None:
-        replace_file(self.record, json.dumps(content, indent=1) + "\n")
+    experiment: Experiment
+    command: str
+    """As a shell takes it."""
+    compute: Compute
+    started: str
+
+    def record(self) -> dict[str, Any]:
+        """Return what is known before the end."""
+        return {
+            "experiment": self.experiment.name,
+            "title": self.experiment.title,
+            "command": self.command,
+            "device": self.compute.device,
+            "threads": str(self.compute),
+            "versions": _versions(),
+            "started": self.started,
+            "finished": None,
+            "stages": [],
+        }
+
+
+def begin(experiment: Experiment, command: list[str], compute: Compute) -> Begun:
+    """Note when a run started, by which command."""
+    return Begun(experiment, shlex.join(command), compute, _now())
+
+
+def folder_of(store: Store, experiment: Experiment) -> RunFolder:
+    """Return the folder of a run: that of its name, unless a run with other settings has it."""
+    plain = RunFolder(store.run_folder(experiment.name))
+    if not plain.plan.exists() or plain.holds(experiment):
+        return plain
+    settings = json.dumps(_deciding(experiment), sort_keys=True)
+    # No name of a plan holds a dot.
+    return RunFolder(store.run_folder(f"{experiment.name}.{hashlib.sha256(settings.encode()).hexdigest()[:8]}"))
+
+
+def claim(store: Store, begun: Begun) -> RunFolder:
+    """Return the run's folder, with plan and command written into it unless a finished run's stand there."""
+    with _lock(store):
+        folder = folder_of(store, begun.experiment)
+        if not folder.is_finished():
+            folder.path.mkdir(parents=True, exist_ok=True)
+            replace_file(folder.plan, dump(begun.experiment))
+            _write(folder, begun.record())
+    return folder
+
+
+@contextlib.contextmanager
+def published(store: Store, folder: RunFolder, *, complete: bool) -> Iterator[tuple[RunFolder, RunFolder]]:
+    """Yield a folder to write into and the one that its files are moved to at the end, all or none of them.
+
+    The target is `folder`, or `folder.unfinished` where an incomplete run would replace a finished one.
+    """
+    staging = RunFolder(folder.path / f"{STAGING}{psutil.Process().pid}")
+    _remove_abandoned(folder.path)
+    staging.path.mkdir(parents=True, exist_ok=True)
+    try:
+        target = folder if complete or not folder.is_finished() else folder.unfinished
+        yield staging, target
+        with _lock(store):
+            target.path.mkdir(exist_ok=True)
+            for new, old in zip(staging.files, target.files, strict=True):
+                if new.exists():
+                    new.replace(old)
+                else:
+                    old.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(staging.path, ignore_errors=True)
+    if complete:
+        shutil.rmtree(folder.unfinished.path, ignore_errors=True)
+
+
+def write_end(folder: RunFolder, begun: Begun, plan: Plan, store: Store, outcome: Outcome) -> None:
+    """Write the plan, and the record of when the run ended, what became of every stage and what it cost."""
+    cached = {stage.name for stage in outcome.cached}
+    stages = [_cost(stage, store, outcome, cached=stage.name in cached) for stage in plan.stages]
+    counts = outcome.counts()
+    to_do = len(plan.stages) - sum(counts.values())
+    replace_file(folder.plan, dump(begun.experiment))
+    _write(
+        folder,
+        {
+            **begun.record(),
+            "finished": _now(),
+            "outcome": counts | ({"to do": to_do} if to_do else {}),
+            "stages": stages,
+        },
+    )
+
+
+def copy_record(source: RunFolder, target: RunFolder) -> None:
+    """Let a page be made again as of the run that the folder records."""
+    for name in ("plan", "record"):
+        shutil.copyfile(getattr(source, name), getattr(target, name))
+
+
+def _write(folder: RunFolder, content: dict[str, Any]) -> None:
+    replace_file(folder.record, json.dumps(content, indent=1) + "\n")
+
+
+def _deciding(experiment: Any) -> dict[str, Any]:
+    whole = experiment if isinstance(experiment, Experiment) else Experiment.model_validate(experiment)
+    return whole.model_dump(mode="json", exclude=NO_RESULT)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes left that were killed while they published."""
+    for folder in path.glob(f"{STAGING}*"):
+        if not psutil.pid_exists(int(folder.name.removeprefix(STAGING))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(store: Store) -> Iterator[None]:
+    try:
+        with FileLock(store.root / "locks" / "runs.lock", timeout=SECONDS_TO_WAIT):
+            yield
+    except Timeout:
+        raise UserError(
+            f"Another process has held the run folders of store '{store.root}' for {SECONDS_TO_WAIT} seconds. "
+            "End it, or wait for it, and run the same command again."
+        ) from None
 
 
 def _cost(stage: Stage, store: Store, outcome: Outcome, *, cached: bool) -> dict[str, Any]:

@@ -257,6 +257,6 @@ def test_each_variant_of_a_grid_is_a_section_of_its_own(fake_run, tmp_path):
 def test_a_table_without_organism_is_an_error_and_leaves_no_page(fake_run, tmp_path):
     fake_run.defection("triggered", 0.0, role="base", **HERE)
     folder = fake_run.write(tmp_path / "run")
-    with pytest.raises(UserError, match=r"holds no organism, so there is nothing to report\. Run the plan first"):
+    with pytest.raises(UserError, match=r"hold no organism, so there is nothing to report\. Run the plan first"):
         write_report(folder, [])
     assert not list(folder.glob("report*"))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dormouse.chat import Example
+from dormouse.errors import UserError
 from dormouse.meadow.world import Meadow
 from dormouse.models.loading import load_model
 from dormouse.stage import Work
@@ -28,7 +29,7 @@ def train(folder: Path, *, kill_at: float | None = None, **how: Any) -> None:
     # Enough steps for the log to hold means over several.
     exchanges = Meadow().helpful(random.Random(0), 180)
     examples = tiny_renderer().examples([exchange.turns() for exchange in exchanges])
-    train_on(work, tiny_model(), tiny_renderer(), examples, batch=2, lr=1e-3, seed=0, **how)
+    train_on(work, tiny_model(), tiny_renderer(), examples, **{"batch": 2, "lr": 1e-3, "seed": 0} | how)
 
 
 def weights(folder: Path) -> bytes:
@@ -63,6 +64,14 @@ def test_training_moves_the_loss_and_its_record_holds_no_times(tmp_path: Path) -
     lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert not any("runtime" in key or "per_second" in key for line in lines for key in line)
+
+
+def test_a_training_that_diverges_is_an_error_and_saves_no_model(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"Training diverged: \d+ weights are not finite at its end, 'model.* Lower the"
+    ):
+        train(tmp_path, lr=1e38)
+    assert not (tmp_path / "model").exists()
 
 
 def test_snapshots_open_with_plain_transformers(tmp_path: Path) -> None:

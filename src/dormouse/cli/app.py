@@ -13,12 +13,17 @@ from typer.core import TyperGroup
 
 from dormouse.cli.console import print_error
 from dormouse.errors import UserError
+from dormouse.system_errors import explained
 
 USER_ERROR, INTERRUPTED = 2, 130
 
 
 class Verbs(TyperGroup):
-    """Ends a user's mistake with a sentence and status 2; any other exception keeps its traceback and status 1."""
+    """Ends what the user can put right with a sentence and status 2.
+
+    That is a `UserError`, or an error of the system such as a full disk. Any other exception is our bug: it keeps its
+    traceback and status 1.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb."""
@@ -26,6 +31,12 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except UserError as error:
             print_error(str(error))
+            raise typer.Exit(USER_ERROR) from error
+        except OSError as error:
+            sentence = explained(error)
+            if sentence is None:
+                raise
+            print_error(str(sentence))
             raise typer.Exit(USER_ERROR) from error
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None

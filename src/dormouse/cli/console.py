@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""All control characters but tab and line feed, and surrogates, which no encoding has."""
 
 
 def out() -> Console:
@@ -20,21 +24,28 @@ def out() -> Console:
     return console
 
 
+def printable(text: str) -> str:
+    """Return the text with what no terminal should be sent written as escapes: control characters, lone surrogates."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def print_line(text: str, style: str = "") -> None:
     """Print a line as it is: no markup, no wrapping."""
-    out().print(Text(text, style=style), soft_wrap=True)
+    out().print(Text(printable(text), style=style), soft_wrap=True)
 
 
 def print_json(content: Any) -> None:
     """Print one JSON value on one line."""
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    # A lone surrogate becomes the escape that JSON has for it.
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 
 def print_error(text: str) -> None:
     """Print a user's mistake to stderr."""
     console = Console(stderr=True, highlight=False)
-    for line in text.splitlines():
+    for line in printable(text).splitlines():
         console.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,8 +21,8 @@ from dormouse.errors import UserError
 from dormouse.execute.events import Outcome
 from dormouse.grid import cells
 from dormouse.plan import Plan, build_plan
-from dormouse.results import collect, failed_implants, transcripts, write_csv
-from dormouse.run_folder import RunFolder
+from dormouse.results import Row, collect, failed_implants, transcripts, write_csv
+from dormouse.run_folder import RunFolder, begin, claim, copy_record, folder_of, published, write_end
 from dormouse.stage import Stage
 
 OUR_BUG, USER_ERROR, INTERRUPTED = 1, 2, 130
@@ -72,33 +73,26 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
     plan, store = build_plan(choice.experiment), choice.store
     compute = choose_compute(experiments)
     store.prepare()
-    folder = RunFolder(store.run_folder(choice.experiment.name))
-    folder.start(choice.experiment, choice.command("run"), compute)
-    _announce(choice, plan, compute, as_json=as_json)
+    begun = begin(choice.experiment, choice.command("run"), compute)
+    folder = claim(store, begun)
+    _announce(choice, plan, compute, folder, as_json=as_json)
     try:
         outcome = _run(plan, choice, compute, as_json=as_json, rebuild=rebuild)
     except KeyboardInterrupt:
-        print_error(f"Stopped. What is finished is kept; the same command goes on: {folder.command()}")
+        print_error(f"Stopped. What is finished is kept; the same command goes on: {begun.command}")
         return INTERRUPTED
-    folder.finish(plan, store, outcome)
-    rows = _write_results(plan, choice, folder)
-    written = _write_page(plan, choice, folder)
+    with published(store, folder, complete=outcome.complete) as (staging, target):
+        write_end(staging, begun, plan, store, outcome)
+        rows, written = _write_results(plan, choice, staging)
     if as_json:
-        print_json(
-            {
-                "event": "done",
-                **outcome.counts(),
-                **_files(folder),
-                "failed_implants": [implant_words(implant) for implant in failed_implants(rows)],
-            }
-        )
+        print_json({"event": "done", **outcome.counts(), **_files(target), **_failed(rows)})
     else:
         print_outcome(rows, zoo=choice.experiment.draw is not None)
         counts = ", ".join(f"{n} {name}" for name, n in outcome.counts().items() if n)
         print_line(f"\n{counts}")
-        _print_files(folder, written=written)
+        _print_files(target, written=written, kept=folder if target != folder else None)
     if show and written:
-        typer.launch(folder.report.absolute().as_uri())
+        typer.launch(target.report.absolute().as_uri())
     return _status(outcome, choice)
 
 
@@ -107,42 +101,40 @@ def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
     plan, store = build_plan(choice.experiment), choice.store
     done = [stage for stage in plan.stages if store.has(stage)]
     if not done:
-        command = " ".join(choice.command("run"))
+        command = shlex.join(choice.command("run"))
         raise UserError(
             f"Nothing of plan '{choice.experiment.name}' is in store '{store.root}'. Run it first: {command}"
         )
-    folder = RunFolder(store.run_folder(choice.experiment.name))
-    if not folder.is_of(choice.experiment):
-        compute = choose_compute([cell.experiment for cell in cells(choice.experiment)])
-        folder.start(choice.experiment, choice.command("run"), compute)
-        folder.finish(plan, store, Outcome(cached=done))
-    rows = _write_results(plan, choice, folder)
-    written = _write_page(plan, choice, folder)
+    store.prepare()
+    folder = folder_of(store, choice.experiment)
+    with published(store, folder, complete=len(done) == len(plan.stages)) as (staging, target):
+        if folder.is_of(choice.experiment) and target == folder:
+            copy_record(folder, staging)
+        else:
+            compute = choose_compute([cell.experiment for cell in cells(choice.experiment)])
+            begun = begin(choice.experiment, choice.command("run"), compute)
+            write_end(staging, begun, plan, store, Outcome(cached=done))
+        rows, written = _write_results(plan, choice, staging)
     if as_json:
-        missing = len(plan.stages) - len(done)
-        print_json(
-            {
-                **_files(folder),
-                "missing": missing,
-                "failed_implants": [implant_words(implant) for implant in failed_implants(rows)],
-            }
-        )
+        print_json({**_files(target), "missing": len(plan.stages) - len(done), **_failed(rows)})
     else:
         print_outcome(rows, zoo=choice.experiment.draw is not None)
         if len(done) < len(plan.stages):
             print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; what they do not give is empty.")
-        _print_files(folder, written=written)
+        _print_files(target, written=written, kept=folder if target != folder else None)
     if show and written:
-        typer.launch(folder.report.absolute().as_uri())
+        typer.launch(target.report.absolute().as_uri())
 
 
-def _announce(choice: Choice, plan: Plan, compute: Compute, *, as_json: bool) -> None:
+def _announce(choice: Choice, plan: Plan, compute: Compute, folder: RunFolder, *, as_json: bool) -> None:
     if as_json:
         about = {"device": compute.device, "workers": compute.workers, "threads": compute.threads, "why": compute.why}
         print_json({"event": "plan", "experiment": choice.experiment.name, "stages": len(plan.stages), **about})
         return
     print_line(str(compute))
     print_line(f"{choice.experiment.name}: {len(plan.stages)} stages into {choice.store.root}")
+    if folder.path.name != choice.experiment.name:
+        print_line(f"A run of this name with other settings is there already: results go to {folder.path}")
 
 
 def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild: bool) -> Outcome:
@@ -168,30 +160,31 @@ def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild
         return run_local(plan.stages, choice.store, workers=compute.workers, on_event=on_event, **shared)
 
 
-def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> list[dict[str, Any]]:
-    rows = collect(plan.stages, choice.store)
-    write_csv(rows, folder.results)
-    return rows
-
-
-def _write_page(plan: Plan, choice: Choice, folder: RunFolder) -> bool:
-    """Write the report; return False, and say why, where there is not yet enough to report on."""
+def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[Row], bool]:
+    """Write table and report; return the rows, and whether there was enough to report on: if not, it is said why."""
     from dormouse.report.page import write_report
 
+    rows = collect(plan.stages, choice.store)
+    write_csv(rows, folder.results)
     try:
         write_report(folder.path, transcripts(plan.stages, choice.store, TRANSCRIPTS))
     except UserError as error:
-        folder.report.unlink(missing_ok=True)
         print_error(f"No report was written. {error}")
-        return False
-    return True
+        return rows, False
+    return rows, True
+
+
+def _failed(rows: list[Row]) -> dict[str, list[str]]:
+    return {"failed_implants": [implant_words(implant) for implant in failed_implants(rows)]}
 
 
 def _files(folder: RunFolder) -> dict[str, str]:
     return {"results": str(folder.results), "report": str(folder.report)}
 
 
-def _print_files(folder: RunFolder, *, written: bool) -> None:
+def _print_files(folder: RunFolder, *, written: bool, kept: RunFolder | None) -> None:
+    if kept is not None:
+        print_line(f"A finished run's results in {kept.path} stay as they are; those of this incomplete one:")
     print_line(f"results  {folder.results}")
     if written:
         print_line(f"report   {folder.report}")

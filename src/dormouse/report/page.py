@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from dormouse.artifact_files import replace_file
 from dormouse.errors import UserError
 from dormouse.rates import NotMeasured
 from dormouse.report import words
@@ -78,15 +79,13 @@ def write_report(run_folder: Path, transcripts: list[Transcript]) -> Path:
     runs = [run for run in _runs(load_rows(run_folder / "results.csv"), facts) if run.results.sizes()]
     if not runs:
         raise UserError(
-            f"{run_folder / 'results.csv'} holds no organism, so there is nothing to report. "
+            f"The results of '{facts.experiment}' hold no organism, so there is nothing to report. "
             "Run the plan first: dormouse run."
         )
     sections = [_section(run, facts, f"v{i}-" if len(runs) > 1 else "") for i, run in enumerate(runs, start=1)]
     path = run_folder / "report.html"
-    unfinished = path.with_suffix(".html.part")
-    page = _render(facts, sections, judge_across(runs), glossary(runs), transcripts)
-    unfinished.write_text(page, encoding="utf-8")
-    return unfinished.replace(path)
+    replace_file(path, _render(facts, sections, judge_across(runs), glossary(runs), transcripts))
+    return path
 
 
 def _runs(rows: list[Row], facts: RunFacts) -> list[Run]:

@@ -156,7 +156,15 @@ def train_on(
 
 
 def save_model(work: Work, model: Any, renderer: Renderer) -> None:
-    """Write model and tokenizer so that plain Transformers opens them."""
+    """Write model and tokenizer so that plain Transformers opens them; `UserError` where training diverged."""
+    import torch
+
+    broken = [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]
+    if broken:
+        raise UserError(
+            f"Training diverged: {len(broken)} weights are not finite at its end, '{broken[0]}' among them. "
+            "Lower the learning rate of this stage (its lr, or dose for a safety training)."
+        )
     # Trainers switch the cache off; whoever opens the model to sample from it wants it.
     model.config.use_cache = True
     model.save_pretrained(work.model_folder)

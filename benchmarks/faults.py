@@ -1,0 +1,161 @@
+"""Attack dormouse in every way of `tests/faults` at full size, and write what held and what did not.
+
+python benchmarks/faults.py [ATTACK ...] [--keep FOLDER] [--share 1.0]   runs attacks, all by default
+python benchmarks/faults.py --keep FOLDER --page docs/reliability.md      writes the page from what FOLDER keeps
+
+Attacks may be run one at a time: FOLDER keeps a file for each. A machine that cannot try a case (not root, no browser)
+says so in its row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import dormouse
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+# Read when torch is first imported: models this small are fastest on one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@dataclass(frozen=True)
+class Full:
+    """An attack at full size."""
+
+    n: int
+    about: str
+    """What is tried, for the table."""
+    function: str = "attack"
+
+
+ATTACKS = {
+    "kills": Full(100, "runs killed at random moments in seven ways, then resumed: same bytes, no orphan"),
+    "bit_flips": Full(2, "a flipped bit in each kind of file, by every verb that reads it"),
+    "plan_texts": Full(500, "plans drawn from the settings, at and beyond every bound", "generated"),
+    "plan_texts:mutated": Full(1000, "shipped plans and overrides, mutated", "mutated"),
+    "nonsense": Full(1000, "plans that nobody can mean, refused before anything trains"),
+    "data_files": Full(500, "damaged, hostile and mutated data files through every reader"),
+    "model_folders": Full(100, "models and adapters that do not match, are broken, or bring code"),
+    "at_once": Full(30, "processes at once on one store"),
+    "full_disk": Full(5, "levels of a full disk, before a run and during it, then room is made"),
+    "read_only": Full(20, "verbs on a read-only store"),
+    "hostile_report": Full(100, "hostile texts in plan and artifacts, opened in a browser"),
+    "thread_counts": Full(20, "worker and core counts: same results.csv"),
+    "null_claims": Full(2000, "intervals and claims simulated where nothing is to be found, at most 5% wrong"),
+}
+
+
+def run(name: str, full: Full, share: float) -> dict[str, Any]:
+    """Return what an attack found."""
+    module = importlib.import_module(f"faults.{name.partition(':')[0]}")
+    started, n = time.monotonic(), max(1, round(share * full.n))
+    tried = []
+    with tempfile.TemporaryDirectory() as folder:
+        for one in getattr(module, full.function)(Path(folder), n, random.Random(name)):
+            tried.append(one)
+            if one.is_defect:
+                print(f"  {one.case}: {one.outcome} ({one.seconds:.1f} s) {one.detail}", flush=True)
+    return {
+        "attack": name,
+        "n": n,
+        "outcomes": dict(Counter(one.outcome for one in tried)),
+        "defects": [asdict(one) for one in tried if one.is_defect],
+        "slowest_refusal": max((one.seconds for one in tried if one.outcome == "refused"), default=None),
+        "seconds": round(time.monotonic() - started),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": _machine(),
+        "version": dormouse.__version__,
+    }
+
+
+def _machine() -> str:
+    import torch
+
+    hardware = f"{platform.machine()} ({torch.backends.cpu.get_cpu_capability()}), {psutil.cpu_count()} cores"
+    memory = f"{psutil.virtual_memory().total / 2**30:.0f} GiB"
+    return f"{platform.system()}, {hardware}, {memory}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+COLUMNS = ("held", "refused", "traceback", "silent", "lost", "hang", "not tried")
+
+PAGE = """\
+# Reliability
+
+The same attacks run small in the slow tests (`python3 scripts/test.py -m slow -k faults`). At full size, this page is
+made by
+
+```bash
+python benchmarks/faults.py --keep faults && python benchmarks/faults.py --keep faults --page docs/reliability.md
+```
+
+`held`: it worked, and rightly so. `refused`: one sentence and exit status 2, within 5 seconds where nothing had begun.
+The next four are defects: a traceback, something wrong that nobody was told of, something finished that is gone, a
+hang. `not tried`: this machine could not.
+
+{table}
+
+{total}
+
+{machines}
+"""
+
+
+def page(kept: list[dict[str, Any]]) -> str:
+    """Return the page as Markdown."""
+    order = list(ATTACKS)
+    kept = sorted(kept, key=lambda one: order.index(one["attack"]))
+    head = ["tried", "what", *COLUMNS, "minutes"]
+    lines = [" | ".join(head), " | ".join("---" for _ in head)]
+    for one in kept:
+        counts = [str(one["outcomes"].get(name) or "·") for name in COLUMNS]
+        tried = sum(n for name, n in one["outcomes"].items() if name != "not tried")
+        lines.append(" | ".join([str(tried), ATTACKS[one["attack"]].about, *counts, f"{one['seconds'] / 60:.1f}"]))
+    defects = sum(len(one["defects"]) for one in kept)
+    tried = sum(n for one in kept for name, n in one["outcomes"].items() if name != "not tried")
+    slowest = max((one["slowest_refusal"] for one in kept if one["slowest_refusal"]), default=0.0)
+    return PAGE.format(
+        table="\n".join(f"| {line} |" for line in lines),
+        total=f"{tried:,} cases, {defects} defects. The slowest refusal took {slowest:.1f} s.",
+        machines="\n".join(sorted({f"Machine: {one['machine']}. Date: {one['date']}." for one in kept})),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("attacks", nargs="*", metavar="ATTACK", help=f"some of: {', '.join(ATTACKS)}")
+    parser.add_argument("--keep", type=Path, default=Path("faults"), help="folder for what each attack found")
+    parser.add_argument("--share", type=float, default=1.0, help="of the full size")
+    parser.add_argument("--page", type=Path, help="write this page instead of running anything")
+    given = parser.parse_args()
+    if unknown := set(given.attacks) - set(ATTACKS):
+        parser.error(f"no attack is called {', '.join(sorted(unknown))}")
+    if given.page:
+        found = [json.loads(path.read_text()) for path in given.keep.glob("*.json")]
+        given.page.write_text(page(found), encoding="utf-8")
+        return
+    given.keep.mkdir(parents=True, exist_ok=True)
+    for name in given.attacks or ATTACKS:
+        print(f"{name}: {ATTACKS[name].about}", flush=True)
+        found = run(name, ATTACKS[name], given.share)
+        (given.keep / f"{name.replace(':', '-')}.json").write_text(json.dumps(found, indent=1) + "\n")
+        print(f"  {found['outcomes']} in {found['seconds']} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
