@@ -162,8 +162,7 @@ def test_damage_is_found_named_and_set_aside(store, spoil, file, problem, seen_b
         store.verify(BASE)
     aside = store.root / "set_aside" / BASE.name
     assert str(error.value) == (
-        f"{finding}"
-        f"It was set aside in '{aside}'. Run the same command again with --rebuild to make it again."
+        f"{finding}It was set aside in '{aside}'. Run the same command again with --rebuild to make it again."
     )
     assert aside.is_dir()
     assert not store.path(BASE).exists()

@@ -56,7 +56,8 @@ def replace_file(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old or the new text, never half of it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")  # as UNFINISHED says
     try:
-        with partial.open("w", encoding="utf-8") as file:
+        # The same bytes on every system: what is written may end in its checksum.
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

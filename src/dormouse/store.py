@@ -67,15 +67,6 @@ class Store:
         """Return what to tell the user when the system let nothing be written into the store."""
         return UserError(f"Store '{self.root}' cannot be written to ({error.strerror}). Choose another with --store.")
 
-    def refusal(self, error: BaseException) -> UserError | None:
-        """Return what to tell the user when `error` came from a disk that is full or a store that is read-only."""
-        if full := disk_full_error(error, self.root):
-            return full
-        if not isinstance(error, OSError) or error.errno not in NO_WRITING or not isinstance(error.filename, str):
-            return None
-        inside = Path(error.filename).absolute().is_relative_to(self.root.absolute())
-        return self.unwritable(error) if inside else None
-
     def path(self, which: Stage | str) -> Path:
         """Return the folder of an artifact, whether or not it exists."""
         return self.artifacts / _name(which)

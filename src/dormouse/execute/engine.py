@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
 
+from dormouse.artifact_files import disk_full_error
 from dormouse.errors import UserError
 from dormouse.execute.events import (
     Blocked,
@@ -83,8 +84,8 @@ def make(stages: Iterable[Stage], store: Store, crew: Crew, *, on_event: OnEvent
                     run.skip(stage)
             run.to_the_end()
         except OSError as error:
-            if refusal := store.refusal(error):
-                raise refusal from error
+            if full := disk_full_error(error, store.root):
+                raise full from error
             raise
         except KeyboardInterrupt:
             interrupted = True

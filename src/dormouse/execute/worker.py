@@ -23,9 +23,11 @@ from filelock import Timeout
 
 import dormouse
 from dormouse.artifact import LOG
+from dormouse.artifact_files import disk_full_error
 from dormouse.errors import UserError
 from dormouse.stage import Stage, Work
 from dormouse.store import Failure, Store
+from dormouse.system_errors import explained
 
 Runner = Callable[[Work], None]
 
@@ -138,9 +140,9 @@ def _import(task: Task) -> None:
 
 
 def _failure(error: BaseException, store: Store) -> Failure:
-    refusal = store.refusal(error)
-    if refusal or isinstance(error, UserError):
-        return Failure(str(refusal or error), user_error=True)
+    known = disk_full_error(error, store.root) or (explained(error) if isinstance(error, OSError) else None)
+    if known or isinstance(error, UserError):
+        return Failure(str(known or error), user_error=True)
     last = "".join(traceback.format_exception_only(error)).strip()
     return Failure(last, user_error=False, traceback="".join(traceback.format_exception(error)))
 
