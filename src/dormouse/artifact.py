@@ -146,6 +146,10 @@ class Artifact:
         self.manifest()
         return is_sealed((self.folder / MANIFEST).read_bytes())
 
+    def manifest_bytes(self) -> int:
+        """Return the size of the manifest."""
+        return (self.folder / MANIFEST).stat().st_size
+
     def _read_manifest(self) -> dict[str, Any] | Damage:
         path = self.folder / MANIFEST
         try:

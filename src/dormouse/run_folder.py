@@ -166,7 +166,7 @@ def folder_of(store: Store, experiment: Experiment) -> RunFolder:
 
 def claim(store: Store, begun: Begun) -> RunFolder:
     """Return the run's folder, with plan and command written into it unless a finished run's stand there."""
-    with _lock(store):
+    with held(store):
         folder = folder_of(store, begun.experiment)
         if not folder.is_finished():
             folder.path.mkdir(parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ def published(store: Store, folder: RunFolder, *, complete: bool) -> Iterator[tu
     try:
         target = folder if complete or not folder.is_finished() else folder.unfinished
         yield staging, target
-        with _lock(store):
+        with held(store):
             target.path.mkdir(exist_ok=True)
             for new, old in zip(staging.files, target.files, strict=True):
                 if new.exists():
@@ -241,7 +241,8 @@ def _remove_abandoned(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(store: Store) -> Iterator[None]:
+def held(store: Store) -> Iterator[None]:
+    """Keep other processes from claiming and publishing run folders meanwhile."""
     try:
         with FileLock(store.root / "locks" / "runs.lock", timeout=SECONDS_TO_WAIT):
             yield

@@ -138,7 +138,7 @@ class Store:
         names = self.names()
         if text in names:
             return text
-        fitting = [name for name in names if text and (name.startswith(text) or _digits(name).startswith(text[:12]))]
+        fitting = [name for name in names if text and (name.startswith(text) or digits_of(name).startswith(text[:12]))]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
@@ -153,7 +153,7 @@ class Store:
 
     def lock(self, which: Stage | str) -> FileLock:
         """Return the stage's lock, not yet taken; the system frees it when its process dies."""
-        return FileLock(self.root / "locks" / f"{_digits(_name(which))}.lock", blocking=False)
+        return FileLock(self.root / "locks" / f"{digits_of(_name(which))}.lock", blocking=False)
 
     def is_busy(self, which: Stage | str) -> bool:
         """Return whether a process is working on the stage; also of a store that cannot be written to."""
@@ -239,8 +239,8 @@ class Store:
                 raise UserError(str(damage))
             place = self.set_aside(name)
             raise UserError(f"{damage.finding} It was set aside in '{place}'. {REBUILD}")
-        if place_before := self._last_set_aside(name):
-            raise UserError(f"Artifact '{name}' was damaged and is set aside in '{place_before}'. {REBUILD}")
+        if self._places_aside(name):
+            raise UserError(self.set_aside_words(name))
 
     def set_aside(self, which: Stage | str) -> Path:
         """Move an artifact out of use and return where it went."""
@@ -253,9 +253,23 @@ class Store:
         self.path(name).replace(place)
         return place
 
-    def _last_set_aside(self, name: str) -> Path | None:
-        places = list((self.root / "set_aside").glob(f"{name}*"))
-        return max(places, key=lambda place: place.stat().st_mtime) if places else None
+    def set_aside_names(self) -> set[str]:
+        """Return the names of the artifacts that were set aside, remade or not."""
+        try:
+            return {place.name.partition(".")[0] for place in (self.root / "set_aside").iterdir()}
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def set_aside_words(self, which: Stage | str) -> str:
+        """Return what to tell the user of an artifact that was set aside and is not made again."""
+        name = _name(which)
+        newest = max(self._places_aside(name), key=lambda place: place.stat().st_mtime)
+        return f"Artifact '{name}' was damaged and is set aside in '{newest}'. {REBUILD}"
+
+    def _places_aside(self, name: str) -> list[Path]:
+        return list((self.root / "set_aside").glob(f"{name}*"))
 
     def _unreadable(self, error: OSError) -> UserError:
         return UserError(f"Store '{self.root}' cannot be read ({error.strerror}). Choose another with --store.")
@@ -268,5 +282,6 @@ def _name(which: Stage | str) -> str:
     return which if isinstance(which, str) else which.name
 
 
-def _digits(name: str) -> str:
+def digits_of(name: str) -> str:
+    """Return the part of an artifact's name that is its key's."""
     return name.rpartition("-")[2]

@@ -71,7 +71,7 @@ def status(choice: Choice, *, as_json: bool) -> None:
         )
     else:
         _print_status(choice.experiment.name, stages, found)
-    _refuse_damage(one.words for one in found.values() if one.state == "damaged")
+    refuse_damage(one.words for one in found.values() if one.state == "damaged")
 
 
 def _print_status(name: str, stages: list[Stage], found: dict[str, Standing]) -> None:
@@ -87,7 +87,7 @@ def _print_status(name: str, stages: list[Stage], found: dict[str, Standing]) ->
             print_line(f"{stage.name} ({cell(stage.labels)}) failed: {found[stage.name].words}", "red")
 
 
-def _refuse_damage(words: Iterable[str]) -> None:
+def refuse_damage(words: Iterable[str]) -> None:
     """Raise `UserError` with a sentence for each thing that is damaged, after the rest was listed."""
     if damaged := "\n".join(words):
         raise UserError(damaged)
@@ -115,7 +115,7 @@ def list_artifacts(root: Path, *, as_json: bool) -> None:
         _print_artifacts(names, intact)
     else:
         print_line(f"Nothing is finished in '{root}'. Make something with: dormouse run")
-    _refuse_damage(str(damage) for damage in damages.values() if damage)
+    refuse_damage(str(damage) for damage in damages.values() if damage)
 
 
 def _print_artifacts(names: list[str], intact: dict[str, dict[str, Any]]) -> None:
