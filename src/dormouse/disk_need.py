@@ -45,7 +45,7 @@ PROMPT = {"meadow": 0, "dialogues": 1000}
 """Bytes of a prompt beyond those that `REPLY` counts; those of other worlds are taken to be as long as dialogues."""
 
 PAGE = 5_500_000
-"""Bytes of `report.html`: the library that draws is in it. An old one is kept until the new one is whole."""
+"""Bytes of `report.html`: the library that draws is in it. An old one stays until the new one is whole."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def disk_need(missing: Iterable[Stage], store: Store, workers: int) -> DiskNeed:
     """Return what the stages that are yet to be made will take in the store, with so many of them at a time."""
     missing = list(missing)
     sizes = _ModelSizes()
-    kept, passing, is_whole = 2 * PAGE, 0, True
+    kept, passing, is_whole = PAGE, 0, True
     for stage in missing:
         writes, model = WRITES[stage.kind], sizes.of(stage)
         kept += writes.files * SMALL_FILES + _replies(stage, writes) * _reply_bytes(stage)

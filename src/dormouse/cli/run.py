@@ -131,10 +131,11 @@ def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[
     """Write table and report; return the rows, and whether there was enough to report on: if not, it is said why."""
     from dormouse.report.page import write_report
 
-    rows = collect(plan.stages, choice.store)
+    # What is damaged in the store is no reason to write less.
+    rows, said = collect(plan.stages, choice.store), transcripts(plan.stages, choice.store, TRANSCRIPTS)
     write_csv(rows, folder.results)
     try:
-        write_report(folder.path, transcripts(plan.stages, choice.store, TRANSCRIPTS))
+        write_report(folder.path, said)
     except UserError as error:
         print_error(f"No report was written. {error}")
         return rows, False
