@@ -114,12 +114,11 @@ def _put_away(one: Leftover, store: Store) -> bool:
         _move(one.path)
         return True
     try:
-        with store.lock(one.name):
-            if one.kind == "lock":
-                # Gone before it is free: who waits for it then knows that it guards nothing.
-                one.path.unlink(missing_ok=True)
-            elif one.path.exists():
+        with store.lock(one.name) as lock:
+            if one.kind != "lock" and one.path.exists():
                 _move(one.path)
+            # Gone before it is free: who waits for it then sees that it guards nothing.
+            Path(lock.lock_file).unlink(missing_ok=True)
     except Timeout:
         return False
     return True
