@@ -136,8 +136,8 @@ class Artifact:
         if checksums_up_to == math.inf and relative not in files:
             try:
                 for name in _foreign(self.folder, relative, files):
-                    remedy = f"Move it out of '{self.folder}': without it the artifact is as it was."
-                    yield Damage(self.folder.name, name, "was not written with it", remedy, spoiled=False)
+                    advice = f"Move it out of '{self.folder}': without it the artifact is as it was."
+                    yield Damage(self.folder.name, name, "was not written with it", advice, spoiled=False)
             except OSError as error:
                 yield self._unreadable(relative or ".", error)
 
@@ -189,13 +189,13 @@ class Artifact:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return self._damage(name, MISSING)
         if isinstance(error, PermissionError):
-            remedy = "Have its owner let you read it, or copy the store."
-            return Damage(self.folder.name, name, f"cannot be read ({error.strerror})", remedy, spoiled=False)
+            advice = "Have its owner let you read it, or copy the store."
+            return Damage(self.folder.name, name, f"cannot be read ({error.strerror})", advice, spoiled=False)
         return self._damage(name, f"cannot be read ({error.strerror})")
 
     def _damage(self, name: str, problem: str) -> Damage:
         known = self._read_manifest() if name != MANIFEST else None
-        return Damage(self.folder.name, name, problem, _remedy(self.folder.name, known))
+        return Damage(self.folder.name, name, problem, remedy(self.folder.name, known))
 
 
 def _seen(found: os.stat_result) -> Seen:
@@ -246,7 +246,8 @@ def key_fits(manifest: dict[str, Any]) -> bool:
     return any(hashlib.sha256(text.encode()).hexdigest() == manifest["key"] for text in texts)
 
 
-def _remedy(artifact: str, manifest: Any) -> str:
+def remedy(artifact: str, manifest: Any) -> str:
+    """Return how a damaged artifact is made again, by its manifest if that can be read."""
     again = "Make it again with its plan: dormouse run PLAN --rebuild."
     imported = "Import it again: dormouse import FOLDER."
     if isinstance(manifest, dict):

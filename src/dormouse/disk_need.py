@@ -44,7 +44,10 @@ Measured on the meadow: 205 a reply of at most 8 tokens, 230 of at most 24.
 PROMPT = {"meadow": 0, "dialogues": 1000}
 """Bytes of a prompt beyond those that `REPLY` counts; those of other worlds are taken to be as long as dialogues."""
 
-PAGE = 5_500_000
+RECORD = 1_000
+"""Bytes of a stage in `results.csv` and `run.json`."""
+
+PAGE = 5_000_000
 """Bytes of `report.html`: the library that draws is in it. An old one stays until the new one is whole."""
 
 
@@ -69,7 +72,7 @@ def _measured(name: str, times: int) -> Callable[[dict[str, Any]], int]:
 
 
 WRITES = {
-    "tokenizer": Writes(4),
+    "tokenizer": Writes(15),
     "base": Writes(12, model=True),
     "helpful": Writes(12, model=True, training=("helpful",)),
     # Two hundred examples with their tokens one by one: 0.3 MB.
@@ -146,7 +149,7 @@ def disk_need(missing: Iterable[Stage], store: Store, workers: int) -> DiskNeed:
     """Return what the stages that are yet to be made will take in the store, with so many of them at a time."""
     missing = list(missing)
     sizes = _ModelSizes()
-    kept, passing, is_whole = PAGE, 0, True
+    kept, passing, is_whole = PAGE + RECORD * len(missing), 0, True
     for stage in missing:
         writes, model = WRITES[stage.kind], sizes.of(stage)
         kept += writes.files * SMALL_FILES + _replies(stage, writes) * _reply_bytes(stage)
@@ -207,6 +210,9 @@ def _reply_bytes(stage: Stage) -> int:
 
 
 def _checkpoint(stage: Stage) -> float:
+    """Return the size of a stage's checkpoints in models; nothing where a model is only taken in."""
+    if "given" in stage.spec or (stage.kind == "base" and stage.spec["base"]["type"] != "nursery"):
+        return 0
     return ADAPTER_CHECKPOINT if stage.spec.get("lora_rank") else FULL_CHECKPOINT
 
 

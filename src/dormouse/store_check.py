@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from dormouse.artifact import MANIFEST, key_fits
+from dormouse.artifact import MANIFEST, key_fits, remedy
 from dormouse.errors import UserError
 from dormouse.named_runs import NamedRun, named_runs
 from dormouse.store import ARTIFACT_NAME, Store
@@ -60,7 +60,10 @@ def _in_artifact(name: str, store: Store, checked: Checked) -> Iterator[str]:
     if not artifact.is_sealed():
         checked.unsealed.append(name)
     if intact and not key_fits(manifest):
-        yield f"Artifact '{name}' is damaged: its key is not that of the settings in its file '{MANIFEST}'."
+        yield (
+            f"Artifact '{name}' is damaged: its key is not that of the settings in its file '{MANIFEST}'. "
+            f"{remedy(name, manifest)}"
+        )
 
 
 def _in_run(run: NamedRun, checked: Checked) -> Iterator[str]:

@@ -14,12 +14,12 @@ from dormouse.store import Store
 MOST_LINES = 40
 
 NAMES: dict[Kind, tuple[str, str]] = {
+    "run": ("run", "runs"),
     "artifact": ("artifact", "artifacts"),
     "unfinished work": ("unfinished stage", "unfinished stages"),
     "set aside": ("artifact set aside", "artifacts set aside"),
     "failure": ("record of a failure", "records of failures"),
     "lock": ("lock", "locks"),
-    "run": ("run", "runs"),
     "half deleted": ("folder left by an interrupted prune", "folders left by an interrupted prune"),
 }
 LISTED: tuple[Kind, ...] = ("run", "artifact", "unfinished work", "set aside")
@@ -43,7 +43,10 @@ def print_pruned(root: Path, selection: Selection, *, delete: bool, as_json: boo
     elif delete:
         print_line(f"Deleted {_counts(going)}: {size_words(total)}.")
     else:
-        print_line(f"No run needs {_counts(going)}: {size_words(total)}. Nothing was deleted; to do so: --delete.")
+        without = f"Without run '{selection.run}', no" if selection.run else "No"
+        print_line(
+            f"{without} run needs {_counts(going)}: {size_words(total)}. Nothing was deleted; to do so: --delete."
+        )
 
 
 def _print_listed(going: Sequence[Leftover]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from dormouse.cli.console import print_json, print_line
 from dormouse.disk_need import size_words
 from dormouse.errors import UserError
+from dormouse.report.words import count_words
 from dormouse.store import Store
 from dormouse.store_check import Checked, check
 
@@ -25,7 +26,7 @@ def verify(root: Path, *, as_json: bool) -> None:
     else:
         print_line(
             f"Checked {checked.files} files ({size_words(checked.bytes)}) of {checked.artifacts} artifacts and "
-            f"{checked.runs} runs."
+            f"{count_words(checked.runs, 'run')}."
         )
         if checked.unsealed:
             print_line(
