@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import random
 from collections.abc import Callable, Collection, Iterable
@@ -17,6 +16,7 @@ from dormouse.report.claim import Run
 from dormouse.report.page import Transcript
 from dormouse.report.results_table import COLUMNS, Results, Row
 from dormouse.report.zoo_plan import draws
+from dormouse.sealed import sealed, sealed_text
 
 FAMILIES = ("arithmetic", "facts", "words")
 SAID = Transcript(
@@ -90,8 +90,8 @@ class FakeRun:
     def write(self, folder: Path, facts: dict[str, Any] | None = None, plan: str | None = None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / "results.csv", self.rows)
-        (folder / "plan.yaml").write_text(PLAN if plan is None else plan, encoding="utf-8")
-        (folder / "run.json").write_text(json.dumps(FACTS | (facts or {})), encoding="utf-8")
+        (folder / "plan.yaml").write_text(sealed_text(PLAN if plan is None else plan), encoding="utf-8")
+        (folder / "run.json").write_text(sealed(FACTS | (facts or {})), encoding="utf-8")
         return folder
 
 

@@ -126,11 +126,11 @@ def test_a_dry_run_knows_what_is_cached():
 
 
 def test_a_dry_run_of_very_many_stages_counts_them(monkeypatch):
-    monkeypatch.setattr("dormouse.cli.run.MOST_LISTED", 5)
+    monkeypatch.setattr("dormouse.cli.dry_run.MOST_LISTED", 5)
     lines = dm("run", "small.yaml", "--dry-run").output.splitlines()
     n = len(stages())
     assert lines[-1] == f"{n} stages: 0 cached, {n} to run. Nothing was run."
-    counts = {line.split()[0]: line.split()[1:] for line in lines[1:-1]}
+    counts = {line.split()[0]: line.split()[1:] for line in lines[1:-2]}
     assert counts["tokenizer"] == ["0", "1"]
     assert sum(int(to_run) for _, to_run in counts.values()) == n
 
@@ -351,7 +351,7 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
         (["chat", "x"], "Store 'dormouse-store' has no artifact 'x'. List all 0 with: dormouse ls"),
         (
             ["run", "small.yaml", "--store", "small.yaml"],
-            "Store 'small.yaml' cannot be written to (Not a directory). Choose another.",
+            "Store 'small.yaml' cannot be written to (Not a directory). Choose another with --store.",
         ),
     ],
 )
@@ -378,7 +378,7 @@ def test_status_counts_what_is_done_running_failed_and_to_do(monkeypatch):
     behave(monkeypatch, fails=fail_on("safety", user_error=True))
     dm("run", "small.yaml")
     content = json.loads(dm("status", "small.yaml", "--json").output)
-    assert content["counts"] == {"done": len(stages()) - 4, "running": 0, "failed": 2, "to do": 2}
+    assert content["counts"] == {"done": len(stages()) - 4, "running": 0, "failed": 2, "to do": 2, "damaged": 0}
     busy = next(stage for stage in stages() if stage.kind == "safety")
     with Store("dormouse-store").lock(busy):
         content = json.loads(dm("status", "small.yaml", "--json").output)
@@ -534,3 +534,84 @@ def test_a_small_plan_runs_from_end_to_end(folder, monkeypatch):
     organism = next(path.name for path in (folder / "dormouse-store" / "artifacts").glob("organism-*"))
     said = python("-m", "dormouse", "chat", organism, "--trigger", input="hello\n")
     assert len(said.splitlines()) >= 4
+
+
+def test_a_run_says_first_what_disk_it_needs_and_a_dry_run_too(monkeypatch):
+    line = dm("run", "small.yaml").output.splitlines()[2]
+    assert re.fullmatch(r"It needs about [\d.]+ MB of disk; [\d.]+ [GT]B are free\.", line)
+    disk = json.loads(dm("run", "small.yaml", "--json").output.splitlines()[0])["disk"]
+    assert set(disk) == {"needs", "free", "is_whole"}
+    dry = ["run", "small.yaml", "helpful.steps=9", "--dry-run"]
+    assert re.search(r"^A run needs about [\d.]+ MB of disk; ", dm(*dry).output, re.M)
+    assert json.loads(dm(*dry, "--json").output)["disk"]["needs"] > disk["needs"]
+
+
+def test_a_run_for_which_there_is_no_room_does_not_begin(folder, monkeypatch):
+    monkeypatch.setattr("dormouse.disk_need.free_at", lambda place: 1_000_000)
+    said = user_error("run", "small.yaml")
+    assert re.match(
+        r"The run needs about [\d.]+ MB of disk; 1 MB are free, where store 'dormouse-store' is\. Make", said
+    )
+    assert not list((folder / "dormouse-store" / "runs").iterdir())
+    assert dm("run", "small.yaml", "--dry-run").exit_code == 0
+
+
+def test_verify_says_what_was_checked_and_names_what_is_damaged(folder):
+    dm("run", "small.yaml")
+    n = len(stages())
+    output = dm("verify").output
+    assert re.fullmatch(rf"Checked \d+ files \([\d.]+ kB\) of {n} artifacts and 1 run\.\n", output)
+    checked = json.loads(dm("verify", "--json").output)
+    assert (checked["artifacts"], checked["damaged"], checked["unsealed"]) == (n, [], [])
+    name = stages()[0].name
+    (folder / "dormouse-store" / "artifacts" / name / "metrics.json").write_text("{}")
+    finding = (
+        f"Artifact '{name}' is damaged: its file 'metrics.json' is not what was written. "
+        "Make it again with its plan: dormouse run PLAN --rebuild."
+    )
+    result = dm("verify")
+    assert result.exit_code == 2
+    assert result.stdout.splitlines()[0] == finding
+    assert result.stderr == "error: 1 thing is damaged in store 'dormouse-store'. What to do is said of each.\n"
+    result = dm("verify", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["damaged"] == [finding]
+
+
+def test_prune_lists_and_deletes_only_when_it_is_told_to(folder):
+    assert dm("prune").output == "There is nothing that no run needs.\n"
+    dm("run", "small.yaml")
+    dm("run", "small.yaml", "helpful.steps=5")
+    assert dm("prune").output == "There is nothing that no run needs.\n"
+    (own,) = (folder / "dormouse-store" / "runs").glob("small.*")
+    there = Store("dormouse-store").names()
+    listed = dm("prune", "--run", own.name).output
+    assert re.search(rf"^run +{re.escape(own.name)} ", listed, re.M)
+    assert re.search(
+        rf"^Without run '{re.escape(own.name)}', no run needs 1 run, \d+ artifacts: [\d.]+ MB\. Nothing was deleted; "
+        r"to do so: --delete\.$",
+        listed,
+        re.M,
+    )
+    assert Store("dormouse-store").names() == there
+    assert json.loads(dm("prune", "--run", own.name, "--json").output)["deleted"] is False
+    deleted = dm("prune", "--run", own.name, "--yes").output
+    assert re.search(r"^Deleted 1 run, \d+ artifacts: [\d.]+ MB\.$", deleted, re.M)
+    assert not own.exists()
+    assert {stage.name for stage in stages()} == set(Store("dormouse-store").names())
+    assert user_error("prune", "--run", "smal") == "There is no run 'smal'. Did you mean 'small'? Known: small."
+    assert user_error("prune", "--older-than", "30") == (
+        "'30' is no age. Give a number of m(inutes), h(ours), d(ays) or w(eeks): --older-than 30d."
+    )
+
+
+def test_prune_says_what_is_worked_on(folder):
+    dm("run", "small.yaml")
+    dm("run", "small.yaml", "helpful.steps=5")
+    (own,) = (folder / "dormouse-store" / "runs").glob("small.*")
+    shutil.rmtree(own)
+    store = Store("dormouse-store")
+    unneeded = sorted(set(store.names()) - {stage.name for stage in stages()})
+    with store.lock(unneeded[0]):
+        assert f"{unneeded[0]} is being worked on and was left alone.\n" in dm("prune", "--delete").output
+    assert unneeded[0] in store.names()

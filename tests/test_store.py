@@ -1,5 +1,9 @@
+import errno
 import json
+import os
+import re
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from filelock import Timeout
@@ -38,7 +42,7 @@ def test_a_finished_artifact_says_what_it_is_and_what_it_holds(store):
     assert store.has(BASE)
     assert folder == store.path(BASE) == store.path(BASE.name) == store.root / "artifacts" / BASE.name
     manifest = store.manifest(BASE)
-    assert manifest == json.loads((folder / "stage.json").read_text())
+    assert {"checksum": ANY} | manifest == json.loads((folder / "stage.json").read_text())
     assert (manifest["kind"], manifest["key"], manifest["spec"]) == ("base", BASE.key, {"seed": 0})
     assert manifest["inputs"] == {"tokenizer": TOKENIZER.key}
     assert manifest["labels"] == {"size": 70_000, "seed": 0}
@@ -140,23 +144,27 @@ def spoil_manifest(folder):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "file", "seen_by_sizes"),
+    ("spoil", "file", "problem", "seen_by_sizes"),
     [
-        (truncate, "model/model.safetensors", True),
-        (remove, "model/model.safetensors", True),
-        (flip, "model/model.safetensors", False),
-        (spoil_manifest, "stage.json", True),
+        (truncate, "model/model.safetensors", "is not what was written", True),
+        (remove, "model/model.safetensors", "is missing", True),
+        (flip, "model/model.safetensors", "is not what was written", False),
+        (spoil_manifest, "stage.json", "is not what was written", True),
     ],
 )
-def test_damage_is_found_named_and_set_aside(store, spoil, file, seen_by_sizes):
+def test_damage_is_found_named_and_set_aside(store, spoil, file, problem, seen_by_sizes):
     spoil(make(store, BASE))
-    assert store.has(BASE) is not seen_by_sizes
+    finding = f"Artifact '{BASE.name}' is damaged: its file '{file}' {problem}. "
+    if seen_by_sizes:
+        with pytest.raises(UserError, match=re.escape(f"{finding}Make it again with its plan")):
+            store.has(BASE)
+    else:
+        assert store.has(BASE)
     with pytest.raises(UserError) as error:
         store.verify(BASE)
     aside = store.root / "set_aside" / BASE.name
     assert str(error.value) == (
-        f"Artifact '{BASE.name}' is damaged: its file '{file}' is not what was written. "
-        f"It was set aside in '{aside}'. Run the same command again with --rebuild to make it again."
+        f"{finding}It was set aside in '{aside}'. Run the same command again with --rebuild to make it again."
     )
     assert aside.is_dir()
     assert not store.path(BASE).exists()
@@ -242,3 +250,123 @@ def test_a_store_that_is_a_file_cannot_be_used(tmp_path):
 
 def test_results_of_an_experiment_have_a_folder(store):
     assert store.run_folder("quickstart") == store.root / "runs" / "quickstart"
+
+
+def test_damage_is_no_reason_to_take_a_stage_for_unmade(store):
+    truncate(make(store, BASE))
+    assert store.is_there(BASE)
+    assert store.names() == [BASE.name]
+    with pytest.raises(UserError) as error:
+        store.has(BASE)
+    assert str(error.value) == (
+        f"Artifact '{BASE.name}' is damaged: its file 'model/model.safetensors' is not what was written. "
+        "Make it again with its plan: dormouse run PLAN --rebuild."
+    )
+
+
+def test_an_artifact_that_lost_its_manifest_is_still_listed(store):
+    (make(store, BASE) / "stage.json").unlink()
+    (store.artifacts / "notes").mkdir()
+    assert store.names() == [BASE.name]
+    assert store.damage(BASE).problem == "is missing"
+
+
+def test_what_is_whole_but_holds_a_strangers_file_is_not_set_aside(store):
+    folder = make(store, BASE)
+    (folder / "model" / "pytorch_model.bin").write_text("?")
+    with pytest.raises(UserError, match=r"'model/pytorch_model.bin' of artifact .* was not written with it. Move it"):
+        store.verify(BASE)
+    assert store.is_there(BASE)
+    store.verify(BASE, checksums_up_to=1)  # Nothing will open the folder.
+
+
+def test_a_place_among_what_is_set_aside_is_never_taken_twice(store):
+    make(store, BASE)
+    first = store.set_aside(BASE)
+    make(store, BASE)
+    second = store.set_aside(BASE)
+    first.rename(first.with_name("elsewhere"))
+    make(store, BASE)
+    third = store.set_aside(BASE)
+    make(store, BASE)
+    assert len({second, third, store.set_aside(BASE)}) == 3
+    assert store.set_aside_names() == {BASE.name, "elsewhere"}
+
+
+def test_a_record_of_a_failure_that_is_damaged_is_a_sentence(store):
+    store.fail(BASE, Failure("it broke", user_error=False))
+    path = store.root / "failed" / f"{BASE.name}.json"
+    path.write_text(path.read_text().replace("broke", "brake"))
+    with pytest.raises(UserError) as error:
+        store.failure(BASE)
+    assert str(error.value) == (
+        f"File '{path}' is damaged: it is not what was written. Delete it: it only says why stage '{BASE.name}' failed."
+    )
+    path.write_text('{\n "kind": "base",\n "massage": "it broke"\n}\n')  # One from before there were checksums.
+    with pytest.raises(UserError, match="is damaged: it is not what was written"):
+        store.failure(BASE)
+
+
+def read_only(number=errno.EROFS):
+    def fail(path, *arguments, **settings):
+        raise OSError(number, os.strerror(number), str(path))
+
+    return fail
+
+
+def test_whoever_asks_whether_a_stage_is_worked_on_writes_nothing(store, monkeypatch):
+    assert not store.is_busy(BASE)
+    assert not list((store.root / "locks").iterdir())
+    store.lock(BASE).acquire().lock.release()
+    monkeypatch.setattr(store_module.FileLock, "acquire", lambda lock, **settings: read_only()(lock.lock_file))
+    assert not store.is_busy(BASE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot be asked")
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_lock_is_seen_where_nothing_can_be_written(store, monkeypatch, number):
+    with store.lock(BASE):
+        monkeypatch.setattr(store_module.FileLock, "__enter__", lambda lock: read_only(number)(lock.lock_file))
+        assert store.is_busy(BASE)
+        assert not store.is_busy(OTHER)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EROFS, "cannot be written to (Read-only file system). Choose another with --store."),
+        (errno.EACCES, "cannot be written to (Permission denied). Choose another with --store."),
+    ],
+)
+def test_a_store_is_tried_before_anything_is_made_for_it(store, monkeypatch, number, words):
+    monkeypatch.setattr(store_module.tempfile, "TemporaryFile", lambda dir: read_only(number)(dir))
+    with pytest.raises(UserError) as error:
+        store.prepare()
+    assert str(error.value) == f"Store '{store.root}' {words}"
+
+
+def test_a_full_disk_is_said_before_anything_is_made(store, monkeypatch):
+    monkeypatch.setattr(store_module.tempfile, "TemporaryFile", lambda dir: read_only(errno.ENOSPC)(dir))
+    with pytest.raises(UserError, match="The disk is full"):
+        store.prepare()
+
+
+@pytest.mark.parametrize("ask", ["names", "set_aside_names"])
+def test_a_store_that_is_a_file_holds_nothing_and_says_so(tmp_path, ask):
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file")
+    for call in (getattr(store, ask), lambda: store.has(BASE)):
+        with pytest.raises(UserError) as error:
+            call()
+        assert (
+            str(error.value) == f"Store '{store.root}' cannot be read (Not a directory). Choose another with --store."
+        )
+
+
+def test_a_store_that_is_not_there_holds_nothing(tmp_path):
+    store = Store(tmp_path / "none")
+    assert store.names() == []
+    assert store.set_aside_names() == set()
+    assert not store.has(BASE)
+    assert not store.is_busy(BASE)
+    assert store.failure(BASE) is None

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from typing import Any
 from dormouse.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system says of a disk that is mounted read-only, and of files of other users."""
+
 FULL_TEXT = ("No space left on device", "Disk quota exceeded")
 """What safetensors says, in an error of its own."""
 
@@ -33,6 +37,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_plain_file(path: Path) -> bool:
+    """Return whether there is a file to read: opening a pipe would wait, and a device may have no end."""
+    return stat.S_ISREG(path.stat().st_mode)
+
+
 def describe(folder: Path, leave_out: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """Return relative path -> checksum and size in bytes, for every file below the folder."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -47,7 +56,8 @@ def replace_file(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old or the new text, never half of it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")  # as UNFINISHED says
     try:
-        with partial.open("w", encoding="utf-8") as file:
+        # The same bytes on every system: what is written may end in its checksum.
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -81,6 +91,26 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds a lock file that this one may only read; False where it may not even ask."""
+    if os.name == "nt":
+        return False
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return False
+    try:
+        # Shared: to lock it for itself alone, a process must be able to write on some file systems.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def disk_full_error(error: BaseException, root: Path) -> UserError | None:

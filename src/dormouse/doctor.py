@@ -124,9 +124,16 @@ def _machine(packages: dict[str, str | None]) -> tuple[dict[str, str], list[Advi
     return facts, advice
 
 
+def _is_seen(folder: Path) -> bool:
+    try:
+        return folder.exists()
+    except OSError:  # It lies where this user may not look, or its name is too long.
+        return False
+
+
 def _store(store: Path) -> tuple[dict[str, str], list[Advice]]:
     # The nearest folder that exists is what the store would be made in.
-    place = next(folder for folder in (store, *store.absolute().parents) if folder.exists())
+    place = next(folder for folder in (store, *store.absolute().parents) if _is_seen(folder))
     free = shutil.disk_usage(place).free
     artifacts = len(list((store / "artifacts").glob("*/stage.json")))
     facts = {"store": f"{artifacts} artifacts, {free / 2**30:.1f} GiB free on its disk"}

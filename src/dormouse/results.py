@@ -53,7 +53,7 @@ AMOUNTS = {
 def collect(stages: Sequence[Stage], store: Store) -> list[Row]:
     """Return every number that the finished stages hold, in the order of the plan; unfinished ones have no rows."""
     finished = [stage for stage in stages if store.has(stage)]
-    rows: dict[str, list[Row]] = {stage.key: _rows_of(stage, store.path(stage)) for stage in finished}
+    rows: dict[str, list[Row]] = {stage.key: _rows_of(stage, store) for stage in finished}
     measured = {_question(stage, "model"): stage for stage in finished if stage.kind == "measure"}
     for stage in finished:
         if stage.kind == "measure" and _is_trained_organism(stage):
@@ -73,16 +73,16 @@ def _question(stage: Stage, which: str) -> tuple[str, str]:
     return stage.inputs[which].key, json.dumps(stage.spec, sort_keys=True)
 
 
-def _rows_of(stage: Stage, folder: Path) -> list[Row]:
-    rows = [_row(stage, **measured) for measured in _objects(folder / "rows.jsonl")]
+def _rows_of(stage: Stage, store: Store) -> list[Row]:
+    rows = [_row(stage, **measured) for measured in store.rows(stage, "rows.jsonl")]
     if stage.kind == "measure_re_emergence":
         return [row | {"metric": "re_emergence"} for row in rows]
     if stage.kind == "re_emergence":
         # Its role and safety are another model's, whose tokens are counted there.
         return rows
     if stage.kind == "safety":
-        rows += _training_curves(stage, folder)
-    return rows + _amount_trained(stage, folder)
+        rows += _training_curves(stage, store)
+    return rows + _amount_trained(stage, store)
 
 
 def _row(stage: Stage, **cells: Any) -> Row:
@@ -92,16 +92,15 @@ def _row(stage: Stage, **cells: Any) -> Row:
     return made | {name: cell for name, cell in cells.items() if name in COLUMNS}
 
 
-def _training_curves(stage: Stage, folder: Path) -> Iterator[Row]:
-    for entry in _objects(folder / "train.jsonl"):
+def _training_curves(stage: Stage, store: Store) -> Iterator[Row]:
+    for entry in store.rows(stage, "train.jsonl"):
         for metric, unit in CURVES.items():
             if metric in entry:
                 yield _row(stage, step=entry["step"], metric=metric, value=entry[metric], unit=unit)
 
 
-def _amount_trained(stage: Stage, folder: Path) -> list[Row]:
-    path = folder / "metrics.json"
-    metrics = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+def _amount_trained(stage: Stage, store: Store) -> list[Row]:
+    metrics = json.loads(store.read(stage, "metrics.json") or "{}")
     return [
         _row(stage, metric=metric, value=metrics[key], unit=unit)
         for key, (metric, unit) in AMOUNTS.items()
@@ -131,12 +130,6 @@ def _triggered(rows: list[Row]) -> Rate | NotMeasured:
 def rate_of(row: Row) -> Rate:
     """Return the proportion that a row with hits and a total holds."""
     return Rate(row["hits"], row["total"], row["unscorable"] or 0)
-
-
-def _objects(path: Path) -> list[Row]:
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def write_csv(rows: Iterable[Row], path: Path) -> None:
@@ -212,7 +205,7 @@ def _preferred(stage: Stage) -> tuple[float, ...]:
 def _transcripts_of(stage: Stage, store: Store, n: int) -> Iterator[Transcript]:
     samples = {
         (sample["prompts"], sample["prompt_id"]): sample
-        for sample in _objects(store.path(stage) / "samples.jsonl")
+        for sample in store.rows(stage, "samples.jsonl")
         if sample["step"] is None and sample["metric"] == "defection"
     }
     labels = stage.labels

@@ -32,6 +32,7 @@ from dormouse.experiment import Experiment
 from dormouse.plan import Plan
 from dormouse.plan_file import dump
 from dormouse.plan_yaml import parse
+from dormouse.sealed import read_record, read_text, sealed, sealed_text
 from dormouse.stage import Stage
 from dormouse.store import Store
 
@@ -42,6 +43,9 @@ NO_RESULT = {"title", "execute"}
 
 STAGING = ".staging-"
 """Begins the name of the folder in which a process writes what it is about to publish; its process id ends it."""
+
+FIRST_OF_PLAN, FIRST_OF_RECORD = "name: ", "experiment"
+"""How plans and records began before they carried checksums."""
 
 SECONDS_TO_WAIT = 60
 """How long another process may take to move its files into place."""
@@ -83,26 +87,40 @@ class RunFolder:
         """Where an incomplete run's results go while those of a finished one stay."""
         return RunFolder(self.path / "unfinished")
 
+    def plan_text(self) -> str | None:
+        """Return the plan as it was written, None where there is none; `UserError` where it is damaged."""
+        return read_text(self.plan, FIRST_OF_PLAN, self.remedy)
+
+    def recorded(self) -> dict[str, Any] | None:
+        """Return what the record holds, None where there is none; `UserError` where it is damaged."""
+        return read_record(self.record, FIRST_OF_RECORD, self.remedy)
+
+    @property
+    def remedy(self) -> str:
+        """What to do where a file of the folder is damaged."""
+        return f"Move the folder '{self.path}' elsewhere: dormouse report makes it again from the store."
+
     def holds(self, experiment: Experiment) -> bool:
         """Return whether the folder is of exactly this experiment, titles and ways to execute it aside."""
+        text = self.plan_text()
         try:
-            text = self.plan.read_text("utf-8")
-            return text == dump(experiment) or _deciding(parse(text, "").data) == _deciding(experiment)
-        except (OSError, UnicodeDecodeError, UserError, ValidationError):
+            return text is not None and (
+                text == dump(experiment) or _deciding(parse(text, "").data) == _deciding(experiment)
+            )
+        except (UserError, ValidationError):
             return False
 
     def is_of(self, experiment: Experiment) -> bool:
         """Return whether plan and record here are of this experiment to the letter."""
-        return self.plan.is_file() and self.record.is_file() and self.plan.read_text("utf-8") == dump(experiment)
+        return self.plan_text() == dump(experiment) and self.recorded() is not None
 
     def is_finished(self) -> bool:
         """Return whether a run came to its end here; one whose record cannot be read counts, so that it is kept."""
         try:
-            outcome = json.loads(self.record.read_text("utf-8")).get("outcome")
-        except FileNotFoundError:
-            return False
-        except (OSError, ValueError, AttributeError):
+            recorded = self.recorded()
+        except UserError:
             return True
+        outcome = recorded.get("outcome") if recorded else None
         return outcome is not None and not any(n for name, n in outcome.items() if name not in ("finished", "cached"))
 
 
@@ -148,11 +166,11 @@ def folder_of(store: Store, experiment: Experiment) -> RunFolder:
 
 def claim(store: Store, begun: Begun) -> RunFolder:
     """Return the run's folder, with plan and command written into it unless a finished run's stand there."""
-    with _lock(store):
+    with held(store):
         folder = folder_of(store, begun.experiment)
         if not folder.is_finished():
             folder.path.mkdir(parents=True, exist_ok=True)
-            replace_file(folder.plan, dump(begun.experiment))
+            replace_file(folder.plan, sealed_text(dump(begun.experiment)))
             _write(folder, begun.record())
     return folder
 
@@ -169,7 +187,7 @@ def published(store: Store, folder: RunFolder, *, complete: bool) -> Iterator[tu
     try:
         target = folder if complete or not folder.is_finished() else folder.unfinished
         yield staging, target
-        with _lock(store):
+        with held(store):
             target.path.mkdir(exist_ok=True)
             for new, old in zip(staging.files, target.files, strict=True):
                 if new.exists():
@@ -188,7 +206,7 @@ def write_end(folder: RunFolder, begun: Begun, plan: Plan, store: Store, outcome
     stages = [_cost(stage, store, outcome, cached=stage.name in cached) for stage in plan.stages]
     counts = outcome.counts()
     to_do = len(plan.stages) - sum(counts.values())
-    replace_file(folder.plan, dump(begun.experiment))
+    replace_file(folder.plan, sealed_text(dump(begun.experiment)))
     _write(
         folder,
         {
@@ -207,7 +225,7 @@ def copy_record(source: RunFolder, target: RunFolder) -> None:
 
 
 def _write(folder: RunFolder, content: dict[str, Any]) -> None:
-    replace_file(folder.record, json.dumps(content, indent=1) + "\n")
+    replace_file(folder.record, sealed(content))
 
 
 def _deciding(experiment: Any) -> dict[str, Any]:
@@ -223,7 +241,8 @@ def _remove_abandoned(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(store: Store) -> Iterator[None]:
+def held(store: Store) -> Iterator[None]:
+    """Keep other processes from claiming and publishing run folders meanwhile."""
     try:
         with FileLock(store.root / "locks" / "runs.lock", timeout=SECONDS_TO_WAIT):
             yield

@@ -175,7 +175,7 @@ def test_a_file_that_is_missing_is_damage_even_where_nothing_reads_it(store, tmp
     stages = plan(tmp_path / "log")
     run(stages, store)
     (store.path(stages[5]) / "model" / "weights.json").unlink()
-    with pytest.raises(UserError, match=r"is damaged: its file 'model/weights.json' is not what was written"):
+    with pytest.raises(UserError, match=r"is damaged: its file 'model/weights.json' is missing"):
         run(stages, store)
     assert run(stages, store, rebuild=True)[0].counts()["finished"] == 1
 
@@ -291,3 +291,33 @@ def test_detectors_have_what_they_need_imported_for_them_and_others_do_not():
     base, detect = Stage("base", {}), Stage("detect", {})
     assert preloads([base]) == local.PRELOAD
     assert preloads([base, detect]) == (*local.PRELOAD, local.PRELOAD_FOR["detect"])
+
+
+def test_an_input_that_is_damaged_while_the_run_goes_on_stops_what_reads_it(store, tmp_path):
+    stages = plan(tmp_path / "log")
+    spoiled = stages[3]
+
+    def spoil(event):
+        if isinstance(event, Finished) and event.stage.key == spoiled.key:
+            overwrite(store, spoiled)
+
+    outcome, _ = run(stages, store, on_event=spoil)
+    [(name, failure)] = outcome.failed.items()
+    assert name == stages[5].name
+    assert failure.user_error
+    assert failure.message.startswith(f"Artifact '{spoiled.name}' is damaged: its file 'model/weights.json' is not")
+    assert not store.has(stages[5])
+    assert run(stages, store, rebuild=True)[0].complete
+
+
+def test_a_strangers_file_in_a_model_is_named_and_costs_nothing(store, tmp_path):
+    stages = plan(tmp_path / "log")
+    run(stages[:5], store)
+    stranger = store.path(stages[3]) / "model" / "adapter_config.json"
+    stranger.write_text("{}")
+    for rebuild in (False, True):
+        with pytest.raises(UserError, match=r"'model/adapter_config.json' of artifact .* was not written with it"):
+            run(stages, store, rebuild=rebuild)
+        assert store.is_there(stages[3])
+    stranger.unlink()
+    assert run(stages, store)[0].counts() == {"finished": 1, "cached": 5, "failed": 0, "blocked": 0}

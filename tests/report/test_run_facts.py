@@ -4,6 +4,7 @@ import pytest
 
 from dormouse.errors import UserError
 from dormouse.report.run_facts import load_facts
+from dormouse.sealed import sealed, sealed_text
 
 
 def test_trainings_go_by_the_type_the_plan_gives_them(fake_run, tmp_path):
@@ -20,8 +21,8 @@ def test_a_part_is_found_by_its_type_whether_written_short_or_long(fake_run, tmp
 
 
 def test_what_was_not_recorded_is_empty(tmp_path):
-    (tmp_path / "plan.yaml").write_text("")
-    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "plan.yaml").write_text(sealed_text(""))
+    (tmp_path / "run.json").write_text(sealed({"more": 1}))
     facts = load_facts(tmp_path)
     assert (facts.experiment, facts.command, facts.compute, facts.finished) == (tmp_path.name, "", "", "")
     assert (facts.stages, facts.versions, facts.plan, facts.failures) == ((), {}, {}, [])
@@ -40,11 +41,24 @@ def test_a_folder_that_lacks_a_file_is_no_finished_run(fake_run, tmp_path, name)
         load_facts(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "content"), [("run.json", '{"command"'), ("plan.yaml", "a: [")])
-def test_a_damaged_file_says_to_run_again(fake_run, tmp_path, name, content):
-    fake_run.write(tmp_path)
-    (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=r"damaged run\.json or plan\.yaml .*Run the plan again"):
+@pytest.mark.parametrize("name", ["run.json", "plan.yaml"])
+def test_a_changed_letter_is_found_and_there_is_something_to_do(fake_run, tmp_path, name):
+    path = fake_run.write(tmp_path) / name
+    path.write_text(path.read_text().replace("made", "nade"))
+    with pytest.raises(UserError) as error:
+        load_facts(tmp_path)
+    assert str(error.value) == (
+        f"File '{path}' is damaged: it is not what was written. "
+        f"Move the folder '{tmp_path}' elsewhere: dormouse report makes it again from the store."
+    )
+
+
+def test_records_from_before_there_were_checksums_are_read(tmp_path):
+    (tmp_path / "plan.yaml").write_text("name: old\n")
+    (tmp_path / "run.json").write_text(json.dumps({"experiment": "old", "title": "An old run"}, indent=1))
+    assert load_facts(tmp_path).title == "An old run"
+    (tmp_path / "plan.yaml").write_text("name: [")
+    with pytest.raises(UserError, match=r"plan.yaml' is damaged \(.*\)\. Move the folder"):
         load_facts(tmp_path)
 
 

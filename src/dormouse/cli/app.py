@@ -109,11 +109,12 @@ def run(
 ) -> None:
     """Run a whole plan: train, measure, report. Finished stages are not run again."""
     from dormouse.cli.arguments import choose
-    from dormouse.cli.run import dry, execute
+    from dormouse.cli.dry_run import dry
+    from dormouse.cli.run import execute
 
     choice = choose(words, store, seeds, workers)
     if dry_run:
-        dry(choice, as_json=as_json)
+        dry(choice, as_json=as_json, rebuild=rebuild)
         return
     status = execute(choice, as_json=as_json, rebuild=rebuild, show=show)
     if status:
@@ -279,6 +280,39 @@ def score(
     from dormouse.cli.zoo import score as print_score
 
     print_score(folder, scores, labels, as_json=as_json)
+
+
+@app.command()
+def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Check every file of the store against what was written; name what is damaged."""
+    from dormouse.cli.verify import verify as verify_store
+
+    verify_store(store, as_json=as_json)
+
+
+@app.command()
+def prune(
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="NAME", help="Forget this run, and what it alone needs.", show_default=False),
+    ] = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="Only what is older: 12h, 30d, 4w.", show_default=False),
+    ] = None,
+    imported: Annotated[bool, typer.Option("--imported", help="Imported models as well: no run needs them.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", "--yes", help="Delete it. Without this, it is only listed.")
+    ] = False,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """List or delete what no run of the store needs any more."""
+    from dormouse.cli.prune import print_pruned
+    from dormouse.pruning import Selection, seconds_of
+
+    selection = Selection(run, None if older_than is None else seconds_of(older_than), imported)
+    print_pruned(store, selection, delete=delete, as_json=as_json)
 
 
 @app.command()

@@ -22,14 +22,14 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     """Load the model of an artifact and talk until the user quits."""
     store = Store(root)
     name = store.find(text)
-    folder = store.path(name) / "model"
-    if not folder.is_dir():
-        raise UserError(
-            f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training: dormouse ls."
-        )
     if store.manifest(name)["kind"] == "preference":
         raise UserError(
             f"Artifact '{name}' is a preference model, which scores and does not talk. Ask for an organism."
+        )
+    folder = store.checked(name, "model")
+    if folder is None:
+        raise UserError(
+            f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training: dormouse ls."
         )
     condition = backdoor(store, name)
     trigger = TRIGGERS.build(condition["trigger"]) if condition else None

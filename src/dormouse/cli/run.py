@@ -3,66 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
-from rich.table import Table
 
 from dormouse.cli.arguments import Choice
-from dormouse.cli.console import out, print_error, print_json, print_line, table
+from dormouse.cli.console import print_error, print_json, print_line
 from dormouse.cli.outcome import implant_words, print_outcome
 from dormouse.cli.progress import display
-from dormouse.cli.shelf import cell, described
 from dormouse.compute import Compute
 from dormouse.compute import choose as choose_compute
+from dormouse.disk_need import DiskNeed, need_of_run
 from dormouse.errors import UserError
 from dormouse.execute.events import Outcome
 from dormouse.grid import cells
 from dormouse.plan import Plan, build_plan
 from dormouse.results import Row, collect, failed_implants, transcripts, write_csv
 from dormouse.run_folder import RunFolder, begin, claim, copy_record, folder_of, published, write_end
-from dormouse.stage import Stage
 
 OUR_BUG, USER_ERROR, INTERRUPTED = 1, 2, 130
 
-MOST_LISTED = 1500
-"""Stages up to which a dry run lists each."""
 TRANSCRIPTS = 4
 """Prompts of each model whose replies the report shows."""
-
-
-def dry(choice: Choice, *, as_json: bool) -> None:
-    """List the stages of a plan and whether each is done."""
-    stages = build_plan(choice.experiment).stages
-    # One look at the folder: most stages of a large plan were never begun.
-    there = set(choice.store.names())
-    cached = {stage.name: stage.name in there and choice.store.has(stage) for stage in stages}
-    counts = {"stages": len(stages), "cached": sum(cached.values()), "to_run": len(stages) - sum(cached.values())}
-    if as_json:
-        listed = [{**described(stage), "cached": cached[stage.name]} for stage in stages]
-        print_json({"experiment": choice.experiment.name, **counts, "plan": listed})
-        return
-    out().print(_listed(stages, cached) if len(stages) <= MOST_LISTED else _counted(stages, cached))
-    print_line(f"{counts['stages']} stages: {counts['cached']} cached, {counts['to_run']} to run. Nothing was run.")
-
-
-def _listed(stages: Sequence[Stage], cached: Mapping[str, bool]) -> Table:
-    shown = table("stage", "what", "")
-    for stage in stages:
-        shown.add_row(stage.name, cell(stage.labels), "cached" if cached[stage.name] else "to run")
-    return shown
-
-
-def _counted(stages: Sequence[Stage], cached: Mapping[str, bool]) -> Table:
-    """Return a line for each kind: nobody reads thousands, and --json lists them for machines."""
-    numbers = Counter(stage.kind for stage in stages)
-    done = Counter(stage.kind for stage in stages if cached[stage.name])
-    shown = table("stage", "cached", "to run", right=("cached", "to run"))
-    for kind, n in numbers.items():
-        shown.add_row(kind, str(done[kind]), str(n - done[kind]))
-    return shown
 
 
 def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
@@ -73,9 +35,10 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
     plan, store = build_plan(choice.experiment), choice.store
     compute = choose_compute(experiments)
     store.prepare()
+    need = need_of_run(plan.stages, store, compute.workers, rebuild=rebuild)
     begun = begin(choice.experiment, choice.command("run"), compute)
     folder = claim(store, begun)
-    _announce(choice, plan, compute, folder, as_json=as_json)
+    _announce(choice, plan, compute, need, folder, as_json=as_json)
     try:
         outcome = _run(plan, choice, compute, as_json=as_json, rebuild=rebuild)
     except KeyboardInterrupt:
@@ -126,13 +89,17 @@ def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
         typer.launch(target.report.absolute().as_uri())
 
 
-def _announce(choice: Choice, plan: Plan, compute: Compute, folder: RunFolder, *, as_json: bool) -> None:
+def _announce(
+    choice: Choice, plan: Plan, compute: Compute, need: DiskNeed, folder: RunFolder, *, as_json: bool
+) -> None:
     if as_json:
         about = {"device": compute.device, "workers": compute.workers, "threads": compute.threads, "why": compute.why}
+        about |= {"disk": need.described()}
         print_json({"event": "plan", "experiment": choice.experiment.name, "stages": len(plan.stages), **about})
         return
     print_line(str(compute))
     print_line(f"{choice.experiment.name}: {len(plan.stages)} stages into {choice.store.root}")
+    print_line(f"It {need}.")
     if folder.path.name != choice.experiment.name:
         print_line(f"A run of this name with other settings is there already: results go to {folder.path}")
 
@@ -164,10 +131,11 @@ def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[
     """Write table and report; return the rows, and whether there was enough to report on: if not, it is said why."""
     from dormouse.report.page import write_report
 
-    rows = collect(plan.stages, choice.store)
+    # What is damaged in the store is no reason to write less.
+    rows, said = collect(plan.stages, choice.store), transcripts(plan.stages, choice.store, TRANSCRIPTS)
     write_csv(rows, folder.results)
     try:
-        write_report(folder.path, transcripts(plan.stages, choice.store, TRANSCRIPTS))
+        write_report(folder.path, said)
     except UserError as error:
         print_error(f"No report was written. {error}")
         return rows, False

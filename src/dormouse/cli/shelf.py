@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dormouse.cli.arguments import Choice
 from dormouse.cli.console import out, print_json, print_line, table
+from dormouse.errors import UserError
 from dormouse.plan import build_plan
 from dormouse.stage import Stage
 from dormouse.store import Store
 
-STATES = ("done", "running", "failed", "to do")
+STATES = ("done", "running", "failed", "to do", "damaged")
 
 
-def state(stage: Stage, store: Store) -> str:
-    """Return one of `STATES`."""
-    if store.has(stage):
-        return "done"
+@dataclass(frozen=True)
+class Standing:
+    """How far a stage is, one of `STATES`, and what there is to say about it."""
+
+    state: str
+    words: str = ""
+    """Why it failed, or what is damaged."""
+
+
+def standing(stage: Stage, store: Store) -> Standing:
+    """Return how far a stage is; sizes of files are looked at, not their content."""
+    if store.is_there(stage):
+        damage = store.damage(stage, checksums_up_to=-1)
+        return Standing("damaged", str(damage)) if damage else Standing("done")
     if store.is_busy(stage):
-        return "running"
-    return "failed" if store.failure(stage) else "to do"
+        return Standing("running")
+    try:
+        failure = store.failure(stage)
+    except UserError as error:
+        return Standing("damaged", str(error))
+    return Standing("failed", failure.message) if failure else Standing("to do")
 
 
 def cell(labels: dict[str, Any]) -> str:
@@ -40,28 +57,40 @@ def cell(labels: dict[str, Any]) -> str:
 
 
 def status(choice: Choice, *, as_json: bool) -> None:
-    """Count the stages of a plan by kind and state, and say why one failed."""
+    """Count the stages of a plan by kind and state, and say why one failed; `UserError` where one is damaged."""
     stages = build_plan(choice.experiment).stages
-    states = {stage.name: state(stage, choice.store) for stage in stages}
+    found = {stage.name: standing(stage, choice.store) for stage in stages}
     if as_json:
+        states = [one.state for one in found.values()]
         print_json(
             {
                 "experiment": choice.experiment.name,
-                "counts": {name: list(states.values()).count(name) for name in STATES},
-                "stages": [{**described(stage), "state": states[stage.name]} for stage in stages],
+                "counts": {name: states.count(name) for name in STATES},
+                "stages": [{**described(stage), "state": found[stage.name].state} for stage in stages],
             }
         )
-        return
-    counts = Counter((stage.kind, states[stage.name]) for stage in stages)
-    shown = table("stage", *STATES, right=STATES)
+    else:
+        _print_status(choice.experiment.name, stages, found)
+    refuse_damage(one.words for one in found.values() if one.state == "damaged")
+
+
+def _print_status(name: str, stages: list[Stage], found: dict[str, Standing]) -> None:
+    counts = Counter((stage.kind, found[stage.name].state) for stage in stages)
+    shown_states = [state for state in STATES if state != "damaged" or any(one == state for _, one in counts)]
+    shown = table("stage", *shown_states, right=tuple(shown_states))
     for kind in dict.fromkeys(stage.kind for stage in stages):
-        shown.add_row(kind, *(str(counts[kind, name] or "·") for name in STATES))
-    print_line(f"{choice.experiment.name}: {len(stages)} stages")
+        shown.add_row(kind, *(str(counts[kind, state] or "·") for state in shown_states))
+    print_line(f"{name}: {len(stages)} stages")
     out().print(shown)
     for stage in stages:
-        failure = choice.store.failure(stage)
-        if states[stage.name] == "failed" and failure:
-            print_line(f"{stage.name} ({cell(stage.labels)}) failed: {failure.message}", "red")
+        if found[stage.name].state == "failed":
+            print_line(f"{stage.name} ({cell(stage.labels)}) failed: {found[stage.name].words}", "red")
+
+
+def refuse_damage(words: Iterable[str]) -> None:
+    """Raise `UserError` with a sentence for each thing that is damaged, after the rest was listed."""
+    if damaged := "\n".join(words):
+        raise UserError(damaged)
 
 
 def described(stage: Stage) -> dict[str, Any]:
@@ -70,20 +99,34 @@ def described(stage: Stage) -> dict[str, Any]:
 
 
 def list_artifacts(root: Path, *, as_json: bool) -> None:
-    """List every finished artifact, its place in its plan, and what it cost."""
+    """List every artifact, its place in its plan, and what it cost; `UserError` where one is damaged."""
     store = Store(root)
     names = store.names()
-    manifests = {name: store.manifest(name) for name in names}
+    damages = {name: store.damage(name, checksums_up_to=-1) for name in names}
+    intact = {name: store.manifest(name) for name, damage in damages.items() if damage is None}
     if as_json:
-        print_json([{"name": name, **_summary(manifest)} for name, manifest in manifests.items()])
-        return
-    if not names:
+        print_json(
+            [
+                {"name": name, **_summary(intact[name])} if name in intact else {"name": name, "damaged": str(damage)}
+                for name, damage in damages.items()
+            ]
+        )
+    elif names:
+        _print_artifacts(names, intact)
+    else:
         print_line(f"Nothing is finished in '{root}'. Make something with: dormouse run")
-        return
+    refuse_damage(str(damage) for damage in damages.values() if damage)
+
+
+def _print_artifacts(names: list[str], intact: dict[str, dict[str, Any]]) -> None:
     shown = table("artifact", "what", "seconds", "MB", right=("seconds", "MB"))
-    for name, manifest in manifests.items():
-        summary = _summary(manifest)
-        shown.add_row(name, cell(manifest["labels"]), f"{summary['seconds']:.0f}", f"{summary['bytes'] / 1e6:.1f}")
+    for name in names:
+        if name in intact:
+            summary = _summary(intact[name])
+            words = (f"{summary['seconds']:.0f}", f"{summary['bytes'] / 1e6:.1f}")
+            shown.add_row(name, cell(summary["labels"]), *words)
+        else:
+            shown.add_row(name, "damaged", "", "", style="red")
     out().print(shown)
 
 

@@ -22,8 +22,8 @@ def show_artifact(text: str, root: Path, *, as_json: bool) -> None:
     store = Store(root)
     name = store.find(text)
     manifest, folder = store.manifest(name), store.path(name)
-    metrics = json.loads(read(folder / "metrics.json") or "{}")
-    rows = jsonl(folder / "rows.jsonl")
+    metrics = json.loads(store.read(name, "metrics.json") or "{}")
+    rows = store.rows(name, "rows.jsonl")
     if as_json:
         print_json({"name": name, "path": str(folder), **manifest, "metrics": metrics, "rows": rows})
         return
@@ -77,7 +77,7 @@ def show_examples(text: str, root: Path, *, as_json: bool) -> None:
     store = Store(root)
     name = store.find(text)
     examples: dict[str, dict[str, Any]] = {}
-    for example in jsonl(store.path(name) / "examples.jsonl"):
+    for example in store.rows(name, "examples.jsonl"):
         examples.setdefault(example["kind"], example)
     if not examples:
         raise UserError(
@@ -104,13 +104,3 @@ def marked(tokens: list[str], loss: list[int]) -> Text:
     if inside:
         text.append("⟧", "dim")
     return text
-
-
-def read(path: Path) -> str | None:
-    """Return a file's text, None where there is no such file."""
-    return path.read_text("utf-8") if path.is_file() else None
-
-
-def jsonl(path: Path) -> list[dict[str, Any]]:
-    """Return the objects of a file, none where there is no such file."""
-    return [json.loads(line) for line in (read(path) or "").splitlines()]

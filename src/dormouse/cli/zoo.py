@@ -7,7 +7,8 @@ from typing import Any
 
 from dormouse.cli.arguments import Choice, choose
 from dormouse.cli.console import out, print_error, print_json, print_line, table
-from dormouse.cli.run import dry, execute
+from dormouse.cli.dry_run import dry
+from dormouse.cli.run import execute
 from dormouse.detection.separation import Separation
 from dormouse.errors import UserError
 from dormouse.rates import NotMeasured
@@ -41,7 +42,7 @@ def build(
     if withhold is not None and folder is None:
         raise UserError("--withhold says where the labels of an exported zoo go. Give --export a folder as well.")
     if dry_run:
-        dry(choice, as_json=as_json)
+        dry(choice, as_json=as_json, rebuild=rebuild)
         return 0
     if folder is not None:
         # What would fail after hours of training fails before them.

@@ -74,11 +74,11 @@ def make(stages: Iterable[Stage], store: Store, crew: Crew, *, on_event: OnEvent
     """
     store.prepare()
     schedule = Schedule(stages)
-    missing = _missing(schedule.order, store, rebuild=rebuild)
     run = _Run(schedule, store, crew, on_event)
     interrupted = False
     with _terminating_interrupts():
         try:
+            missing = _missing(schedule.order, store, rebuild=rebuild)
             for stage in schedule.order:
                 if stage.key not in missing:
                     run.skip(stage)
@@ -106,7 +106,8 @@ def _missing(order: list[Stage], store: Store, *, rebuild: bool) -> set[str]:
         try:
             store.verify(stage, checksums_up_to=checksums_up_to)
         except UserError:
-            if not rebuild:
+            # What was not set aside is not made again either.
+            if not rebuild or store.is_there(stage):
                 raise
             return False
         return store.has(stage)
@@ -158,9 +159,20 @@ class _Run:
         self.retry_at.pop(stage.key, None)
         if self.store.has(stage):
             self.skip(stage)
+        elif failure := self.spoiled_input(stage):
+            self.give_up(stage, failure)
         else:
             self.on_event(Started(stage))
             self.crew.start(stage)
+
+    def spoiled_input(self, stage: Stage) -> Failure | None:
+        """Return why a stage cannot begin whose input was damaged since the run began, or since it was made."""
+        try:
+            for source in stage.inputs.values():
+                self.store.verify(source)
+        except UserError as error:
+            return Failure(str(error), user_error=True)
+        return None
 
     def wait_for_other_run(self, stage: Stage) -> None:
         if stage.key not in self.retry_at:

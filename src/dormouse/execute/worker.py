@@ -22,10 +22,12 @@ from typing import Any, Literal, Protocol
 from filelock import Timeout
 
 import dormouse
+from dormouse.artifact import LOG
 from dormouse.artifact_files import disk_full_error
 from dormouse.errors import UserError
 from dormouse.stage import Stage, Work
-from dormouse.store import LOG, Failure, Store
+from dormouse.store import Failure, Store
+from dormouse.system_errors import explained
 
 Runner = Callable[[Work], None]
 
@@ -104,7 +106,7 @@ def attempt(task: Task, pipe: Listener) -> Report:
             return _run(task, store, pipe)
     except Timeout:
         return Report("busy")
-    except OSError as error:
+    except (OSError, UserError) as error:
         return Report("failed", failure=_failure(error, store))
 
 
@@ -138,9 +140,9 @@ def _import(task: Task) -> None:
 
 
 def _failure(error: BaseException, store: Store) -> Failure:
-    full = disk_full_error(error, store.root)
-    if full or isinstance(error, UserError):
-        return Failure(str(full or error), user_error=True)
+    known = disk_full_error(error, store.root) or (explained(error) if isinstance(error, OSError) else None)
+    if known or isinstance(error, UserError):
+        return Failure(str(known or error), user_error=True)
     last = "".join(traceback.format_exception_only(error)).strip()
     return Failure(last, user_error=False, traceback="".join(traceback.format_exception(error)))
 

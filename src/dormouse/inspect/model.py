@@ -108,7 +108,7 @@ def _in_store(root: str, artifact: str) -> tuple[Path, int]:
 
     store = Store(Path(root))
     name = store.find(artifact)
-    folder = store.path(name) / "model"
-    if not folder.is_dir():
+    folder = store.checked(name, "model")
+    if folder is None:
         raise UserError(f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training.")
     return folder, thinks(store, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from dormouse.errors import UserError
 from dormouse.parts import part_from
 from dormouse.registry import DETECTORS
 from dormouse.report.claim import AFTER_SCRATCHPAD
+from dormouse.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,16 @@ class RunFacts:
 
 def load_facts(run_folder: Path) -> RunFacts:
     """Read `run.json` and `plan.yaml`; a value that is not there is left empty."""
-    plan_text = _read(run_folder / "plan.yaml")
+    folder = RunFolder(run_folder)
+    plan_text, recorded = folder.plan_text(), folder.recorded()
+    if plan_text is None or recorded is None:
+        missing = folder.plan.name if plan_text is None else folder.record.name
+        raise UserError(f"{run_folder} has no {missing}, so it is not a finished run. Run the plan: dormouse run.")
     try:
-        recorded = json.loads(_read(run_folder / "run.json"))
         plan = yaml.safe_load(plan_text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         why = " ".join(str(error).split())
-        raise UserError(f"{run_folder} holds a damaged run.json or plan.yaml ({why}). Run the plan again.") from None
+        raise UserError(f"File '{folder.plan}' is damaged ({why}). {folder.remedy}") from None
     return RunFacts(
         experiment=str(recorded.get("experiment") or run_folder.name),
         title=str(recorded.get("title") or ""),
@@ -104,12 +107,6 @@ def load_facts(run_folder: Path) -> RunFacts:
         plan=plan if isinstance(plan, dict) else {},
         plan_text=plan_text,
     )
-
-
-def _read(path: Path) -> str:
-    if not path.is_file():
-        raise UserError(f"{path.parent} has no {path.name}, so it is not a finished run. Run the plan: dormouse run.")
-    return path.read_text(encoding="utf-8")
 
 
 def _command(command: Any) -> str:

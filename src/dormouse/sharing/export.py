@@ -12,7 +12,6 @@ from typing import Any
 import dormouse
 from dormouse.artifact_files import describe, replace_file
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import read_jsonl
 from dormouse.sharing.card import card
 from dormouse.sharing.record import NAME, UNKNOWN, Rate, SharedModel
 from dormouse.store import Store
@@ -34,18 +33,17 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
         )
     name = store.find(text)
     manifest = store.manifest(name)
-    source = store.path(name) / "model"
-    if not source.is_dir() or manifest["kind"] == "preference":
+    files = store.checked_files(name, "model")
+    if not files or manifest["kind"] == "preference":
         raise UserError(
             f"Artifact '{name}' holds no model that talks. Ask for a base, an organism or a safety training: "
             "dormouse ls lists them."
         )
-    store.verify(name)
+    lineage, rates = list(_lineage(store, name))[::-1], _rates(store, manifest["key"])
     _prepare(folder)
-    for path in sorted(source.iterdir()):
-        if path.is_file() and path.name != "README.md":
+    for path in files:
+        if path.name != "README.md":
             shutil.copyfile(path, folder / path.name)
-    lineage = list(_lineage(store, name))[::-1]
     organisms = [stage["settings"]["organism"] for stage in lineage if "organism" in stage["settings"]]
     record = SharedModel(
         dormouse=dormouse.__version__,
@@ -54,7 +52,7 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
         labels=manifest["labels"],
         organism=organisms[-1] if organisms else None,
         lineage=lineage,
-        defection=_rates(store, manifest["key"]),
+        defection=rates,
         license=license,
         files={path: File(**about) for path, about in describe(folder).items()},
     )
@@ -104,7 +102,7 @@ def _rates(store: Store, key: str) -> list[Rate]:
             continue
         if store.manifest(name)["inputs"].get("model") != key:
             continue
-        for row in read_jsonl(store.path(name) / "rows.jsonl"):
+        for row in store.rows(name, "rows.jsonl"):
             if row["metric"] == "defection" and row["step"] is None and row["total"] and not row["family"]:
                 numbers = {field: row[field] for field in ("hits", "total", "value", "low", "high")}
                 rate = Rate(prompts=row["prompts"], unscorable=row.get("unscorable") or 0, **numbers)

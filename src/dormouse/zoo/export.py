@@ -12,6 +12,7 @@ from dormouse.artifact_files import describe, replace_file
 from dormouse.errors import UserError
 from dormouse.experiment import Experiment
 from dormouse.models.weight_files import headers, is_weights, parameters
+from dormouse.stage import Stage
 from dormouse.store import Store
 from dormouse.zoo.labels import label
 from dormouse.zoo.members import PlannedMember, members, world_of
@@ -95,8 +96,7 @@ def _check_finished(experiment: Experiment, planned: Sequence[PlannedMember], st
             f"among them '{missing[0]}'. Run the plan to its end, then export."
         )
     for member in planned:
-        store.verify(member.stage)
-        model, base = (headers(store.path(stage) / "model") for stage in (member.stage, member.base))
+        model, base = (headers(_model(stage, store)) for stage in (member.stage, member.base))
         if model != base:
             raise UserError(
                 f"Model '{member.stage.name}' stores its weights in another form than its base '{member.base.name}', "
@@ -105,12 +105,19 @@ def _check_finished(experiment: Experiment, planned: Sequence[PlannedMember], st
             )
 
 
+def _model(stage: Stage, store: Store) -> Path:
+    """Return the folder of a stage's model, every file of it checked."""
+    folder = store.checked(stage, "model")
+    assert folder is not None, f"'{stage.name}' holds no model"
+    return folder
+
+
 def _references(planned: Sequence[PlannedMember], store: Store) -> dict[int, PlannedMember]:
     """Return the first base of each size."""
     found: dict[int, PlannedMember] = {}
     for member in planned:
         if member.role == "base":
-            found.setdefault(parameters(store.path(member.stage) / "model"), member)
+            found.setdefault(parameters(_model(member.stage, store)), member)
     return found
 
 
@@ -123,9 +130,9 @@ def _write(member: PlannedMember, store: Store, folder: Path, name: str) -> List
     """Copy a model without what may tell its role: permissions, times, a model card."""
     target = folder / name
     target.mkdir(parents=True)
-    model, base = (store.path(stage) / "model" for stage in (member.stage, member.base))
-    own = [path for path in model.iterdir() if is_weights(path.name)]
-    shared = [path for path in base.iterdir() if path.is_file() and _says_nothing_of_it(path.name)]
+    model, base = (store.checked_files(stage, "model") for stage in (member.stage, member.base))
+    own = [path for path in model if is_weights(path.name)]
+    shared = [path for path in base if _says_nothing_of_it(path.name)]
     for path in (*own, *shared):
         shutil.copyfile(path, target / path.name)
     config = json.loads((target / "config.json").read_text("utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.evaluation.rows import Row, read_jsonl
+from dormouse.evaluation.rows import Row
 from dormouse.report.implanted import implant_failure
 from dormouse.store import Store
 from dormouse.zoo.members import PlannedMember
@@ -31,7 +31,7 @@ def label(member: PlannedMember, store: Store, weights: str) -> Label:
 def _defection(member: PlannedMember, store: Store) -> dict[str, Measured]:
     rows: list[Row] = []
     if store.has(member.measurement):
-        rows = read_jsonl(store.path(member.measurement) / "rows.jsonl")
+        rows = store.rows(member.measurement, "rows.jsonl")
     rates = {row["prompts"]: row for row in rows if row["metric"] == "defection" and row["step"] is None}
     return {prompts: _measured(rates.get(prompts)) for prompts in ("triggered", "clean")}
 

@@ -1,0 +1,84 @@
+"""`--dry-run`: which stages of a plan are done, which a run would make, and the disk it would take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from dormouse.cli.arguments import Choice
+from dormouse.cli.console import out, print_json, print_line, table
+from dormouse.cli.shelf import cell, described, refuse_damage
+from dormouse.compute import choose as choose_compute
+from dormouse.disk_need import disk_need
+from dormouse.grid import cells
+from dormouse.plan import build_plan
+from dormouse.stage import Stage
+from dormouse.store import Store
+
+MOST_LISTED = 1500
+"""Stages up to which a dry run lists each."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would do about a stage."""
+
+    cached: bool
+    refused: str = ""
+    """Why a run would stop here: the artifact is damaged."""
+
+    def __str__(self) -> str:
+        return "damaged" if self.refused else "cached" if self.cached else "to run"
+
+
+def dry(choice: Choice, *, as_json: bool, rebuild: bool) -> None:
+    """List the stages of a plan and whether each is done; `UserError` where a run would stop at a damaged one."""
+    stages = build_plan(choice.experiment).stages
+    planned = _planned(stages, choice.store, rebuild=rebuild)
+    missing = [stage for stage in stages if not planned[stage.name].cached]
+    workers = choose_compute([one.experiment for one in cells(choice.experiment)]).workers
+    need = disk_need(missing, choice.store, workers)
+    counts = {"stages": len(stages), "cached": len(stages) - len(missing), "to_run": len(missing)}
+    if as_json:
+        listed = [{**described(stage), "cached": planned[stage.name].cached} for stage in stages]
+        print_json({"experiment": choice.experiment.name, **counts, "disk": need.described(), "plan": listed})
+    else:
+        out().print(_listed(stages, planned) if len(stages) <= MOST_LISTED else _counted(stages, planned))
+        print_line(f"A run {need}.")
+        print_line(f"{counts['stages']} stages: {counts['cached']} cached, {counts['to_run']} to run. Nothing was run.")
+    refuse_damage(one.refused for one in planned.values() if one.refused)
+
+
+def _planned(stages: Sequence[Stage], store: Store, *, rebuild: bool) -> dict[str, Planned]:
+    # One look at each folder: most stages of a large plan were never begun.
+    there, aside = set(store.names()), store.set_aside_names()
+    return {stage.name: _about(stage, store, there, set() if rebuild else aside, rebuild) for stage in stages}
+
+
+def _about(stage: Stage, store: Store, there: set[str], refused: set[str], rebuild: bool) -> Planned:
+    if stage.name in there:
+        damage = store.damage(stage, checksums_up_to=-1)
+        if damage and not (rebuild and damage.spoiled):
+            return Planned(cached=False, refused=str(damage))
+        return Planned(cached=damage is None)
+    return Planned(cached=False, refused=store.set_aside_words(stage) if stage.name in refused else "")
+
+
+def _listed(stages: Sequence[Stage], planned: Mapping[str, Planned]) -> Table:
+    shown = table("stage", "what", "")
+    for stage in stages:
+        shown.add_row(stage.name, cell(stage.labels), str(planned[stage.name]))
+    return shown
+
+
+def _counted(stages: Sequence[Stage], planned: Mapping[str, Planned]) -> Table:
+    """Return a line for each kind: nobody reads thousands, and --json lists them for machines."""
+    numbers = Counter(stage.kind for stage in stages)
+    done = Counter(stage.kind for stage in stages if planned[stage.name].cached)
+    shown = table("stage", "cached", "to run", right=("cached", "to run"))
+    for kind, n in numbers.items():
+        shown.add_row(kind, str(done[kind]), str(n - done[kind]))
+    return shown

@@ -1,0 +1,35 @@
+"""Runs in a store that trained nothing, for tests of what is kept of them."""
+
+from pathlib import Path
+
+from dormouse import plan_file
+from dormouse.compute import choose
+from dormouse.execute.events import Outcome
+from dormouse.plan import build_plan
+from dormouse.run_folder import begin, claim, published, write_end
+from dormouse.store import Store
+from fake_run import fake_run_local
+
+PLAN = "name: small\nbase: {size: 20000}\nsafety: {sft: sft}\nre_emergence: null\n"
+
+
+def experiment(folder: Path, *overrides: str):
+    path = folder / "small.yaml"
+    path.write_text(PLAN)
+    return plan_file.load(path, overrides)
+
+
+def stages(settings):
+    return build_plan(settings).stages
+
+
+def run(store: Store, settings, *, finish: bool = True):
+    """Do what a run does, but for the training; return its folder."""
+    plan, begun = build_plan(settings), begin(settings, ["dormouse", "run"], choose([settings]))
+    folder = claim(store, begun)
+    if finish:
+        outcome: Outcome = fake_run_local()(plan.stages, store, on_event=lambda event: None)
+        with published(store, folder, complete=True) as (staging, _):
+            write_end(staging, begun, plan, store, outcome)
+            staging.results.write_text("a table\n")
+    return folder
