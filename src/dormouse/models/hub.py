@@ -45,10 +45,12 @@ class Pretrained(Base):
 
     def check(self) -> None:
         """Raise `UserError` unless the folder can be loaded, and bitsandbytes is there if the plan asks for it."""
-        from dormouse.models.loading import check_folder
+        from dormouse.models.folder_check import check_folder, check_tokenizer
         from dormouse.models.quantized import check_installed
 
-        check_folder(self.folder())
+        folder = self.folder()
+        check_folder(folder)
+        check_tokenizer(folder, with_template=self.template != "plain")
         if self.quantized != "none":
             check_installed()
 
@@ -70,14 +72,15 @@ class Pretrained(Base):
         from transformers import set_seed
 
         from dormouse.models.adoption import adopt
-        from dormouse.models.loading import check_answers, load_model, load_tokenizer
+        from dormouse.models.exchange import check_answers
+        from dormouse.models.first_look import open_within_limits
         from dormouse.models.precision import for_weights
         from dormouse.training.supervised import save_model, write_metrics
 
         set_seed(work.spec["seed"])
         precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
-        folder = self.folder()
-        model, tokenizer = load_model(folder, precision), load_tokenizer(folder)
+        self.check()
+        model, tokenizer = open_within_limits(self.folder(), precision, self.template)
         changed = adopt(model, tokenizer, self.template)
         renderer = check_answers(model, tokenizer)
         save_model(work, model, renderer)
@@ -96,9 +99,13 @@ class Folder(Pretrained):
         return self.path
 
     def label(self) -> int | None:
-        """Return the number of parameters in the weights files."""
+        """Return the number of parameters in the weights files; None where there is no folder."""
+        from dormouse.foreign_files import is_folder
         from dormouse.models.weight_files import parameters
 
+        if not is_folder(self.path):
+            return None
+        self.check()
         return parameters(self.path) or None
 
     def fingerprint(self) -> str:
@@ -137,7 +144,10 @@ class Hub(Pretrained):
         from dormouse.models.weight_files import parameters
 
         found = find_cached(self.model, self.revision)
-        return parameters(found) or None if found else None
+        if found is None:
+            return None
+        self.check()
+        return parameters(found) or None
 
     def fingerprint(self) -> str:
         """Return the commit that the revision names."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from dormouse.chat import Example, Renderer
 from dormouse.experiment import Given, Organism
-from dormouse.models.loading import check_answers, load
+from dormouse.models.exchange import check_answers
+from dormouse.models.loading import load
 from dormouse.organisms.concealment import concealing
 from dormouse.organisms.distill import distilled_rows
 from dormouse.organisms.given import take_in
