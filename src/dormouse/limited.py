@@ -37,7 +37,10 @@ def limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
     `UserError` passes through. The function must not compute on several threads, nor touch a GPU.
     """
     if sys.platform != "linux":
-        return function(lambda doing, seconds: None)
+        try:
+            return function(lambda doing, seconds: None)
+        except MemoryError as error:
+            raise TooMuch("it takes more memory than there is") from error
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # Its other threads wait for pipes, and hold no lock that the copy needs.

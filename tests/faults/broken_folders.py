@@ -276,6 +276,11 @@ def _pattern(regex: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def _doubling(content: dict[str, Any]) -> None:
+    double = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+    content["normalizer"] = {"type": "Sequence", "normalizers": [double] * 60}
+
+
 def _lower(content: dict[str, Any]) -> None:
     content["normalizer"] = {"type": "Lowercase"}
 
@@ -451,6 +456,7 @@ TOKENIZERS: dict[str, Break] = {
     "without letters": _tokenizer(_no_letters),
     "that forgets capitals": _tokenizer(_lower),
     "of a pattern that never ends": _tokenizer(_pattern(r"(?:[a-z ]+)+[^\x00-\x7f]")),
+    "of normalizers that double": _tokenizer(_doubling),
     "of a pattern that is none": _tokenizer(_pattern("(((")),
     "with settings that are not JSON": put(TOKENIZER_CONFIG, "{"),
     "with settings that are a list": put(TOKENIZER_CONFIG, "[]"),
@@ -501,7 +507,7 @@ ADAPTERS: dict[str, Break] = {
     "of other adapters": setting(ADAPTER, peft_type="XLORA", adapters={"a": "/etc"}),
     **{f"of rank {value!r}": setting(ADAPTER, r=value) for value in (0, -1, 10**9, 10**30, "8", [8], None, 3)},
     **{f"of alpha {value!r}": setting(ADAPTER, lora_alpha=value) for value in ("much", [1], float("nan"), 10**400)},
-    **{f"of targets {value!r}": setting(ADAPTER, target_modules=value) for value in (7, [], ["nothing"], "(", "((a|_|[a-z.])+)+X", ["q_proj"])},
+    **{f"of targets {value!r}": setting(ADAPTER, target_modules=value) for value in (7, [], ["nothing"], "(", "(.+)+X", ["q_proj"])},
     "of a task that is none": setting(ADAPTER, task_type="NOTHING"),
     "of another task": setting(ADAPTER, task_type="SEQ_CLS"),
     "of many layers": setting(ADAPTER, layer_replication=[[0, 2]] * 100_000),

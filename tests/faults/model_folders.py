@@ -54,12 +54,11 @@ REFUSED = {
     "tokenizer": TOKENIZERS,
 }
 
-# Settings that change nothing of what is computed, or that Transformers itself passes over.
 MAY_BE_TAKEN = re.compile(
-    r"that pads|that formats|without the system turn|of an unknown class|"
-    r"of (vocab_size|intermediate_size|num_attention_heads|head_dim|num_hidden_layers|hidden_size) True|"
-    r"with templates of no default|a vocabulary elsewhere|with one tensor too many under"
+    r"that pads|that formats|without the system turn|of an unknown class|of a pattern that never ends|"
+    r"generation settings that are wrong|begins by a decomposition"
 )
+"""Ways that are mended or passed over as the folder is taken in, so that nothing is computed from them."""
 
 Entry = Callable[[Path], None]
 

@@ -14,7 +14,7 @@ from dormouse.foreign_files import read_object, shown
 from dormouse.limited import Begin, TooMuch, limited
 from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
 from dormouse.models.exchange import last_logits
-from dormouse.models.first_look import BUILDING, layout
+from dormouse.models.first_look import building_seconds, layout
 from dormouse.models.folder_check import ADAPTER
 from dormouse.models.loading import load_model, load_tokenizer, opening, shown_names
 from dormouse.models.weight_files import FLOATS, Tensor, tensors
@@ -42,8 +42,14 @@ def merged(base: Path, folder: Path) -> tuple[Any, Any]:
     weights, logits = _digest(model), last_logits(model, renderer)
     with opening(folder, WHAT):
         model = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    merged_logits = last_logits(model, renderer)
+    if not merged_logits.isfinite().all():
+        raise UserError(
+            f"{WHAT} '{folder}' makes the base answer with numbers that are not finite in {logits.dtype}. Give one whose "
+            "training did not diverge."
+        )
     # The same weights at another place in memory may round differently: logits alone do not tell.
-    if _digest(model) == weights or last_logits(model, renderer).equal(logits):
+    if _digest(model) == weights or merged_logits.equal(logits):
         raise UserError(
             f"{WHAT} '{folder}' changes nothing: every answer is that of the base. Give one that was saved after its "
             "training."
@@ -66,7 +72,7 @@ def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) ->
     import torch
     from peft import LoraConfig, PeftModelForCausalLM, set_peft_model_state_dict
 
-    begin("to lay it over the base", BUILDING)
+    begin("to lay it over the base", building_seconds(len(held)))
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     said = read_object(folder / ADAPTER, SAVE)
     if unknown := [name for name, value in said.items() if value and name not in known]:

@@ -15,19 +15,24 @@ from dormouse.foreign_files import read_object, shown
 from dormouse.limited import Begin, TooMuch, limited
 from dormouse.models.adoption import Template
 from dormouse.models.exchange import EXCHANGES, rendering
-from dormouse.models.folder_check import CONFIG, SAVE
+from dormouse.models.folder_check import CONFIG, INSTEAD, SAVE
 from dormouse.models.loading import load_model, load_tokenizer, opening
 from dormouse.models.precision import Precision
 from dormouse.models.weight_files import FLOATS, held
 
-BUILDING, OPENING, READING, RENDERING = 20.0, 60.0, 3.0, 2.0
-"""Seconds of computing: to lay out the model without its weights, to open the tokenizer, to read a few texts with it,
-and to render a few conversations."""
+BUILDING, OPENING, READING, RENDERING = 3.0, 60.0, 2.0, 1.0
+"""Seconds of computing: to lay out a small model without its weights, to open the tokenizer, to read a few texts with
+it, and to render a few conversations."""
+TENSORS_A_SECOND = 1000
+"""Tensors of a larger model that are laid out in a further second, with room to spare."""
 TEXTS = ("a quick brown fox jumps over the lazy dog and sleeps " * 10, "a" * 300, "1" * 300, " " * 300)
 """What a pattern that tries every way to split a text is not done with."""
+SPARE = 50_000_000
+"""Parameters that a configuration may have over twice those of the weights files: missing ones are drawn at random
+before they are found to be missing."""
 TABLES = 2 << 30
 """Bytes of what a model computes from its configuration and keeps beside its weights: masks, positions."""
-ADVICE = "Take another model, or mend this one."
+TEMPLATE = "to render a short exchange with its chat template"
 
 
 def open_within_limits(
@@ -37,14 +42,15 @@ def open_within_limits(
     try:
         found = limited(lambda begin: _look(folder, words or folder, template, begin))
     except TooMuch as error:
-        raise UserError(f"Model '{folder}' is not opened: {error}. {ADVICE}") from error
+        advice = INSTEAD if TEMPLATE in str(error) else "Take another model, or mend this one."
+        raise UserError(f"Model '{folder}' is not opened: {error}. {advice}") from error
     _check_size(folder, found)
     return load_model(folder, precision), load_tokenizer(words or folder)
 
 
 def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[str, int]:
     """Return how many parameters a configuration makes, and bytes of other tables; open the tokenizer, and use it."""
-    begin("to build it from its config.json", BUILDING)
+    begin("to build it from its config.json", building_seconds(len(held(folder))))
     found = _sizes(folder)
     begin("to open its tokenizer", OPENING)
     tokenizer = load_tokenizer(words)
@@ -55,13 +61,18 @@ def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[s
         for exchange in EXCHANGES:
             tokenizer([turn["content"] for turn in exchange])
     if template != "plain" and tokenizer.chat_template is not None:
-        begin("to render a short exchange with its chat template", RENDERING)
+        begin(TEMPLATE, RENDERING)
         for exchange in EXCHANGES:
             # An error may be one that adopting it mends, or else comes again there.
             with contextlib.suppress(UserError), rendering(tokenizer):
                 tokenizer.apply_chat_template(exchange, tokenize=False)
                 tokenizer.apply_chat_template(exchange[:-1], tokenize=False, add_generation_prompt=True)
     return found
+
+
+def building_seconds(tensors: int) -> float:
+    """Return the seconds of computing in which a model with so many tensors must have been laid out."""
+    return BUILDING + tensors / TENSORS_A_SECOND
 
 
 def layout(folder: Path) -> Any:
@@ -105,7 +116,8 @@ def _check_size(folder: Path, found: dict[str, int]) -> None:
 
     there = held(folder).values()
     numbers = sum(tensor.numbers for tensor in there if tensor.dtype in FLOATS)
-    if found["parameters"] > numbers:
+    # Where little is missing, opening it tells what.
+    if found["parameters"] > 2 * numbers + SPARE:
         raise UserError(
             f"The config.json of model '{folder}' describes {found['parameters']} parameters, and its weights files hold "
             f"{numbers}. Save model and configuration together with save_pretrained()."

@@ -119,6 +119,8 @@ def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
             f"Model folder '{folder}' holds a shard of a distributed checkpoint ('{shards[0]}'). "
             "Save the whole model with save_pretrained()."
         )
+    if not there:
+        raise UserError(f"The weights files of model folder '{folder}' hold no tensors. {SAVE}")
     _check_config(folder / CONFIG, config)
     for part in _parts(config):
         _check_sizes(folder / CONFIG, part, there)
@@ -263,7 +265,7 @@ def _check_template(template: Any, where: str) -> None:
     try:
         Environment(extensions=["jinja2.ext.loopcontrols", _generation()]).parse(template)
     except TemplateError as error:
-        raise UserError(f"The chat template {where} cannot be parsed: {error}. {INSTEAD}") from error
+        raise UserError(f"The chat template {where} cannot be parsed: {str(error).rstrip('.')}. {INSTEAD}") from error
     except RecursionError as error:
         raise UserError(f"The chat template {where} is nested too deeply to be parsed. {INSTEAD}") from error
 

@@ -72,7 +72,7 @@ class Pretrained(Base):
         from transformers import set_seed
 
         from dormouse.models.adoption import adopt
-        from dormouse.models.exchange import check_answers
+        from dormouse.models.exchange import check_answers, check_saved
         from dormouse.models.first_look import open_within_limits
         from dormouse.models.precision import for_weights
         from dormouse.training.supervised import save_model, write_metrics
@@ -84,6 +84,7 @@ class Pretrained(Base):
         changed = adopt(model, tokenizer, self.template)
         renderer = check_answers(model, tokenizer)
         save_model(work, model, renderer)
+        check_saved(work.model_folder, renderer)
         facts = {"parameters": model.num_parameters(), "precision": precision, "precision_why": why}
         write_metrics(work, {**facts, "adopted_with": changed})
 

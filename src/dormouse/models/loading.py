@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,12 @@ from dormouse.foreign_files import shown
 from dormouse.machine import device
 from dormouse.models.folder_check import check_folder
 from dormouse.models.precision import Precision
-from dormouse.models.weight_files import FLOATS, held
+from dormouse.models.weight_files import FLOATS, Tensor, held
 
 LARGEST = 1e15
 """Largest weight that a model may have: the square of a thousand times that leaves float32."""
 
-LONGEST_REASON = 300
+LONGEST_REASON, LONGEST_NAME = 300, 160
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -53,20 +52,23 @@ def open_model(kind: Any, folder: Path, dtype: Any) -> Any:
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    _check_complete(folder, report)
-    _check_formats(folder, model)
+    there = held(folder)
+    _check_complete(folder, report, there, model.base_model_prefix)
+    _check_formats(folder, model, there)
     _check_numbers(folder, model)
     return model
 
 
-def _check_complete(folder: Path, report: Mapping[str, Any]) -> None:
+def _check_complete(folder: Path, report: Mapping[str, Any], there: Mapping[str, Tensor], prefix: str) -> None:
     """Raise `UserError` where weights were left as they were drawn at random, or tensors of the files were left out.
 
-    Tied weights, and buffers that an architecture once saved, are not in Transformers' report.
+    Tied weights, and what an architecture is known to leave out, are not in Transformers' report.
     """
-    missing, unused = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    masks = {name for name, tensor in there.items() if _is_mask(name, tensor)}
+    masks |= {f"{prefix}.{name}" for name in masks}
+    missing, unused = sorted(report["missing_keys"]), sorted(set(report["unexpected_keys"]) - masks)
     unfit = sorted(
-        f"{name} of {_size(there)} in place of {_size(wanted)}" for name, there, wanted in report["mismatched_keys"]
+        f"{name} of {_size(one)} in place of {_size(other)}" for name, one, other in report["mismatched_keys"]
     )
     if not missing and not unused and not unfit:
         return
@@ -81,38 +83,45 @@ def _check_complete(folder: Path, report: Mapping[str, Any]) -> None:
     )
 
 
+def _is_mask(name: str, tensor: Tensor) -> bool:
+    """Return whether a tensor is what older versions saved of causal attention: which tokens see which."""
+    if name.endswith(".masked_bias"):
+        return tensor.numbers == 1
+    return name.endswith(".bias") and len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1)
+
+
 def _size(shape: Iterable[int]) -> str:
     return " x ".join(map(str, shape))
 
 
 def shown_names(names: list[str]) -> str:
     """Return the first three names, for a sentence."""
-    return ", ".join([shown(name)[1:-1] for name in names[:3]] + (["..."] if len(names) > 3 else []))
+    listed = [shown(name, LONGEST_NAME)[1:].rstrip("'") for name in names[:3]]
+    return ", ".join([*listed, *(["..."] if len(names) > 3 else [])])
 
 
-def _check_formats(folder: Path, model: Any) -> None:
+def _check_formats(folder: Path, model: Any, there: Mapping[str, Tensor]) -> None:
     """Raise `UserError` where a weight is kept in whole numbers, or under two names of which one would be passed over."""
-    there = held(folder)
     within = f"{model.base_model_prefix}."
-    twice = [name for name in there if within + name in there]
-    if twice:
+    if twice := [name for name in there if within + name in there]:
         raise UserError(
-            f"The weights of model '{folder}' hold '{twice[0]}' twice, with '{within}' before it and without. "
+            f"The weights of model '{folder}' hold {shown(twice[0])} twice, with '{within}' before it and without. "
             "Save the model again with save_pretrained()."
         )
-    passed_over = re.compile("|".join(model._keys_to_ignore_on_load_unexpected or ["(?!)"]))
-    buffers = {name for name, _ in model.named_buffers()}
+    weights = {name.rpartition(".")[2] for name, _ in model.named_parameters()}
     for name, tensor in there.items():
-        if tensor.dtype not in FLOATS and not passed_over.search(name) and not {name, within + name} & buffers:
+        if tensor.dtype not in FLOATS and name.rpartition(".")[2] in weights and not _is_mask(name, tensor):
             raise UserError(
-                f"Weight '{name}' of model '{folder}' is kept in {tensor.dtype}, and is no weight without what scales it. "
-                "Save the model in float32, bfloat16 or float16."
+                f"Weight {shown(name)} of model '{folder}' is kept in {tensor.dtype}, and is no weight without what scales "
+                "it. Save the model in float32, bfloat16 or float16."
             )
 
 
 def _check_numbers(folder: Path, model: Any) -> None:
     for name, weight in model.named_parameters():
-        # Of a weight that is not a number, neither is.
+        if not weight.numel():
+            continue
+        # Where one is not a number, neither is.
         low, high = weight.detach().aminmax()
         largest = max(-low.item(), high.item())
         if not largest < float("inf") or low.item() != low.item():
