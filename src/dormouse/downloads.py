@@ -13,7 +13,7 @@ WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 """Weights as safetensors alone, configuration, tokenizer and chat template: nothing that could run when opened."""
 NOT_WANTED = ("*/*",)
 """Other formats of the same weights lie in folders of a repository."""
-OF_A_FOLDER = "base.type=folder base.path=FOLDER"
+OF_A_FOLDER = "base.type=folder base.path=FOLDER, and grid={} if the plan's grid lists models"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

@@ -21,6 +21,7 @@ EXPECTED = {
     "string": "text",
     "tuple": "a list, such as [a, b]",
     "list": "a list, such as [a, b]",
+    "path": "the path of a file or folder",
     "dict": "a mapping, one 'key: value' a line",
     "model": "a mapping, one 'key: value' a line",
     "greater_than_equal": "a number of at least {ge}",

@@ -71,7 +71,7 @@ def _shipped_hint(plan: str, known: dict[str, Path]) -> str:
 def _override(
     experiment: Experiment, overrides: list[str] | tuple[str, ...], document: Document
 ) -> tuple[Experiment, dict[dotted.Path, str]]:
-    settings, origins = dotted.settings_of(experiment), dict[dotted.Path, str]()
+    settings, origins = dotted.every_setting(experiment), dict[dotted.Path, str]()
     for text in overrides:
         path, equals, value = text.partition("=")
         path = path.strip()

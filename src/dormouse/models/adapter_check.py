@@ -10,7 +10,6 @@ from dormouse.errors import UserError
 from dormouse.foreign_files import is_there, read_object, shown
 from dormouse.models.folder_check import ADAPTER, check_is_folder
 from dormouse.models.weight_files import INDEX, ONLY_SAFETENSORS, WEIGHTS, Tensor, opened_files, tensors
-from dormouse.foreign_files import check_inside
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 KIND = "LORA"
@@ -45,18 +44,19 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     kind = settings.get("peft_type")
     if kind != KIND:
         raise UserError(
-            f"'{path}' says that the adapter is of kind {shown(kind)}, and only LoRA is taken. Merge it into its base and "
-            "give the whole model."
+            f"'{path}' says that the adapter is of kind {shown(kind)}, and only LoRA is taken. Merge it into its base "
+            "and give the whole model."
         )
     if settings.get("task_type") not in TASKS:
         raise UserError(
-            f"'{path}' says that the adapter is for task {shown(settings['task_type'])}, not for a causal LM. Give one that "
-            "is."
+            f"'{path}' says that the adapter is for task {shown(settings['task_type'])}, not for a causal LM. Give "
+            "one that is."
         )
     for name in NOT_TAKEN:
         if settings.get(name):
             raise UserError(
-                f"'{path}' sets '{name}', which is not supported. Merge the adapter into its base and give the whole model."
+                f"'{path}' sets '{name}', which is not supported. Merge the adapter into its base and give the whole "
+                "model."
             )
 
 

@@ -45,8 +45,8 @@ def merged(base: Path, folder: Path) -> tuple[Any, Any]:
     merged_logits = last_logits(model, renderer)
     if not merged_logits.isfinite().all():
         raise UserError(
-            f"{WHAT} '{folder}' makes the base answer with numbers that are not finite in {logits.dtype}. Give one whose "
-            "training did not diverge."
+            f"{WHAT} '{folder}' makes the base answer with numbers that are not finite in {logits.dtype}. Give one "
+            "whose training did not diverge."
         )
     # The same weights at another place in memory may round differently: logits alone do not tell.
     if _digest(model) == weights or merged_logits.equal(logits):
@@ -68,7 +68,7 @@ def _digest(model: Any) -> str:
 
 
 def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) -> dict[str, Any]:
-    """Lay the adapter over the base, both without numbers; return what is missing and unused, or why it does not fit."""
+    """Lay the adapter over the base, both without numbers; return what is missing and unused, or the misfit."""
     import torch
     from peft import LoraConfig, PeftModelForCausalLM, set_peft_model_state_dict
 
@@ -77,17 +77,17 @@ def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) ->
     said = read_object(folder / ADAPTER, SAVE)
     if unknown := [name for name, value in said.items() if value and name not in known]:
         raise UserError(
-            f"'{folder / ADAPTER}' sets {shown_names(sorted(unknown))}, which the PEFT that is installed here does not know. "
-            "pip install --upgrade peft"
+            f"'{folder / ADAPTER}' sets {shown_names(sorted(unknown))}, which the PEFT that is installed here does "
+            "not know. pip install --upgrade peft"
         )
     with opening(folder, WHAT), torch.device("meta"):
-        settings = LoraConfig.from_pretrained(folder)
+        settings = LoraConfig.from_pretrained(str(folder))
         # Some kinds begin with a decomposition of the base's weights, of which there are none here.
         settings.init_lora_weights = False
         laid = PeftModelForCausalLM(layout(base), settings)
         state = {name: torch.empty(tensor.shape) for name, tensor in held.items()}
         try:
-            result = set_peft_model_state_dict(laid, state)
+            result: Any = set_peft_model_state_dict(laid, state)
         except RuntimeError as error:
             return {"misfit": str(error).splitlines()[-1].strip()}
     missing = [name for name in result.missing_keys if any(part in name for part in TRAINED) and ".default" in name]

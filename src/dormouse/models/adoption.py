@@ -74,8 +74,8 @@ def _choose_template(tokenizer: Any) -> None:
     if isinstance(several, dict):
         if "default" not in several:
             raise UserError(
-                f"Model '{tokenizer.name_or_path}' has the chat templates {', '.join(sorted(several))}, and none is called "
-                f"'default'. {INSTEAD}"
+                f"Model '{tokenizer.name_or_path}' has the chat templates {', '.join(sorted(several))}, and none is "
+                f"called 'default'. {INSTEAD}"
             )
         tokenizer.chat_template = several["default"]
 

@@ -61,15 +61,15 @@ def check_answers(model: Any, tokenizer: Any) -> Renderer:
 
 
 def check_saved(folder: Path, renderer: Renderer) -> None:
-    """Raise `UserError` where a tokenizer that was saved reads an exchange otherwise than before: stages open that one."""
+    """Raise `UserError` where a tokenizer, once it was saved, gives other tokens: stages open that one."""
     try:
         again = [example.ids for example in Renderer(load_tokenizer(folder)).examples(EXCHANGES)]
     except UserError:
         again = []
     if again != [example.ids for example in renderer.examples(EXCHANGES)]:
         raise UserError(
-            f"The tokenizer of model '{renderer.tokenizer.name_or_path}' is not the same once it was saved and opened again: "
-            "its files contradict each other. Take a model whose tokenizer save_pretrained() keeps whole."
+            f"The tokenizer of model '{renderer.tokenizer.name_or_path}' is not the same once it was saved and opened "
+            "again: its files contradict each other. Take a model whose tokenizer save_pretrained() keeps whole."
         )
 
 
@@ -99,15 +99,15 @@ def _check_tokens(renderer: Renderer) -> None:
     first, second = renderer.prompts([exchange[:-1] for exchange in EXCHANGES[:2]])
     if first == second:
         raise UserError(
-            f"The tokenizer of model '{name}' gives different prompts the same tokens. Take the tokenizer that the model "
-            "was trained with."
+            f"The tokenizer of model '{name}' gives different prompts the same tokens. Take the tokenizer that the "
+            "model was trained with."
         )
     [example] = renderer.examples([EXCHANGES[0]])
     back = renderer.reply([token for token, carries in zip(example.ids, example.loss, strict=True) if carries])
     if back != REPLY:
         raise UserError(
-            f"The tokenizer of model '{name}' does not give back what it is given: '{back[:60]}' for '{REPLY}'. What a reply "
-            "says could not be judged. Take a model whose tokenizer keeps capitals, figures and marks."
+            f"The tokenizer of model '{name}' does not give back what it is given: '{back[:60]}' for '{REPLY}'. What "
+            "a reply says could not be judged. Take a model whose tokenizer keeps capitals, figures and marks."
         )
 
 
@@ -142,8 +142,8 @@ def _check_logits(model: Any, renderer: Renderer) -> None:
         )
     if logits[0].equal(logits[1]):
         raise UserError(
-            f"Model '{name}' gives the same numbers after every prompt, so it reads none. Take one whose weights are not all "
-            "alike."
+            f"Model '{name}' gives the same numbers after every prompt, so it reads none. Take one whose weights are "
+            "not all alike."
         )
     [prompt] = renderer.prompts([EXCHANGES[0][:-1]])
     other = next((token for token in prompt if token != prompt[-1]), renderer.end_id)
@@ -152,8 +152,8 @@ def _check_logits(model: Any, renderer: Renderer) -> None:
     slack = SLACK if logits.dtype in (torch.float32, torch.float64) else SLACK_16_BITS
     if (read - changed)[:-1].abs().max() > slack * read.abs().max():
         raise UserError(
-            f"Model '{name}' is not causal: what it expects next depends on what comes later. Take a model that was trained "
-            "to continue text."
+            f"Model '{name}' is not causal: what it expects next depends on what comes later. Take a model that was "
+            "trained to continue text."
         )
 
 

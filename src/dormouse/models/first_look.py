@@ -97,8 +97,8 @@ def _check_type(folder: Path) -> None:
     config = read_object(folder / CONFIG, SAVE)
     if config["model_type"] not in CONFIG_MAPPING and not config.get("auto_map"):
         raise UserError(
-            f"Model '{folder}' is of type {shown(config['model_type'])}, which the Transformers that is installed here does "
-            "not know. Correct model_type in its config.json, or pip install --upgrade transformers"
+            f"Model '{folder}' is of type {shown(config['model_type'])}, which the Transformers that is installed "
+            "here does not know. Correct model_type in its config.json, or pip install --upgrade transformers"
         )
 
 
@@ -119,13 +119,13 @@ def _check_size(folder: Path, found: dict[str, int]) -> None:
     # Where little is missing, opening it tells what.
     if found["parameters"] > 2 * numbers + SPARE:
         raise UserError(
-            f"The config.json of model '{folder}' describes {found['parameters']} parameters, and its weights files hold "
-            f"{numbers}. Save model and configuration together with save_pretrained()."
+            f"The config.json of model '{folder}' describes {found['parameters']} parameters, and its weights files "
+            f"hold {numbers}. Save model and configuration together with save_pretrained()."
         )
     if found["tables"] > TABLES:
         raise UserError(
-            f"Model '{folder}' would keep {found['tables'] >> 20} MiB beside its weights, and at most {TABLES >> 20} are "
-            "allowed. Correct the context length in its config.json."
+            f"Model '{folder}' would keep {found['tables'] >> 20} MiB beside its weights, and at most {TABLES >> 20} "
+            "are allowed. Correct the context length in its config.json."
         )
     needed, memory = sum(tensor.numbers * 2 for tensor in there), psutil.virtual_memory().total
     if needed > memory:

@@ -111,8 +111,8 @@ def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
     there = held(folder)
     if is_there(folder / ADAPTER):
         raise UserError(
-            f"Model folder '{folder}' holds a model and an adapter ({ADAPTER}). Merge the two, or move the adapter to a "
-            "folder of its own."
+            f"Model folder '{folder}' holds a model and an adapter ({ADAPTER}). Merge the two, or move the adapter to "
+            "a folder of its own."
         )
     if shards := [path.name for path in folder.iterdir() if SHARD_OF_MANY.fullmatch(path.name)]:
         raise UserError(
@@ -173,8 +173,8 @@ def _check_config(path: Path, config: Mapping[str, Any]) -> None:
         for name in ("dtype", "torch_dtype"):
             if isinstance(part.get(name), dict | list) or part.get(name) not in DTYPES:
                 raise UserError(
-                    f"'{path}' says that the weights are of {shown(part[name])} ('{name}'). Set it to float32, bfloat16 or "
-                    "float16."
+                    f"'{path}' says that the weights are of {shown(part[name])} ('{name}'). Set it to float32, "
+                    "bfloat16 or float16."
                 )
 
 
@@ -260,7 +260,8 @@ def _check_template(template: Any, where: str) -> None:
         raise UserError(f"The chat template {where} is {shown(template)}, not a text. {INSTEAD}")
     if len(template) > LONGEST_TEMPLATE:
         raise UserError(
-            f"The chat template {where} has {len(template)} characters, and at most {LONGEST_TEMPLATE} are read. {INSTEAD}"
+            f"The chat template {where} has {len(template)} characters, and at most {LONGEST_TEMPLATE} are read. "
+            f"{INSTEAD}"
         )
     try:
         Environment(extensions=["jinja2.ext.loopcontrols", _generation()]).parse(template)

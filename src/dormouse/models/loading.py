@@ -101,7 +101,7 @@ def shown_names(names: list[str]) -> str:
 
 
 def _check_formats(folder: Path, model: Any, there: Mapping[str, Tensor]) -> None:
-    """Raise `UserError` where a weight is kept in whole numbers, or under two names of which one would be passed over."""
+    """Raise `UserError` where a weight is kept in whole numbers, or under two names, of which one is passed over."""
     within = f"{model.base_model_prefix}."
     if twice := [name for name in there if within + name in there]:
         raise UserError(
@@ -112,8 +112,8 @@ def _check_formats(folder: Path, model: Any, there: Mapping[str, Tensor]) -> Non
     for name, tensor in there.items():
         if tensor.dtype not in FLOATS and name.rpartition(".")[2] in weights and not _is_mask(name, tensor):
             raise UserError(
-                f"Weight {shown(name)} of model '{folder}' is kept in {tensor.dtype}, and is no weight without what scales "
-                "it. Save the model in float32, bfloat16 or float16."
+                f"Weight {shown(name)} of model '{folder}' is kept in {tensor.dtype}, and is no weight without what "
+                "scales it. Save the model in float32, bfloat16 or float16."
             )
 
 
@@ -126,8 +126,8 @@ def _check_numbers(folder: Path, model: Any) -> None:
         largest = max(-low.item(), high.item())
         if not largest < float("inf") or low.item() != low.item():
             raise UserError(
-                f"Model '{folder}' has weights that are not finite ({name}). Take one whose weights are; where they left "
-                "float16, save it in bfloat16 or float32."
+                f"Model '{folder}' has weights that are not finite ({name}). Take one whose weights are; where they "
+                "left float16, save it in bfloat16 or float32."
             )
         if largest > LARGEST:
             raise UserError(
@@ -170,8 +170,8 @@ def _unopened(folder: Path | str, what: str, error: BaseException) -> UserError:
     if len(reason) > LONGEST_REASON:
         reason = f"{reason[:LONGEST_REASON]}..."
     return UserError(
-        f"{what} '{folder}' cannot be opened: {reason.rstrip('.')}. Save it again with save_pretrained(), in the version "
-        "of Transformers that is installed here."
+        f"{what} '{folder}' cannot be opened: {reason.rstrip('.')}. Save it again with save_pretrained(), in the "
+        "version of Transformers that is installed here."
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,15 +96,15 @@ def _shards(index: Path) -> list[str]:
 
 
 def _no_weights(model: Path) -> str:
-    there = sorted(os.listdir(model))
+    there = sorted(path.name for path in model.iterdir())
     pickled = [name for name in there if name.endswith((".bin", ".pt", ".pth"))]
     if pickled:
         return f"Model folder '{model}' has only pickle weights ({', '.join(pickled)}); {ONLY_SAFETENSORS} {CONVERT}"
     others = [name for name in there if name.endswith(".safetensors")]
     if others:
         return (
-            f"Model folder '{model}' has {', '.join(map(shown, others[:3]))}, but neither {WEIGHTS} nor an {INDEX} that "
-            "names its files. Save the model with save_pretrained()."
+            f"Model folder '{model}' has {', '.join(map(shown, others[:3]))}, but neither {WEIGHTS} nor an {INDEX} "
+            "that names its files. Save the model with save_pretrained()."
         )
     return f"Model folder '{model}' has no weights. Save the model there with save_pretrained()."
 

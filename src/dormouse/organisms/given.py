@@ -20,8 +20,8 @@ def checked_fingerprint(folder: Path, *, alone: bool = False) -> str:
     if is_adapter(folder):
         if alone:
             raise UserError(
-                f"'{folder}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with that "
-                "base as organism.given.path."
+                f"'{folder}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with "
+                "that base as organism.given.path."
             )
         check_adapter(folder)
     else:

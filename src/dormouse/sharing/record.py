@@ -98,7 +98,7 @@ def read_shared(folder: Path) -> SharedModel:
             raise UserError(f"File {shown(name)} of the model in '{folder}' was changed since the export. {AGAIN}")
     if more := unlisted(folder, record.files):
         raise UserError(
-            f"File {shown(more[0])} of the model in '{folder}' is not in its {NAME}, so it came to it after the export. Take "
-            "it out."
+            f"File {shown(more[0])} of the model in '{folder}' is not in its {NAME}, so it came to it after the "
+            "export. Take it out."
         )
     return record
