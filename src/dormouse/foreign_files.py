@@ -94,10 +94,10 @@ def read_json(path: Path, advice: str, most: int = SETTINGS) -> Any:
 
 
 def read_object(path: Path, advice: str, most: int = SETTINGS) -> dict[str, Any]:
-    """Return the settings that a JSON file holds; `UserError` where it holds anything else."""
+    """Return the object that a JSON file holds; `UserError` where it holds anything else."""
     content = read_json(path, advice, most)
     if not isinstance(content, dict):
-        raise UserError(f"'{path}' holds {described(content)} in place of settings. {advice}")
+        raise UserError(f"'{path}' holds {described(content)} in place of an object. {advice}")
     return content
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from dormouse.errors import UserError
+from dormouse.foreign_files import is_there, read_text
 
 HEADER = ["member", "score"]
+LONGEST = 64 << 20
+"""Bytes of a scores file: a million members."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
@@ -33,13 +39,13 @@ def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return the rows below the header with their line numbers; empty lines are passed over."""
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(f"There is no scores file '{path}'. Write one: a line 'member,score', then one a member.")
+    text = read_text(path, "Save it as UTF-8 text with commas.", LONGEST)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if row]
-    except (UnicodeDecodeError, csv.Error) as error:
+        reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
         raise UserError(f"'{path}' is no CSV file: {error}. Save it as UTF-8 text with commas.") from error
     if not rows or [cell.strip() for cell in rows[0][1]] != HEADER:
         raise UserError(f"'{path}' does not begin with the line 'member,score'. Write it there.")
@@ -47,10 +53,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _number(text: str, where: str, member: str) -> float:
-    try:
-        score = float(text)
-    except ValueError:
-        score = math.nan
+    score = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(score):
         raise UserError(f"{where}: the score of '{member}' is '{text}', not a finite number. Write one.")
     return score
