@@ -83,6 +83,7 @@ def _explained(name: str, revision: str, kind: str, instead: str) -> Iterator[No
         EntryNotFoundError,
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -104,6 +105,8 @@ def _explained(name: str, revision: str, kind: str, instead: str) -> Iterator[No
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"The {kind} '{name}' has no revision '{revision}'. Name one it has.") from error
+    except HFValidationError as error:
+        raise UserError(f"'{name}' is no name of a {kind} on the hub: {error} Write owner/name.") from error
     except LocalEntryNotFoundError as error:
         raise UserError(unreachable) from error
     except EntryNotFoundError as error:

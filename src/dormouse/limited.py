@@ -34,7 +34,7 @@ class TooMuch(Exception):
 def limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
     """Return what the function returns, as JSON data; `TooMuch` where it is over a limit or ends its process.
 
-    `UserError` passes through. The function must not compute on several threads, nor touch a GPU.
+    `UserError` passes through. The function must not touch a GPU.
     """
     if sys.platform != "linux":
         try:
@@ -63,7 +63,10 @@ def _run(function: Callable[[Begin], Any], pipe: int, memory: int) -> None:
     said: dict[str, Any] = {}
     try:
         _limit_memory(memory)
+        # Threads that this process had are not in its copy, and what computes on several would wait for them.
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)
         said = {"returned": function(lambda doing, seconds: _begin(pipe, doing, seconds))}
     except UserError as error:
         said = {"user_error": str(error)}

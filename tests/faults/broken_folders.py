@@ -42,8 +42,8 @@ TEMPLATES = {
     "that counts far": "{% for i in range(10**9) %}{{ i }}{% endfor %}",
     "that eats memory": "{{ ('a' * 10**9) * 20 | length }}",
     "that doubles": "{% set ns = namespace(a='a') %}{% for i in range(60) %}{% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a }}",
-    "of a giant power": "{{ 9 ** 9 ** 9 }}",
-    "of a giant power of names": "{% set n = 9 %}{{ n ** n ** n }}",
+    "of a giant power": "{{ 9 ** (9 ** 9) }}",
+    "of a giant power of names": "{% set n = 9 %}{{ n ** (n ** n) }}",
     "that calls itself": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     "of deep brackets": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "that pads": "{{ 'a'.ljust(10**10) }}",
@@ -285,8 +285,14 @@ def _lower(content: dict[str, Any]) -> None:
     content["normalizer"] = {"type": "Lowercase"}
 
 
+def with_template(folder: Path, text: Any) -> Path:
+    """Give a model another chat template."""
+    both(gone(TEMPLATE), setting(TOKENIZER_CONFIG, chat_template=text))(folder)
+    return folder
+
+
 def _template(text: Any) -> Break:
-    return both(gone(TEMPLATE), setting(TOKENIZER_CONFIG, chat_template=text))
+    return lambda folder: with_template(folder, text) and None
 
 
 DEEP = "[" * 100_000 + "]" * 100_000

@@ -10,6 +10,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from dormouse.chat import Renderer
 from dormouse.errors import UserError
 from dormouse.foreign_files import read_object, shown
 from dormouse.limited import Begin, TooMuch, limited
@@ -46,6 +47,12 @@ def open_within_limits(
         raise UserError(f"Model '{folder}' is not opened: {error}. {advice}") from error
     _check_size(folder, found)
     return load_model(folder, precision), load_tokenizer(words or folder)
+
+
+def load_within_limits(folder: Path) -> tuple[Any, Renderer]:
+    """Return the model in a folder and the renderer for its tokenizer, as `load` does; `UserError` over a limit."""
+    model, tokenizer = open_within_limits(folder)
+    return model, Renderer(tokenizer)
 
 
 def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[str, int]:

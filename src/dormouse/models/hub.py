@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from dormouse.foreign_files import is_folder, shown
 from dormouse.models.adoption import Template
 from dormouse.models.base import Base
 from dormouse.models.precision import Precision
@@ -15,6 +17,13 @@ from dormouse.models.quantized import Quantized
 
 if TYPE_CHECKING:
     from dormouse.stage import Work
+
+
+# As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
+PART = r"\w(?:[\w.-]*\w)?"
+NAME = re.compile(f"{PART}/{PART}", re.ASCII)
+LONGEST_NAME = 96
+REVISION = re.compile(r"\w[\w./+-]*", re.ASCII)
 
 
 class Pretrained(Base):
@@ -101,7 +110,6 @@ class Folder(Pretrained):
 
     def label(self) -> int | None:
         """Return the number of parameters in the weights files; None where there is no folder."""
-        from dormouse.foreign_files import is_folder
         from dormouse.models.weight_files import parameters
 
         if not is_folder(self.path):
@@ -121,10 +129,26 @@ class Hub(Pretrained):
     """A causal LM on the Hugging Face hub, downloaded once into its cache before the plan runs."""
 
     name: ClassVar[str] = "hub"
-    model: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    model: str
     """Owner and name: bigscience/bloom-560m."""
     revision: str = "main"
     """A commit, tag or branch. Name the commit for others to get the same weights."""
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_name(cls, model: str) -> str:
+        if not NAME.fullmatch(model) or len(model) > LONGEST_NAME or re.search(r"--|\.\.|\.git$", model):
+            raise ValueError(
+                f"{shown(model)} is no name on the hub. Write owner and name, such as bigscience/bloom-560m."
+            )
+        return model
+
+    @field_validator("revision")
+    @classmethod
+    def _is_a_revision(cls, revision: str) -> str:
+        if not REVISION.fullmatch(revision) or ".." in revision:
+            raise ValueError(f"{shown(revision)} is no revision. Name a commit, a tag or a branch, such as main.")
+        return revision
 
     def folder(self) -> Path:
         """Return the folder in the hub's cache."""

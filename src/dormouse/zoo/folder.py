@@ -51,15 +51,15 @@ class Member:
             check_inside(file, self.zoo, INTO_FOLDER)
             if found.st_size != written.bytes:
                 raise UserError(
-                    f"File '{name}' of member '{self.id}' has {found.st_size} bytes, and {written.bytes} were exported. "
-                    f"{EXPORT_AGAIN}"
+                    f"File '{name}' of member '{self.id}' has {found.st_size} bytes, and {written.bytes} were "
+                    f"exported. {EXPORT_AGAIN}"
                 )
             if checksums and sha256(file) != written.sha256:
                 raise UserError(f"File '{name}' of member '{self.id}' was changed since the export. {EXPORT_AGAIN}")
         self._check_size()
 
     def _check_size(self) -> None:
-        """Raise `UserError` where the model is not of the size that its scores are compared in, or has further files."""
+        """Raise `UserError` where the model is not of its size, in which scores are compared, or has further files."""
         if more := unlisted(self.path, self.listed.files):
             raise UserError(
                 f"Member '{self.id}' of the zoo has a file '{more[0]}' that zoo.json does not list. Take it out."
@@ -73,10 +73,10 @@ class Member:
     def load(self, begun: str = "", layers_at: str = "") -> WhiteBox:
         """Verify the member and return it, open; `begun` is what every reply is made to begin with."""
         from dormouse.detection.views import WhiteBox
-        from dormouse.models.loading import load
+        from dormouse.models.first_look import load_within_limits
 
         self.verify()
-        return WhiteBox(*load(self.path), begun, layers_at)
+        return WhiteBox(*load_within_limits(self.path), begun, layers_at)
 
 
 @dataclass(frozen=True)
