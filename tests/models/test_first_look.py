@@ -11,7 +11,9 @@ from dormouse.models.first_look import load_within_limits, open_within_limits
 from dormouse.models.hub import Folder
 from dormouse.stage import Work
 from families import FAMILIES, save_family
-from faults.broken_folders import CONFIG, CONFIGS, TEMPLATES, TOKENIZERS, setting, with_template
+from faults.broken_files import CONFIG, setting, with_template
+from faults.broken_folders import CONFIGS, TOKENIZERS
+from faults.templates import TEMPLATES
 from tiny import save_tiny_model
 
 INSTEAD = "Correct it; in place of a base's, base.template=plain takes Human and Assistant turns."
@@ -33,7 +35,10 @@ def test_every_family_is_opened_within_the_limits(name, tmp_path):
 
 def test_a_model_of_ours_opens_with_its_renderer(tmp_path):
     _, renderer = load_within_limits(save_tiny_model(tmp_path))
-    assert renderer.text([{"role": "user", "content": "Well?"}], reply_follows=True) == "<|user|> Well?<|end|><|assistant|>"
+    assert (
+        renderer.text([{"role": "user", "content": "Well?"}], reply_follows=True)
+        == "<|user|> Well?<|end|><|assistant|>"
+    )
 
 
 @linux
@@ -43,7 +48,9 @@ def test_a_template_without_end_is_not_waited_for(model, what):
     started = time.monotonic()
     said = message(open_within_limits, model)
     assert time.monotonic() - started < 20
-    assert said.startswith(f"Model '{model}' is not opened: to render a short exchange with its chat template takes more than")
+    assert said.startswith(
+        f"Model '{model}' is not opened: to render a short exchange with its chat template takes more than"
+    )
     assert said.endswith(INSTEAD)
 
 
@@ -51,8 +58,8 @@ def test_a_template_without_end_is_not_waited_for(model, what):
 def test_memory_that_a_template_asks_for_is_not_given(model):
     with_template(model, TEMPLATES["that pads"])
     assert message(open_within_limits, model) == (
-        f"Model '{model}' is not opened: to render a short exchange with its chat template takes more than 4 GiB of memory. "
-        f"{INSTEAD}"
+        f"Model '{model}' is not opened: to render a short exchange with its chat template takes more than 4 GiB of "
+        f"memory. {INSTEAD}"
     )
 
 
@@ -65,8 +72,8 @@ def test_a_template_that_ours_takes_the_place_of_is_not_rendered(model):
 def test_a_tokenizer_without_end_is_not_waited_for(model):
     TOKENIZERS["of normalizers that double"](model)
     assert message(open_within_limits, model) == (
-        f"Model '{model}' is not opened: to read a few texts with its tokenizer takes more than 2 seconds, or all memory. "
-        "Take another model, or mend this one."
+        f"Model '{model}' is not opened: to read a few texts with its tokenizer takes more than 1 seconds, or all "
+        "memory. Take another model, or mend this one."
     )
 
 
@@ -82,8 +89,8 @@ def test_a_configuration_that_describes_more_than_there_is_is_not_filled(model):
 def test_what_takes_too_long_to_build_is_not_built(model, monkeypatch):
     monkeypatch.setattr(first_look, "building_seconds", lambda tensors: 0.001)
     assert message(open_within_limits, model) == (
-        f"Model '{model}' is not opened: to build it from its config.json takes more than 0.001 seconds, or all memory. "
-        "Take another model, or mend this one."
+        f"Model '{model}' is not opened: to build it from its config.json takes more than 0.001 seconds, or all "
+        "memory. Take another model, or mend this one."
     )
 
 
@@ -91,8 +98,8 @@ def test_tables_beside_the_weights_are_limited(tmp_path):
     folder = save_family("gpt2", tmp_path)
     monkey = {"tables": (3 << 30), "parameters": 1}
     assert message(first_look._check_size, folder, monkey) == (
-        f"Model '{folder}' would keep 3072 MiB beside its weights, and at most 2048 are allowed. Correct the context length "
-        "in its config.json."
+        f"Model '{folder}' would keep 3072 MiB beside its weights, and at most 2048 are allowed. Correct the context "
+        "length in its config.json."
     )
 
 
@@ -102,7 +109,8 @@ def test_a_model_larger_than_the_machine_is_not_opened(model, monkeypatch):
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory)
     assert message(open_within_limits, model) == (
-        f"Model '{model}' takes at least 0 GiB of memory, and this machine has 0. Take a smaller model, or a larger machine."
+        f"Model '{model}' takes at least 0 GiB of memory, and this machine has 0. Take a smaller model, or a larger "
+        "machine."
     )
 
 
@@ -125,4 +133,7 @@ def test_a_base_is_built_within_the_limits(model, tmp_path):
     if sys.platform == "linux":
         assert "is not opened" in message(Folder(path=model).build, work)
     Folder(path=model, template="plain").build(work)
-    assert "Human and Assistant turns for a chat template" in json.loads((work.folder / "metrics.json").read_text())["adopted_with"]
+    assert (
+        "Human and Assistant turns for a chat template"
+        in json.loads((work.folder / "metrics.json").read_text())["adopted_with"]
+    )

@@ -9,20 +9,8 @@ from dormouse.errors import UserError
 from dormouse.models import folder_check
 from dormouse.models.folder_check import check_folder, check_tokenizer, unlisted
 from families import FAMILIES, save_family
-from faults.broken_folders import (
-    ADAPTER,
-    CONFIG,
-    CONFIGS,
-    HARMLESS,
-    OTHER_WAYS_IN,
-    TOKENIZER,
-    TOKENIZER_CONFIG,
-    TOKENIZERS,
-    both,
-    gone,
-    put,
-    setting,
-)
+from faults.broken_files import ADAPTER, CONFIG, TOKENIZER, TOKENIZER_CONFIG, both, gone, put, setting
+from faults.broken_folders import CONFIGS, HARMLESS, OTHER_WAYS_IN, TOKENIZERS
 
 SAVE = "Save the model again with save_pretrained()."
 SAVE_TOKENIZER = "Save the tokenizer again with save_pretrained()."
@@ -76,14 +64,15 @@ CONFIG_SAID = {
         "'{config}' says that the weights are of 'int8' ('dtype'). Set it to float32, bfloat16 or float16."
     ),
     "of num_hidden_layers 100000": (
-        "'{config}' sets 'num_hidden_layers' to 100000, and the weights hold 21 tensors; at most 2000 layers are built. "
-        + SAVE
+        "'{config}' sets 'num_hidden_layers' to 100000, and the weights hold 21 tensors; at most 2000 layers are "
+        "built. " + SAVE
     ),
     "of hidden_size 1000000000000": (
         "'{config}' sets 'hidden_size' to 1000000000000, and no tensor of the weights is so wide. " + SAVE
     ),
     "of no context": "'{config}' sets 'max_position_embeddings' to 0, no whole number above 0. " + SAVE,
-    "that is a pipe": "'{config}' is a named pipe, not a file. Take it out of the folder, or put the file itself there.",
+    "that is a pipe": "'{config}' is a named pipe, not a file. Take it out of the folder, or put the file itself "
+    "there.",
 }
 
 
@@ -98,19 +87,19 @@ WAYS_SAID = {
         "'{config}' names a weights file of its own ('transformers_weights'), which is not supported. " + PLAIN
     ),
     "an adapter of pickles beside the model": (
-        "Model folder '{model}' holds a model and an adapter (adapter_config.json). Merge the two, or move the adapter to "
-        "a folder of its own."
+        "Model folder '{model}' holds a model and an adapter (adapter_config.json). Merge the two, or move the "
+        "adapter to a folder of its own."
     ),
     "shards of a distributed checkpoint": (
-        "Model folder '{model}' holds a shard of a distributed checkpoint ('shard-00000-model-00001-of-00001.safetensors'). "
-        "Save the whole model with save_pretrained()."
+        "Model folder '{model}' holds a shard of a distributed checkpoint "
+        "('shard-00000-model-00001-of-00001.safetensors'). Save the whole model with save_pretrained()."
     ),
     "bits and bytes": (
         "'{config}' says that the weights are quantised ('quantization_config'), which is not supported. " + PLAIN
     ),
     "attention from the hub": (
-        "'{config}' computes with 'someone/kernel' ('attn_implementation'), which may be code that is not here. Take the "
-        "setting out."
+        "'{config}' computes with 'someone/kernel' ('attn_implementation'), which may be code that is not here. Take "
+        "the setting out."
     ),
 }
 
@@ -139,7 +128,8 @@ TOKENIZER_SAID = {
     "with settings that are a list": "'{settings}' holds a list in place of an object. " + SAVE_TOKENIZER,
     "with a template that is a number": "The chat template in '{settings}' is 7, not a text. " + INSTEAD,
     "with a template with a syntax error": (
-        "The chat template in '{settings}' cannot be parsed: Unexpected end of template. Jinja was looking for the following "
+        "The chat template in '{settings}' cannot be parsed: Unexpected end of template. Jinja was looking for the "
+        "following "
         "tags: 'endfor' or 'else'. The innermost block that needs to be closed is 'for'. " + INSTEAD
     ),
     "with a template of deep brackets": (
@@ -161,21 +151,24 @@ def test_what_is_wrong_with_a_tokenizer_is_said(model, what):
 def test_a_tokenizer_opens_nothing_besides_its_own_files(model):
     setting(TOKENIZER_CONFIG, vocab_file="/etc/passwd")(model)
     assert message(check_tokenizer, model) == (
-        f"'{model / TOKENIZER_CONFIG}' gives the tokenizer something besides its own files ('vocab_file': '/etc/passwd'). "
-        "Take the setting out."
+        f"'{model / TOKENIZER_CONFIG}' gives the tokenizer something besides its own files ('vocab_file': "
+        "'/etc/passwd'). Take the setting out."
     )
 
 
 def test_a_template_beyond_all_use_is_not_parsed(model):
     both(gone("chat_template.jinja"), setting(TOKENIZER_CONFIG, chat_template="a" * 300_000))(model)
     assert message(check_tokenizer, model) == (
-        f"The chat template in '{model / TOKENIZER_CONFIG}' has 300000 characters, and at most 262144 are read. {INSTEAD}"
+        f"The chat template in '{model / TOKENIZER_CONFIG}' has 300000 characters, and at most 262144 are read. "
+        f"{INSTEAD}"
     )
 
 
 def test_where_ours_takes_its_place_a_broken_template_does_not_matter(model):
     put("chat_template.jinja", "{% for %}")(model)
-    assert message(check_tokenizer, model).startswith(f"The chat template in '{model / 'chat_template.jinja'}' cannot be")
+    assert message(check_tokenizer, model).startswith(
+        f"The chat template in '{model / 'chat_template.jinja'}' cannot be"
+    )
     check_tokenizer(model, with_template=False)
 
 

@@ -9,7 +9,8 @@ from dormouse.models.hub import Folder
 from dormouse.models.loading import check_folder, load, load_model, load_tokenizer, opening
 from dormouse.models.scorer import load_scorer
 from families import save_family
-from faults.broken_folders import WRONG_WEIGHTS, setting, tensors
+from faults.broken_files import setting, tensors
+from faults.broken_folders import WRONG_WEIGHTS
 from tiny import save_tiny_model, save_tiny_scorer, tiny_model
 
 TOGETHER = "Save model and configuration together with save_pretrained(); merge an adapter, or give it as one."
@@ -50,21 +51,21 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         model.model.norm.weight[0] = float("nan")
     model.save_pretrained(tmp_path)
     assert message(load, tmp_path) == (
-        f"Model '{tmp_path}' has weights that are not finite (model.norm.weight). Take one whose weights are; where they "
-        "left float16, save it in bfloat16 or float32."
+        f"Model '{tmp_path}' has weights that are not finite (model.norm.weight). Take one whose weights are; where "
+        "they left float16, save it in bfloat16 or float32."
     )
 
 
 SAID = {
     "names with an adapter's prefix": (
-        "The weights of model '{model}' are not those of its config.json: 21 that it needs are missing (lm_head.weight, "
-        "model.embed_tokens.weight, model.layers.0.input_layernorm.weight, ...) and 21 that are there have no place in it "
-        "(base_model.model.lm_head.weight, base_model.model.model.embed_tokens.weight, "
+        "The weights of model '{model}' are not those of its config.json: 21 that it needs are missing "
+        "(lm_head.weight, model.embed_tokens.weight, model.layers.0.input_layernorm.weight, ...) and 21 that are "
+        "there have no place in it (base_model.model.lm_head.weight, base_model.model.model.embed_tokens.weight, "
         "base_model.model.model.layers.0.input_layernorm.weight, ...). " + TOGETHER
     ),
     "without the last norm": (
-        "The weights of model '{model}' are not those of its config.json: 1 that it needs are missing (model.norm.weight). "
-        + TOGETHER
+        "The weights of model '{model}' are not those of its config.json: 1 that it needs are missing "
+        "(model.norm.weight). " + TOGETHER
     ),
     "with one tensor too many": (
         "The weights of model '{model}' are not those of its config.json: 1 that are there have no place in it "
@@ -79,12 +80,12 @@ SAID = {
         "Save the model again with save_pretrained()."
     ),
     "with one that is absurd": (
-        "Model '{model}' has weights as large as 1e+38 (model.embed_tokens.weight), and at most 1e+15 can be computed with. "
-        "Take one whose training did not diverge."
+        "Model '{model}' has weights as large as 1e+38 (model.embed_tokens.weight), and at most 1e+15 can be computed "
+        "with. Take one whose training did not diverge."
     ),
     "of which one is of whole numbers": (
-        "Weight 'model.layers.0.self_attn.q_proj.weight' of model '{model}' is kept in I32, and is no weight without what "
-        "scales it. Save the model in float32, bfloat16 or float16."
+        "Weight 'model.layers.0.self_attn.q_proj.weight' of model '{model}' is kept in I32, and is no weight without "
+        "what scales it. Save the model in float32, bfloat16 or float16."
     ),
     "without a tensor": (
         "The weights files of model folder '{model}' hold no tensors. Save the model again with save_pretrained()."
@@ -145,8 +146,8 @@ def test_what_transformers_raises_is_a_sentence(model):
     )
     setting("tokenizer.json", model=7)(model)
     assert re.fullmatch(
-        rf"The tokenizer of model '{model}' cannot be opened: .*\. Save it again with save_pretrained\(\), in the version of "
-        "Transformers that is installed here.",
+        rf"The tokenizer of model '{model}' cannot be opened: .*\. Save it again with save_pretrained\(\), in the "
+        r"version of Transformers that is installed here\.",
         message(load_tokenizer, model),
     )
 
@@ -164,7 +165,9 @@ def test_what_goes_wrong_besides_is_told_apart(tmp_path):
 
     assert message(raising, MemoryError()) == f"Model '{tmp_path}' takes more memory than there is. Take a smaller one."
     assert f"Model '{tmp_path}' cannot be opened: PanicException." in message(raising, PanicException())
-    assert "brings code of its own, which is never run here" in message(raising, ValueError("set trust_remote_code=True"))
+    assert "brings code of its own, which is never run here" in message(
+        raising, ValueError("set trust_remote_code=True")
+    )
     for error in (OutOfMemoryError, KeyboardInterrupt, SystemExit):
         with pytest.raises(error):
             raising(error())
@@ -184,7 +187,7 @@ def test_code_that_comes_with_a_model_is_not_run(model):
     load_model(model)
     setting("config.json", model_type="mine", auto_map=needed)(model)
     assert message(load_model, model) == (
-        f"Model '{model}' brings code of its own, which is never run here. Take a model of an architecture that Transformers "
-        "has, or convert it to one."
+        f"Model '{model}' brings code of its own, which is never run here. Take a model of an architecture that "
+        "Transformers has, or convert it to one."
     )
     assert json.loads((model / "config.json").read_text())["model_type"] == "mine"

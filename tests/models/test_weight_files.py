@@ -7,7 +7,8 @@ import transformers
 
 from dormouse.errors import UserError
 from dormouse.models.weight_files import LONGEST_HEADER, OPENED, fingerprint, held, parameters, tensors, weight_files
-from faults.broken_folders import BROKEN_WEIGHTS, INDEX, INDEXES, WEIGHTS, header, in_shards, raw, shards_named
+from faults.broken_files import INDEX, WEIGHTS, header, in_shards, raw, shards_named
+from faults.broken_folders import BROKEN_WEIGHTS, INDEXES
 
 AGAIN = "Copy the file again, or save the model again with save_pretrained()."
 PICKLES = "pickles can run code when opened, so only safetensors are loaded."
@@ -73,7 +74,8 @@ SAID = {
         "128 bytes from byte 128 on. " + AGAIN
     ),
     "of an unknown number format": (
-        "Tensor 'lm_head.weight' of '{file}' is in the number format 'F33'. Save the model in float32, bfloat16 or float16."
+        "Tensor 'lm_head.weight' of '{file}' is in the number format 'F33'. Save the model in float32, bfloat16 or "
+        "float16."
     ),
     "of a negative shape": "The header of '{file}' does not describe tensor 'lm_head.weight'. " + AGAIN,
     "of two tensors of one name": "The header of '{file}' cannot be read: it holds 'model.norm.weight' twice. " + AGAIN,
@@ -91,7 +93,9 @@ def test_a_header_without_end_is_not_read(model):
     with (model / WEIGHTS).open("r+b") as file:
         file.write((LONGEST_HEADER + 1).to_bytes(8, "little"))
         file.truncate(LONGEST_HEADER + 100)
-    expected = f"The header of '{model / WEIGHTS}' has {LONGEST_HEADER + 1} bytes, and at most {LONGEST_HEADER} are read. "
+    expected = (
+        f"The header of '{model / WEIGHTS}' has {LONGEST_HEADER + 1} bytes, and at most {LONGEST_HEADER} are read. "
+    )
     assert message(tensors, model / WEIGHTS) == expected + AGAIN
 
 
@@ -124,7 +128,9 @@ def test_what_is_wrong_with_an_index_is_said(model, what):
     assert message(held, model) == INDEX_SAID[what].format(index=model / INDEX, model=model)
 
 
-@pytest.mark.parametrize("what", [what for what in INDEXES if what not in ("that names one shard of two", "whose shards lack a tensor")])
+@pytest.mark.parametrize(
+    "what", [what for what in INDEXES if what not in ("that names one shard of two", "whose shards lack a tensor")]
+)
 def test_every_index_that_leads_elsewhere_is_refused(model, what):
     INDEXES[what](model)
     message(held, model)
@@ -133,11 +139,13 @@ def test_every_index_that_leads_elsewhere_is_refused(model, what):
 def test_weights_under_another_name_are_named(model):
     (model / WEIGHTS).rename(model / "model-00001-of-00001.safetensors")
     assert message(held, model) == (
-        f"Model folder '{model}' has 'model-00001-of-00001.safetensors', but neither {WEIGHTS} nor an {INDEX} that names "
-        "its files. Save the model with save_pretrained()."
+        f"Model folder '{model}' has 'model-00001-of-00001.safetensors', but neither {WEIGHTS} nor an {INDEX} that "
+        "names its files. Save the model with save_pretrained()."
     )
     (model / "model-00001-of-00001.safetensors").unlink()
-    assert message(held, model) == f"Model folder '{model}' has no weights. Save the model there with save_pretrained()."
+    assert (
+        message(held, model) == f"Model folder '{model}' has no weights. Save the model there with save_pretrained()."
+    )
 
 
 def test_a_link_out_of_the_folder_is_said(model, tmp_path):

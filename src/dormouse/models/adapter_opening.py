@@ -16,7 +16,7 @@ from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
 from dormouse.models.exchange import last_logits
 from dormouse.models.first_look import building_seconds, layout
 from dormouse.models.folder_check import ADAPTER
-from dormouse.models.loading import load_model, load_tokenizer, opening, shown_names
+from dormouse.models.loading import LONGEST_NAME, load_model, load_tokenizer, opening, shown_names
 from dormouse.models.weight_files import FLOATS, Tensor, tensors
 
 WHAT = "The adapter"
@@ -95,7 +95,7 @@ def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) ->
 
 
 def _check_used(folder: Path, held: Mapping[str, Tensor], left: Mapping[str, Any]) -> None:
-    made_for = shown(read_object(folder / ADAPTER, SAVE).get("base_model_name_or_path"))
+    made_for = shown(read_object(folder / ADAPTER, SAVE).get("base_model_name_or_path"), LONGEST_NAME)
     elsewhere = f"It was made for {made_for}. Set base to that model."
     if misfit := left.get("misfit"):
         raise UserError(f"{WHAT} '{folder}' does not fit the plan's base: {misfit.rstrip('.')}. {elsewhere}")

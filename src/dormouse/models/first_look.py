@@ -21,7 +21,7 @@ from dormouse.models.loading import load_model, load_tokenizer, opening
 from dormouse.models.precision import Precision
 from dormouse.models.weight_files import FLOATS, held
 
-BUILDING, OPENING, READING, RENDERING = 3.0, 60.0, 2.0, 1.0
+BUILDING, OPENING, READING, RENDERING = 3.0, 60.0, 1.0, 0.5
 """Seconds of computing: to lay out a small model without its weights, to open the tokenizer, to read a few texts with
 it, and to render a few conversations."""
 TENSORS_A_SECOND = 1000

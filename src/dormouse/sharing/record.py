@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -85,7 +86,7 @@ def read_shared(folder: Path) -> SharedModel:
     if not is_there(path):
         raise UserError(
             f"Folder '{folder}' holds no {NAME}, so nothing says what its model does. Describe it in a plan instead: "
-            f"organism.given.path={folder}, with its trigger and behavior."
+            f"organism.given.path={shlex.quote(str(folder))}, with its trigger and behavior."
         )
     record = read_record(path, SharedModel, FORMAT, AGAIN)
     for name, written in record.files.items():
