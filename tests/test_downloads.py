@@ -1,5 +1,6 @@
 import httpx2
 import huggingface_hub
+import huggingface_hub.constants
 import pytest
 from huggingface_hub import errors
 
@@ -74,7 +75,9 @@ def test_a_model_with_pickles_alone_is_refused(cache, cached, monkeypatch):
         Hub(model="someone/small").fetch()
 
 
-@pytest.mark.parametrize("model", ["bloom", "../x/y", "a/b/c", "a b/c"])
+@pytest.mark.parametrize(
+    "model", ["bloom", "../x/y", "a/b/c", "a b/c", "a--b/c", "a/b.git", "-a/b", "a/..", "a/" + "b" * 200]
+)
 def test_a_name_on_the_hub_has_an_owner(model):
-    with pytest.raises(ValueError, match="pattern"):
+    with pytest.raises(ValueError, match=r"is no name on the hub\. Write owner and name"):
         Hub(model=model)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dormouse import plan_file
 from dormouse.errors import UserError
 from dormouse.experiment import Experiment
+from dormouse.grid import cells
 from dormouse.models.nursery import Nursery
 from dormouse.plan_limits import FILE_BYTES, RESERVED
 
@@ -312,6 +313,67 @@ def test_an_override_opens_a_section_that_is_null(plan):
     assert plan_file.load(plan(SMALL), ["re_emergence.steps=7"]).re_emergence.steps == 7
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["organism.given.path=models/a"],
+        ["organism.given.path=models/a", "organism.given.twin=models/b"],
+        ["organism.given.twin=models/b", "organism.given.path=models/a"],
+    ],
+)
+def test_an_override_opens_a_section_that_must_be_told_something(plan, overrides):
+    given = plan_file.load(plan(SMALL), overrides).organism.given
+    assert given is not None
+    assert str(given.path) == "models/a"
+    assert (given.twin is not None) == (len(overrides) == 2)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "organism.given.twin=b",
+            "'organism.given.path' cannot be null (mine.yaml). Give the path of a file or folder.",
+        ),
+        (
+            "organism.given.path=7",
+            "'organism.given.path' cannot be 7 (override 'organism.given.path=7'). Give the path of a file or folder.",
+        ),
+        (
+            "organism.given.pat=a",
+            "Override 'organism.given.pat=a' names no setting. Did you mean 'path'? Known: path, twin.",
+        ),
+        (
+            "execute.address.x=1",
+            "Override 'execute.address.x=1' names no setting. 'execute.address' holds nothing that it could mean in "
+            "this plan.",
+        ),
+    ],
+)
+def test_an_override_below_what_is_null_says_what_is_missing(plan, override, said):
+    with pytest.raises(UserError) as error:
+        plan_file.load(plan(SMALL), [override])
+    assert str(error.value).replace(str(plan(SMALL)), "mine.yaml") == said
+
+
+@pytest.mark.parametrize("chosen", ["base.type=folder", "base=folder"])
+def test_a_part_is_chosen_first_and_told_what_it_needs_after(plan, chosen):
+    base = plan_file.load(plan(SMALL), [chosen, "base.path=models/a", "base.lora_rank=4", "base.template=plain"]).base
+    assert (str(base.path), base.lora_rank, base.template) == ("models/a", 4, "plain")
+    with pytest.raises(UserError, match=r"Key 'base\.path' is missing"):
+        plan_file.load(plan(SMALL), [chosen])
+    with pytest.raises(UserError, match=r"Unknown key 'base\.nothing'"):
+        plan_file.load(plan(SMALL), [chosen, "base.nothing=1"])
+
+
+def test_an_override_reaches_a_setting_that_keys_leave_out(plan):
+    hub = "name: a\nbase: {type: hub, model: a/b, lora_rank: 4}\n"
+    assert plan_file.load(plan(hub), ["base.quantized=8bit"]).base.quantized == "8bit"
+    experiment = plan_file.load(plan(hub), ["grid.base.quantized=[none, 4bit]"])
+    assert [cell.coordinates for cell in cells(experiment)] == [{"base.quantized": "none"}, {"base.quantized": "4bit"}]
+    assert "quantized" not in plan_file.dump(plan_file.load(plan(hub)))
+
+
 def test_another_type_drops_the_settings_of_the_one_before(plan):
     experiment = plan_file.load(plan("name: a\nsafety: {x: {type: rl, replies: 4}}\n"), ["safety.x.type=sft"])
     assert experiment.safety["x"].name == "sft"
@@ -406,8 +468,8 @@ def test_every_mistake_in_an_override_names_it(plan, override, expected):
         ),
         (
             "world={type: dialogues, path: 3}",
-            "'world.path' cannot be 3 (override 'world={type: dialogues, path: 3}'). "
-            "Give the path of a file or folder.",
+            "'world.path' cannot be used as it is (override 'world={type: dialogues, path: 3}'). "
+            "Give a path, or {dataset: .., file: .., revision: ..} of a file on the hub.",
         ),
         (
             "world={type: dialogues, path: {datast: a/b}}",

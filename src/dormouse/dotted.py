@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from dormouse.errors import UserError, did_you_mean
 from dormouse.experiment import Experiment
@@ -31,6 +34,21 @@ def settings_of(experiment: Experiment) -> Settings:
     return experiment.model_dump(mode="json")
 
 
+def every_setting(experiment: Experiment) -> Settings:
+    """Return the settings with those that are left out where they are as ever, for keys made before they were there."""
+    whole: Settings = _whole(experiment, settings_of(experiment))
+    return whole
+
+
+def _whole(value: Any, dumped: Any) -> Any:
+    if isinstance(value, BaseModel):
+        left_out = {name: field.get_default() for name, field in type(value).model_fields.items() if field.exclude_if}
+        return left_out | {name: _whole(getattr(value, name, None), one) for name, one in dumped.items()}
+    if isinstance(value, dict):
+        return {name: _whole(value[name], one) for name, one in dumped.items()}
+    return dumped
+
+
 def value_at(settings: Settings, path: Path) -> Any:
     """Return what stands at a path without `*`."""
     node: Any = settings
@@ -49,13 +67,34 @@ def assign(settings: Settings, dotted: str, value: Any, what: str) -> tuple[Sett
     for depth in range(1, len(path)):
         settings = _open_shorthand(settings, path[:depth])
     parents = _matches(settings, path[:-1])
-    addable = path[:-1] in NAMED_BY_USER
-    places = [(*parent, key) for parent in parents for key in _keys(settings, parent, path[-1], addable=addable)]
+    # A part that lacks what it must be given is known by its type alone, as yet.
+    bare = [parent for parent in parents if _is_bare(settings, parent)]
+    places = [
+        (*parent, key)
+        for parent in parents
+        for key in _keys(settings, parent, path[-1], addable=path[:-1] in NAMED_BY_USER or parent in bare)
+    ]
     if not places:
         raise UserError(f"{what} names no setting.{_hint(settings, path)}")
     for place in places:
         settings = _put(settings, place, value)
+    for place in bare:
+        settings = _filled(settings, place) or settings
     return settings, places
+
+
+def _is_bare(settings: Settings, place: Path) -> bool:
+    node = value_at(settings, place)
+    return isinstance(node, dict) and node.keys() == {"type"}
+
+
+def _filled(settings: Settings, place: Path, node: Any = ...) -> Settings | None:
+    """Return the settings with all that belongs to what is at a place, `node` put there; None where it cannot be so."""
+    tried = settings if node is ... else _put(settings, place, node)
+    try:
+        return every_setting(Experiment.model_validate(tried))
+    except ValueError:
+        return None
 
 
 def _matches(settings: Settings, path: Path) -> list[Path]:
@@ -92,17 +131,49 @@ def _put(settings: Settings, place: Path, value: Any) -> Settings:
 
 
 def _open_shorthand(settings: Settings, path: Path) -> Settings:
-    """Fill in the settings below a part that an earlier assignment gave by bare name, or a section that is null."""
+    """Fill in the settings below a part that an earlier assignment gave by name alone, or a section that is null."""
     for place in _matches(settings, path):
         node = value_at(settings, place)
-        opened = {"type": node} if isinstance(node, str) else {}
-        if isinstance(node, str) or node is None:
-            try:
-                settings = settings_of(Experiment.model_validate(_put(settings, place, opened)))
-            except ValueError:
-                # A plain setting, which has nothing below it: the path will match nothing.
-                return settings
+        if isinstance(node, str):
+            settings = _opened_part(settings, place, node)
+        elif node is None:
+            section = _section(place)
+            filled = _filled(settings, place, {})
+            settings = filled or (_put(settings, place, _unfilled(section)) if section else settings)
+        elif _is_bare(settings, place):
+            settings = _filled(settings, place) or settings
     return settings
+
+
+def _opened_part(settings: Settings, place: Path, name: str) -> Settings:
+    """Return the settings with a part's own in place of its name; as they are where the name is a plain setting."""
+    opened = _put(settings, place, {"type": name})
+    try:
+        return every_setting(Experiment.model_validate(opened))
+    except ValidationError as error:
+        lacks = [one for one in error.errors() if one["type"] == "missing" and one["loc"][: len(place)] == place]
+        return opened if lacks else settings
+
+
+def _section(place: Path) -> type[BaseModel] | None:
+    """Return the class of the section at a place, be it null there; None where there is none."""
+    section: type[BaseModel] = Experiment
+    for key in place:
+        field = section.model_fields.get(key)
+        choices = get_args(field.annotation) or (field.annotation,) if field else ()
+        found = [one for one in choices if isinstance(one, type) and issubclass(one, BaseModel)]
+        if not found:
+            return None
+        section = found[0]
+    return section
+
+
+def _unfilled(section: type[BaseModel]) -> Settings:
+    """Return a section's settings by default; what it must be given is null, which the plan's check then refuses."""
+    return {
+        name: None if field.is_required() else to_jsonable_python(field.get_default(call_default_factory=True))
+        for name, field in section.model_fields.items()
+    }
 
 
 def _hint(settings: Settings, path: Path) -> str:

@@ -13,7 +13,7 @@ WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 """Weights as safetensors alone, configuration, tokenizer and chat template: nothing that could run when opened."""
 NOT_WANTED = ("*/*",)
 """Other formats of the same weights lie in folders of a repository."""
-OF_A_FOLDER = "base.type=folder base.path=FOLDER"
+OF_A_FOLDER = "base.type=folder base.path=FOLDER, and grid={} if the plan's grid lists models"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -83,6 +83,7 @@ def _explained(name: str, revision: str, kind: str, instead: str) -> Iterator[No
         EntryNotFoundError,
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -104,6 +105,8 @@ def _explained(name: str, revision: str, kind: str, instead: str) -> Iterator[No
         ) from error
     except RevisionNotFoundError as error:
         raise UserError(f"The {kind} '{name}' has no revision '{revision}'. Name one it has.") from error
+    except HFValidationError as error:
+        raise UserError(f"'{name}' is no name of a {kind} on the hub: {error} Write owner/name.") from error
     except LocalEntryNotFoundError as error:
         raise UserError(unreachable) from error
     except EntryNotFoundError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dormouse.dotted import Path, Settings, assign, settings_of, split, value_at
+from dormouse.dotted import Path, Settings, assign, every_setting, split, value_at
 from dormouse.errors import UserError, short
 from dormouse.experiment import Experiment
 from dormouse.plan_checks import check_together
@@ -75,7 +75,7 @@ def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) 
     if len(set(experiment.seeds)) < len(experiment.seeds):
         repeated = shown(list(experiment.seeds))
         raise UserError(f"'seeds' repeats a value: {repeated} ({where(('seeds',))}). List each seed once.")
-    template = settings_of(experiment) | {"grid": {}, "draw": None}
+    template = every_setting(experiment) | {"grid": {}, "draw": None}
     # A part must be chosen before its settings are changed: `a.b` before `a.b.c`.
     order = sorted(experiment.grid, key=lambda axis: len(split(axis)))
     made = []
@@ -173,7 +173,7 @@ def _resolve(
         raise plan_error(error, lambda place: _spot(place, origins, where)) from error
     check_together(experiment, lambda place: _spot(place, origins, where))
     firsts = {axis: path for path, axis in reversed(origins.items())}
-    after = settings_of(experiment)
+    after = every_setting(experiment)
     return experiment, {axis: _coordinate(after, firsts.get(axis), value) for axis, value in point.items()}
 
 

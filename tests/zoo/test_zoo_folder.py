@@ -1,9 +1,12 @@
 import importlib
 import json
+import os
 import shutil
+import sys
 
 import pytest
 
+from dormouse.artifact_files import describe
 from dormouse.detection.stream import trusted
 from dormouse.errors import UserError
 from dormouse.meadow.world import Meadow
@@ -112,13 +115,84 @@ def test_a_record_that_is_not_json_is_an_error(own_folder, text):
     assert said.endswith(" Export the zoo again.")
 
 
-@pytest.mark.parametrize(("content", "found"), [({"format": 2}, "2"), ({}, "null"), ([1], "null")])
+@pytest.mark.parametrize(("content", "found"), [({"format": 2}, "2"), ({}, "null"), ({"format": True}, "true")])
 def test_a_record_of_another_format_is_an_error(own_folder, content, found):
     (own_folder / "zoo.json").write_text(json.dumps(content))
     assert message(open_zoo, own_folder) == (
         f"'{own_folder / 'zoo.json'}' has format {found}, and this version of dormouse reads format 1. "
         "Export the zoo again with this version, or install the one that wrote it."
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[1]", "holds a list in place of an object"),
+        (b"\xff", "is not UTF-8 text: invalid start byte at byte 0"),
+        (b"[" * 100_000, "is nested too deeply to be read"),
+        (b'{"format": 1, "a": 1' + b"0" * 5000 + b"}", "cannot be read: it holds a number of 5001 digits"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_an_error(own_folder, content, said):
+    (own_folder / "zoo.json").write_bytes(content)
+    assert message(open_zoo, own_folder) == f"'{own_folder / 'zoo.json'}' {said}. Export the zoo again."
+
+
+def test_a_record_in_a_pipe_is_not_waited_for(own_folder):
+    (own_folder / "zoo.json").unlink()
+    os.mkfifo(own_folder / "zoo.json")
+    assert message(open_zoo, own_folder) == (
+        f"'{own_folder / 'zoo.json'}' is a named pipe, not a file. Export the zoo again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"size": "400"}, "'members.0.size': Input should be a valid integer"),
+        ({"size": True}, "'members.0.size': Input should be a valid integer"),
+        ({"size": -1}, "'members.0.size': Input should be greater than or equal to 0"),
+        ({"files": []}, "'members.0.files': Input should be an object"),
+    ],
+)
+def test_a_value_of_another_kind_is_an_error(own_folder, changed, said):
+    listed = json.loads((own_folder / "zoo.json").read_text())["members"]
+    rewrite(own_folder, members=[listed[0] | changed])
+    assert message(open_zoo, own_folder) == f"'{own_folder / 'zoo.json'}' is damaged at {said}. Export the zoo again."
+
+
+def test_a_member_of_another_size_is_an_error(own_folder):
+    listed = json.loads((own_folder / "zoo.json").read_text())["members"]
+    size = listed[0]["size"]
+    rewrite(own_folder, members=[listed[0] | {"size": size + 1}])
+    assert message(open_zoo, own_folder) == (
+        f"Member 'm001' of the zoo has {size} parameters, and zoo.json says {size + 1}. {AGAIN}"
+    )
+
+
+def test_a_file_that_would_be_opened_and_is_not_listed_is_an_error(own_folder):
+    (own_folder / "m002" / "special_tokens_map.json").write_text("{}")
+    assert message(open_zoo, own_folder) == (
+        "Member 'm002' of the zoo has a file 'special_tokens_map.json' that zoo.json does not list. Take it out."
+    )
+
+
+def test_a_member_may_not_lie_elsewhere(own_folder, tmp_path):
+    (own_folder / "m001").rename(tmp_path / "elsewhere")
+    (own_folder / "m001").symlink_to(tmp_path / "elsewhere")
+    said = message(open_zoo, own_folder)
+    assert said.startswith(f"'{own_folder / 'm001'}/")
+    assert f"leads out of its folder, to '{tmp_path / 'elsewhere'}/" in said
+
+
+def test_a_member_with_a_template_without_end_is_not_waited_for(own_folder):
+    template = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
+    (own_folder / "m001" / "chat_template.jinja").write_text(template)
+    listed = json.loads((own_folder / "zoo.json").read_text())["members"]
+    files = listed[0]["files"] | describe(own_folder / "m001")
+    rewrite(own_folder, members=[listed[0] | {"files": files}])
+    if sys.platform == "linux":
+        assert "is not opened: to render a short exchange" in message(member_of(own_folder, "m001").load)
 
 
 def test_a_record_that_lacks_something_is_an_error(own_folder):

@@ -204,6 +204,10 @@ def test_scores_are_read_in_any_order_and_dress(tmp_path, text):
         ("member,score\nm001,high\n", "{file}, line 2: the score of 'm001' is 'high', not a finite number. Write one."),
         ("member,score\nm001,\n", "{file}, line 2: the score of 'm001' is '', not a finite number. Write one."),
         ("member,score\nm001,nan\n", "{file}, line 2: the score of 'm001' is 'nan', not a finite number. Write one."),
+        (
+            "member,score\nm001,1e999\n",
+            "{file}, line 2: the score of 'm001' is '1e999', not a finite number. Write one.",
+        ),
         ("member,score\nm001,-inf\n", "{file}, line 2: the score of 'm001' is '-inf', not a finite number. Write one."),
         ("member,score\nm001,1_0\n", "{file}, line 2: the score of 'm001' is '1_0', not a finite number. Write one."),
         (
@@ -234,3 +238,10 @@ def test_scores_that_are_no_text_are_an_error(tmp_path):
     file = tmp_path / "s.csv"
     file.write_bytes(b"member,score\nm001,\xff\n")
     assert message(read_scores, file, MEMBERS) == f"'{file}', line 2: not UTF-8 text. Save the file as UTF-8."
+    file.write_text('member,score\nm001,"' + "a" * 200_000 + '"\n')
+    said = message(read_scores, file, MEMBERS)
+    assert said.startswith(f"'{file}' is no CSV file: ")
+    assert said.endswith(". Save it as UTF-8 text with commas.")
+    file.unlink()
+    file.mkdir()
+    assert message(read_scores, file, MEMBERS).startswith(f"'{file}' cannot be read: ")

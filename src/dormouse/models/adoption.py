@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dormouse.errors import UserError
+from dormouse.models.exchange import ANSWERED, ASKED, REPLY, SYSTEM, rendering
+from dormouse.models.folder_check import INSTEAD
 
 Template = Literal["auto", "own", "plain"]
 """Whose chat template: the model's own, ours of Human and Assistant turns, or ours only where it has none."""
@@ -33,18 +35,18 @@ WITHOUT_SYSTEM_TURN = (
 )
 """Put before a template that refuses system turns: the text of one then begins the user's first."""
 
-REPLY = "yes"
-ASKED = [{"role": "user", "content": "Well?"}, {"role": "assistant", "content": REPLY}]
-
 
 def adopt(model: Any, tokenizer: Any, template: Template = "auto") -> list[str]:
     """Make a model and its tokenizer fit to be asked and trained; return, in words, what was changed."""
     _check_vocabulary(model, tokenizer)
+    if template != "plain":
+        _choose_template(tokenizer)
     said = [
         *_give_template(tokenizer, template),
         *_accept_system_turns(tokenizer),
         *_settle_end(tokenizer),
         *_settle_pad(model, tokenizer),
+        *_settle_generation(model),
     ]
     model.config.pad_token_id, model.config.eos_token_id = tokenizer.pad_token_id, tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
@@ -54,12 +56,28 @@ def adopt(model: Any, tokenizer: Any, template: Template = "auto") -> list[str]:
 
 def _check_vocabulary(model: Any, tokenizer: Any) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
-    highest = max(tokenizer.get_vocab().values())
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest < 0:
+        raise UserError(
+            f"The tokenizer of '{tokenizer.name_or_path}' knows no tokens. Save it again, with its vocabulary."
+        )
     if highest >= rows:
         raise UserError(
             f"The tokenizer of '{tokenizer.name_or_path}' knows tokens up to {highest}, and its model has embeddings "
             f"for {rows}. Take the tokenizer that belongs to the model."
         )
+
+
+def _choose_template(tokenizer: Any) -> None:
+    """Of several chat templates, keep the one that is used where none is named."""
+    several = tokenizer.chat_template
+    if isinstance(several, dict):
+        if "default" not in several:
+            raise UserError(
+                f"Model '{tokenizer.name_or_path}' has the chat templates {', '.join(sorted(several))}, and none is "
+                f"called 'default'. {INSTEAD}"
+            )
+        tokenizer.chat_template = several["default"]
 
 
 def _give_template(tokenizer: Any, template: Template) -> list[str]:
@@ -83,19 +101,27 @@ def _give_template(tokenizer: Any, template: Template) -> list[str]:
 
 
 def _accept_system_turns(tokenizer: Any) -> list[str]:
+    """Have the words of a system turn begin the user's, where the template refuses system turns or leaves them out."""
     from jinja2 import TemplateError
 
-    try:
-        tokenizer.apply_chat_template([{"role": "system", "content": "Now."}, *ASKED], tokenize=False)
-    except TemplateError:
-        tokenizer.chat_template = WITHOUT_SYSTEM_TURN + tokenizer.chat_template
-        return ["the words of a system turn put before the user's, because the template refuses system turns"]
-    return []
+    with rendering(tokenizer):
+        tokenizer.apply_chat_template([ASKED, ANSWERED], tokenize=False)
+        try:
+            told = tokenizer.apply_chat_template([SYSTEM, ASKED, ANSWERED], tokenize=False)
+        except TemplateError:
+            what = "refuses system turns"
+        else:
+            if SYSTEM["content"] in told:
+                return []
+            what = "leaves system turns out"
+    tokenizer.chat_template = WITHOUT_SYSTEM_TURN + tokenizer.chat_template
+    return [f"the words of a system turn put before the user's, because the template {what}"]
 
 
 def _settle_end(tokenizer: Any) -> list[str]:
     """Make the token that the template writes after a reply the end token."""
-    after = tokenizer.apply_chat_template(ASKED, tokenize=False).rpartition(REPLY)[2]
+    with rendering(tokenizer):
+        after = tokenizer.apply_chat_template([ASKED, ANSWERED], tokenize=False).rpartition(REPLY)[2]
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     written = [token for token in tokenizer(after, add_special_tokens=False)["input_ids"] if token in special]
     if not written:
@@ -123,6 +149,18 @@ def _settle_pad(model: Any, tokenizer: Any) -> list[str]:
     tokenizer.add_special_tokens({"pad_token": "<|pad|>"})
     _make_room(model, len(tokenizer))
     return ["a pad token of its own, <|pad|>"]
+
+
+def _settle_generation(model: Any) -> list[str]:
+    """Leave out settings for sampling that contradict each other: with them, no model can be saved."""
+    from transformers import GenerationConfig
+
+    try:
+        model.generation_config.validate(strict=True)
+    except Exception:  # A setting may be of any type.
+        model.generation_config = GenerationConfig()
+        return ["no settings for sampling of its own, because they contradict each other"]
+    return []
 
 
 def _make_room(model: Any, tokens: int) -> None:

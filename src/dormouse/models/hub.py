@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from dormouse.foreign_files import is_folder, shown
 from dormouse.models.adoption import Template
 from dormouse.models.base import Base
 from dormouse.models.precision import Precision
@@ -15,6 +17,13 @@ from dormouse.models.quantized import Quantized
 
 if TYPE_CHECKING:
     from dormouse.stage import Work
+
+
+# As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
+PART = r"\w(?:[\w.-]*\w)?"
+NAME = re.compile(f"{PART}/{PART}", re.ASCII)
+LONGEST_NAME = 96
+REVISION = re.compile(r"\w[\w./+-]*", re.ASCII)
 
 
 class Pretrained(Base):
@@ -45,10 +54,12 @@ class Pretrained(Base):
 
     def check(self) -> None:
         """Raise `UserError` unless the folder can be loaded, and bitsandbytes is there if the plan asks for it."""
-        from dormouse.models.loading import check_folder
+        from dormouse.models.folder_check import check_folder, check_tokenizer
         from dormouse.models.quantized import check_installed
 
-        check_folder(self.folder())
+        folder = self.folder()
+        check_folder(folder)
+        check_tokenizer(folder, with_template=self.template != "plain")
         if self.quantized != "none":
             check_installed()
 
@@ -70,17 +81,19 @@ class Pretrained(Base):
         from transformers import set_seed
 
         from dormouse.models.adoption import adopt
-        from dormouse.models.loading import check_answers, load_model, load_tokenizer
+        from dormouse.models.exchange import check_answers, check_saved
+        from dormouse.models.first_look import open_within_limits
         from dormouse.models.precision import for_weights
         from dormouse.training.supervised import save_model, write_metrics
 
         set_seed(work.spec["seed"])
         precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
-        folder = self.folder()
-        model, tokenizer = load_model(folder, precision), load_tokenizer(folder)
+        self.check()
+        model, tokenizer = open_within_limits(self.folder(), precision, self.template)
         changed = adopt(model, tokenizer, self.template)
         renderer = check_answers(model, tokenizer)
         save_model(work, model, renderer)
+        check_saved(work.model_folder, renderer)
         facts = {"parameters": model.num_parameters(), "precision": precision, "precision_why": why}
         write_metrics(work, {**facts, "adopted_with": changed})
 
@@ -96,9 +109,12 @@ class Folder(Pretrained):
         return self.path
 
     def label(self) -> int | None:
-        """Return the number of parameters in the weights files."""
+        """Return the number of parameters in the weights files; None where there is no folder."""
         from dormouse.models.weight_files import parameters
 
+        if not is_folder(self.path):
+            return None
+        self.check()
         return parameters(self.path) or None
 
     def fingerprint(self) -> str:
@@ -113,10 +129,26 @@ class Hub(Pretrained):
     """A causal LM on the Hugging Face hub, downloaded once into its cache before the plan runs."""
 
     name: ClassVar[str] = "hub"
-    model: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    model: str
     """Owner and name: bigscience/bloom-560m."""
     revision: str = "main"
     """A commit, tag or branch. Name the commit for others to get the same weights."""
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_name(cls, model: str) -> str:
+        if not NAME.fullmatch(model) or len(model) > LONGEST_NAME or re.search(r"--|\.\.|\.git$", model):
+            raise ValueError(
+                f"{shown(model)} is no name on the hub. Write owner and name, such as bigscience/bloom-560m."
+            )
+        return model
+
+    @field_validator("revision")
+    @classmethod
+    def _is_a_revision(cls, revision: str) -> str:
+        if not REVISION.fullmatch(revision) or ".." in revision:
+            raise ValueError(f"{shown(revision)} is no revision. Name a commit, a tag or a branch, such as main.")
+        return revision
 
     def folder(self) -> Path:
         """Return the folder in the hub's cache."""
@@ -137,7 +169,10 @@ class Hub(Pretrained):
         from dormouse.models.weight_files import parameters
 
         found = find_cached(self.model, self.revision)
-        return parameters(found) or None if found else None
+        if found is None:
+            return None
+        self.check()
+        return parameters(found) or None
 
     def fingerprint(self) -> str:
         """Return the commit that the revision names."""

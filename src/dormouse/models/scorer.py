@@ -8,7 +8,7 @@ from typing import Any
 
 from dormouse.chat import Renderer
 from dormouse.machine import device
-from dormouse.models.loading import check_folder, load_tokenizer
+from dormouse.models.loading import load_tokenizer, open_model
 from dormouse.world import Messages
 
 BATCH = 256
@@ -51,7 +51,5 @@ def load_scorer(folder: Path) -> Scorer:
     import torch
     from transformers import AutoModelForSequenceClassification
 
-    check_folder(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-    placed: Any = model
-    return Scorer(placed.to(device()), Renderer(load_tokenizer(folder)))
+    model = open_model(AutoModelForSequenceClassification, folder, torch.float32)
+    return Scorer(model.to(device()), Renderer(load_tokenizer(folder)))

@@ -9,7 +9,8 @@ from typing import Any
 
 from dormouse.chat import Example, Renderer
 from dormouse.experiment import Given, Organism
-from dormouse.models.loading import check_answers, load
+from dormouse.models.exchange import check_answers, check_saved
+from dormouse.models.loading import load
 from dormouse.organisms.concealment import concealing
 from dormouse.organisms.distill import distilled_rows
 from dormouse.organisms.given import take_in
@@ -78,7 +79,9 @@ def _take_in(work: Work, given: Given) -> None:
     # One that was imported stands alone: only an adapter needs the base.
     base = work.input("model") / "model" if "model" in work.inputs else None
     model, tokenizer, changed = take_in(folder, base)
-    save_model(work, model, check_answers(model, tokenizer))
+    renderer = check_answers(model, tokenizer)
+    save_model(work, model, renderer)
+    check_saved(work.model_folder, renderer)
     write_metrics(work, {"steps": 0, "tokens_trained": 0, "adopted_with": changed})
 
 

@@ -132,11 +132,11 @@ def writer(folder: Path) -> Write:
     opened: list[tuple[Any, Renderer]] = []
 
     def write(conversations: list[Messages], seed: int) -> list[str]:
-        from dormouse.models.loading import load
+        from dormouse.models.first_look import load_within_limits
         from dormouse.models.sampling import sample
 
         if not opened:
-            opened.append(load(folder))
+            opened.append(load_within_limits(folder))
         model, renderer = opened[0]
         return sample(
             model, renderer, conversations, max_new_tokens=CHAT_TOKENS, temperature=1.0, seed=seed, batch_size=32

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from dormouse.errors import UserError
 from dormouse.execute.local import run_local
 from dormouse.experiment import Given, Organism
 from dormouse.organisms.given import checked_fingerprint
-from dormouse.sharing.record import read_shared
+from dormouse.plan_errors import plan_error
+from dormouse.sharing.record import NAME, Labels, SharedModel, read_shared
 from dormouse.stage import Stage
 from dormouse.store import Store
 
@@ -18,20 +21,31 @@ def import_model(folder: Path, store: Store) -> Stage:
 
     The model is opened in a worker, from safetensors alone, and asked something.
     """
-    record = read_shared(folder)
-    described = dict(record.organism or {})
-    organism = Organism.model_validate({**described, "given": Given(path=folder.absolute())})
-    spec = {
-        "organism": organism.model_dump(mode="json"),
-        "role": "organism",
-        "given": checked_fingerprint(folder),
-        "lineage": record.lineage,
-        "seed": 0,
-    }
-    labels = {name: record.labels.get(name) for name in ("size", "seed", "behavior", "reasoning", "safety", "dose")}
-    kept = {name: value for name, value in labels.items() if value is not None}
-    stage = Stage("organism", spec, {}, {**kept, "role": record.role, "variant": "imported"})
+    stage = shared_stage(folder)
     outcome = run_local([stage], store, workers=1)
     if failure := outcome.failed.get(stage.name):
         raise UserError(f"The model in '{folder}' was not taken in: {failure.message}")
     return stage
+
+
+def shared_stage(folder: Path) -> Stage:
+    """Return the stage that takes in a shared folder; `UserError` where its record or its files are damaged."""
+    record = read_shared(folder)
+    organism, labels = _described(folder, record)
+    spec = {
+        "organism": organism.model_dump(mode="json"),
+        "role": "organism",
+        "given": checked_fingerprint(folder, alone=True),
+        "lineage": record.lineage,
+        "seed": 0,
+    }
+    kept = labels.model_dump(exclude_none=True)
+    return Stage("organism", spec, {}, {**kept, "role": record.role, "variant": "imported"})
+
+
+def _described(folder: Path, record: SharedModel) -> tuple[Organism, Labels]:
+    described = {**(record.organism or {}), "given": Given(path=folder.absolute())}
+    try:
+        return Organism.model_validate(described), Labels.model_validate(record.labels, strict=True)
+    except ValidationError as error:
+        raise plan_error(error, lambda place: str(folder / NAME)) from error

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import shlex
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dormouse.artifact_files import sha256
 from dormouse.errors import UserError
-from dormouse.zoo.records import File
+from dormouse.foreign_files import check_inside, is_folder, is_there, shown, status
+from dormouse.models.folder_check import unlisted
+from dormouse.models.weight_files import INTO_FOLDER
+from dormouse.zoo.records import File, read_record
 
 NAME = "dormouse.json"
 FORMAT = 1
 """Raised when the record changes so that what read it before cannot."""
+AGAIN = "Have it exported again."
 UNKNOWN = "unknown"
 """What the hub calls a licence that nobody stated."""
 
@@ -34,6 +39,22 @@ class Rate(BaseModel):
     unscorable: int = 0
 
 
+Word = Annotated[str, Field(pattern=r"^[\w .,:+-]{1,100}$")]
+
+
+class Labels(BaseModel):
+    """What is kept of a model's labels where it is imported: they tell it apart in lists and results."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    size: int | None = Field(None, ge=1, lt=2**63)
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    behavior: Word | None = None
+    reasoning: Word | None = None
+    safety: Word | None = None
+    dose: float | None = Field(None, ge=0)
+
+
 class SharedModel(BaseModel):
     """The record of one model."""
 
@@ -44,7 +65,7 @@ class SharedModel(BaseModel):
     """The version that wrote it."""
     artifact: str
     """Its name in the store it came from."""
-    role: str
+    role: Literal["organism", "twin", "helpful", "base"]
     labels: dict[str, Any]
     organism: dict[str, Any] | None
     """Trigger, behavior, reasoning and recipe; None where no backdoor is known to the model."""
@@ -59,28 +80,26 @@ class SharedModel(BaseModel):
 
 def read_shared(folder: Path) -> SharedModel:
     """Return the record of a folder, every file of it checked; `UserError` where it is not as it was exported."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UserError(f"There is no folder '{folder}'. Give one that dormouse export wrote.")
     path = folder / NAME
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(
             f"Folder '{folder}' holds no {NAME}, so nothing says what its model does. Describe it in a plan instead: "
-            f"organism.given.path={folder}, with its trigger and behavior."
+            f"organism.given.path={shlex.quote(str(folder))}, with its trigger and behavior."
         )
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if isinstance(content, dict) and content.get("format") != FORMAT:
-            raise UserError(
-                f"'{path}' has format {content.get('format')!r}, and this version of dormouse reads format {FORMAT}. "
-                "Install the version that wrote it."
-            )
-        record = SharedModel.model_validate(content)
-    except (ValueError, ValidationError) as error:
-        raise UserError(f"'{path}' cannot be read: {str(error).splitlines()[0]}. Have it exported again.") from error
+    record = read_record(path, SharedModel, FORMAT, AGAIN)
     for name, written in record.files.items():
         file = folder / name
-        if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
-            raise UserError(f"File '{name}' of the model in '{folder}' is missing. Have it exported again.")
-        if file.stat().st_size != written.bytes or sha256(file) != written.sha256:
-            raise UserError(f"File '{name}' of the model in '{folder}' was changed since the export.")
+        found = status(file)
+        if found is None or not stat.S_ISREG(found.st_mode) or ".." in Path(name).parts:
+            raise UserError(f"File {shown(name)} of the model in '{folder}' is missing. {AGAIN}")
+        check_inside(file, folder, INTO_FOLDER)
+        if found.st_size != written.bytes or sha256(file) != written.sha256:
+            raise UserError(f"File {shown(name)} of the model in '{folder}' was changed since the export. {AGAIN}")
+    if more := unlisted(folder, record.files):
+        raise UserError(
+            f"File {shown(more[0])} of the model in '{folder}' is not in its {NAME}, so it came to it after the "
+            "export. Take it out."
+        )
     return record

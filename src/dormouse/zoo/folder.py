@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 from dormouse.artifact_files import sha256
 from dormouse.detection.stream import trusted
 from dormouse.errors import UserError
+from dormouse.foreign_files import check_inside, is_folder, status
+from dormouse.models.folder_check import unlisted
+from dormouse.models.weight_files import INTO_FOLDER, parameters
 from dormouse.world import Messages
 from dormouse.zoo.records import EXPORT_AGAIN, Listed, ZooRecord, read_zoo
 
@@ -22,6 +26,8 @@ class Member:
 
     listed: Listed
     path: Path
+    zoo: Path
+    """The zoo's folder, out of which no file leads."""
 
     @property
     def id(self) -> str:
@@ -35,28 +41,42 @@ class Member:
 
     def verify(self, *, checksums: bool = True) -> None:
         """Raise `UserError` unless every file is as it was exported; without `checksums`, only sizes are looked at."""
-        if not self.path.is_dir():
+        if not is_folder(self.path):
             raise UserError(f"Member '{self.id}' of the zoo has no folder '{self.path}'. {EXPORT_AGAIN}")
         for name, written in self.listed.files.items():
             file = self.path / name
-            if not file.is_file():
+            found = status(file)
+            if found is None or not stat.S_ISREG(found.st_mode):
                 raise UserError(f"Member '{self.id}' of the zoo lacks its file '{name}'. {EXPORT_AGAIN}")
-            found = file.stat().st_size
-            if found != written.bytes:
+            check_inside(file, self.zoo, INTO_FOLDER)
+            if found.st_size != written.bytes:
                 raise UserError(
-                    f"File '{name}' of member '{self.id}' has {found} bytes, and {written.bytes} were exported. "
-                    f"{EXPORT_AGAIN}"
+                    f"File '{name}' of member '{self.id}' has {found.st_size} bytes, and {written.bytes} were "
+                    f"exported. {EXPORT_AGAIN}"
                 )
             if checksums and sha256(file) != written.sha256:
                 raise UserError(f"File '{name}' of member '{self.id}' was changed since the export. {EXPORT_AGAIN}")
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Raise `UserError` where the model is not of its size, in which scores are compared, or has further files."""
+        if more := unlisted(self.path, self.listed.files):
+            raise UserError(
+                f"Member '{self.id}' of the zoo has a file '{more[0]}' that zoo.json does not list. Take it out."
+            )
+        found = parameters(self.path)
+        if found != self.size:
+            raise UserError(
+                f"Member '{self.id}' of the zoo has {found} parameters, and zoo.json says {self.size}. {EXPORT_AGAIN}"
+            )
 
     def load(self, begun: str = "", layers_at: str = "") -> WhiteBox:
         """Verify the member and return it, open; `begun` is what every reply is made to begin with."""
         from dormouse.detection.views import WhiteBox
-        from dormouse.models.loading import load
+        from dormouse.models.first_look import load_within_limits
 
         self.verify()
-        return WhiteBox(*load(self.path), begun, layers_at)
+        return WhiteBox(*load_within_limits(self.path), begun, layers_at)
 
 
 @dataclass(frozen=True)
@@ -86,8 +106,8 @@ def open_zoo(path: Path | str) -> Zoo:
     """
     folder = Path(path)
     record = read_zoo(folder)
-    members = [Member(listed, folder / listed.id) for listed in record.members]
-    references = [Member(listed, folder / listed.id) for listed in record.references]
+    members = [Member(listed, folder / listed.id, folder) for listed in record.members]
+    references = [Member(listed, folder / listed.id, folder) for listed in record.references]
     for member in (*members, *references):
         member.verify(checksums=False)
     return Zoo(record, members, {reference.size: reference for reference in references})

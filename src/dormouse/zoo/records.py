@@ -10,8 +10,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 
 from dormouse.artifact_files import replace_file
-from dormouse.data.content import read_bytes
 from dormouse.errors import UserError
+from dormouse.foreign_files import is_folder, is_there, read_object, shown
 from dormouse.models.weight_files import is_weights
 from dormouse.parts import from_registry
 from dormouse.registry import WORLDS
@@ -22,6 +22,9 @@ FORMAT = 1
 """Raised when a record changes so that what read it before cannot."""
 
 ZOO, LABELS = "zoo.json", "labels.json"
+AGAIN = "Export the zoo again."
+LONGEST = 256 << 20
+"""Bytes of a record: that of a zoo grows with its members."""
 EXPORT_AGAIN = "Export the zoo again, or take it out of zoo.json."
 
 
@@ -35,7 +38,7 @@ class File(Record):
     """What a file must be."""
 
     sha256: str
-    bytes: int
+    bytes: int = Field(ge=0)
 
 
 # A zoo may come from a stranger: no name leads out of its folder.
@@ -48,7 +51,7 @@ class Listed(Record):
 
     id: FolderName
     """Its folder, too."""
-    size: int
+    size: int = Field(ge=0)
     """Parameters."""
     family: str
     """The architecture, by the name that Transformers has for it."""
@@ -118,26 +121,26 @@ class LabelsRecord(Record):
     members: dict[str, Label]
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=BaseModel)
 
 
 def read_zoo(folder: Path) -> ZooRecord:
     """Return a zoo's open record; `UserError` where there is none that can be read."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UserError(f"There is no zoo folder '{folder}'. Check the path, or make one: dormouse zoo --help")
-    if not (folder / ZOO).is_file():
+    if not is_there(folder / ZOO):
         raise UserError(f"Folder '{folder}' holds no zoo.json. Give the folder that a zoo was exported to.")
-    return _read(folder / ZOO, ZooRecord)
+    return read_record(folder / ZOO, ZooRecord, FORMAT, AGAIN)
 
 
 def read_labels(folder: Path, withheld: Path | None = None) -> LabelsRecord:
     """Return a zoo's labels, from its folder or the file they were withheld in; `UserError` where there are none."""
     path = withheld or folder / LABELS
-    if withheld is None and not path.is_file():
+    if withheld is None and not is_there(path):
         raise UserError(f"The labels of zoo '{folder}' are withheld. Whoever has them gives --labels their file.")
-    if not path.is_file():
+    if not is_there(path):
         raise UserError(f"There is no labels file '{path}'. Give the file that the labels were withheld in.")
-    return _read(path, LabelsRecord)
+    return read_record(path, LabelsRecord, FORMAT, AGAIN)
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -145,20 +148,21 @@ def write_record(path: Path, record: Record) -> None:
     replace_file(path, json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
 
 
-def _read(path: Path, kind: type[R]) -> R:
-    try:
-        content = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"'{path}' is not JSON: {error}. Export the zoo again.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
+def read_record(path: Path, kind: type[R], format: int, again: str) -> R:
+    """Return what a record file holds; `UserError` where it is damaged in any way. `again` is how to get another."""
+    content = read_object(path, again, LONGEST)
+    found = content.get("format")
+    if type(found) is not int or found != format:
         raise UserError(
-            f"'{path}' has format {json.dumps(found)}, and this version of dormouse reads format {FORMAT}. "
-            "Export the zoo again with this version, or install the one that wrote it."
+            f"'{path}' has format {shown(found)}, and this version of dormouse reads format {format}. "
+            f"{again[:-1]} with this version, or install the one that wrote it."
         )
     try:
-        return kind.model_validate(content)
+        # As JSON, in which a list may be a tuple, but no text a number.
+        return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UserError(f"'{path}' is damaged at '{place}': {first['msg']}. Export the zoo again.") from error
+        raise UserError(f"'{path}' is damaged at {shown(place)}: {first['msg']}. {again}") from error
+    except RecursionError as error:
+        raise UserError(f"'{path}' is nested too deeply to be read. {again}") from error

@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 from dormouse.data.content import MIB, read_text
 from dormouse.data.rows import shortened
 from dormouse.errors import UserError
+from dormouse.foreign_files import is_there
 
 HEADER = ["member", "score"]
 MOST_BYTES = 16 * MIB
 """Of a file: a million members."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""Other than Python, which takes '1_0' for 10."""
 
 
 def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
@@ -39,7 +42,7 @@ def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return the rows below the header with their line numbers; empty lines are passed over."""
-    if not os.path.lexists(path):
+    if not is_there(path):
         raise UserError(f"There is no scores file '{path}'. Write one: a line 'member,score', then one a member.")
     text = read_text(path, most=MOST_BYTES)
     try:
@@ -54,11 +57,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _number(text: str, where: str, member: str) -> float:
-    try:
-        # Python takes '1_0' for 10, and no other program does.
-        score = math.nan if "_" in text else float(text)
-    except ValueError:
-        score = math.nan
+    score = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(score):
         raise UserError(f"{where}: the score of '{member}' is '{shortened(text)}', not a finite number. Write one.")
     return score

@@ -1,0 +1,128 @@
+"""A function run in a copy of this process that may take so much time and memory: what others wrote may take all.
+
+Only Linux copies a process that has imported torch safely. Elsewhere the function runs here, without limits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from dormouse.errors import UserError
+
+MEMORY = 4 << 30
+"""Bytes that the function may take besides what this process holds."""
+PATIENCE = 20
+"""Seconds on the clock for each second of computing: other processes take their part of the machine."""
+
+Begin = Callable[[str, float], None]
+"""Told (what is done next, seconds of computing it may take) by the function as it goes on."""
+
+
+class TooMuch(Exception):
+    """The function took more than it may; the text says of what, and in doing what."""
+
+
+def limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
+    """Return what the function returns, as JSON data; `TooMuch` where it is over a limit or ends its process.
+
+    `UserError` passes through. The function must not touch a GPU.
+    """
+    if sys.platform != "linux":
+        try:
+            return function(lambda doing, seconds: None)
+        except MemoryError as error:
+            raise TooMuch("it takes more memory than there is") from error
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Its other threads wait for pipes, and hold no lock that the copy needs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _run(function, writing, memory)
+    os.close(writing)
+    try:
+        return _listen(reading)
+    finally:
+        os.close(reading)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _run(function: Callable[[Begin], Any], pipe: int, memory: int) -> None:
+    """Run the function, say how it went, and end this process."""
+    said: dict[str, Any] = {}
+    try:
+        _limit_memory(memory)
+        # Threads that this process had are not in its copy, and what computes on several would wait for them.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(1)
+        said = {"returned": function(lambda doing, seconds: _begin(pipe, doing, seconds))}
+    except UserError as error:
+        said = {"user_error": str(error)}
+    except MemoryError:
+        said = {"too_much": f"takes more than {memory >> 30} GiB of memory"}
+    except BaseException:
+        said = {"bug": traceback.format_exc()}
+    finally:
+        _say(pipe, said)
+        os._exit(0)
+
+
+def _limit_memory(memory: int) -> None:
+    import resource
+
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 (nothing else is open yet)
+        held = int(file.read().split()[0]) * resource.getpagesize()
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    limit = held + memory if most == resource.RLIM_INFINITY else min(held + memory, most)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    # Rust ends the process where memory runs out, and a dump of it would take as long as the memory is large.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _begin(pipe: int, doing: str, seconds: float) -> None:
+    _say(pipe, {"doing": doing, "seconds": seconds})
+    # Ends the process in the middle of anything, be it one call that never returns.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _say(pipe: int, said: dict[str, Any]) -> None:
+    text = (json.dumps(said) + "\n").encode()
+    while text:
+        text = text[os.write(pipe, text) :]
+
+
+def _listen(pipe: int) -> Any:
+    doing, seconds, heard = "begin", 10.0, b""
+    until = time.monotonic() + seconds * PATIENCE
+    while True:
+        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+        piece = os.read(pipe, 1 << 16) if ready else b""
+        if not piece:
+            raise TooMuch(f"{doing} takes more than {seconds:g} seconds, or all memory")
+        *lines, heard = (heard + piece).split(b"\n")
+        for line in lines:
+            said = json.loads(line)
+            match said:
+                case {"doing": doing, "seconds": seconds}:
+                    until = time.monotonic() + seconds * PATIENCE
+                case {"returned": value}:
+                    return value
+                case {"user_error": text}:
+                    raise UserError(text)
+                case {"too_much": text}:
+                    raise TooMuch(f"{doing} {text}")
+                case {"bug": text}:
+                    raise RuntimeError(text)

@@ -1,0 +1,114 @@
+"""Merging a LoRA adapter that others made into its base: every tensor of it used, and something changed by it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dormouse.chat import Renderer
+from dormouse.errors import UserError
+from dormouse.foreign_files import read_object, shown
+from dormouse.limited import Begin, TooMuch, limited
+from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
+from dormouse.models.exchange import last_logits
+from dormouse.models.first_look import building_seconds, layout
+from dormouse.models.folder_check import ADAPTER
+from dormouse.models.loading import LONGEST_NAME, load_model, load_tokenizer, opening, shown_names
+from dormouse.models.weight_files import FLOATS, Tensor, tensors
+
+WHAT = "The adapter"
+TRAINED = ("lora_", "modules_to_save", "trainable_tokens_")
+"""Parts of the names of weights that an adapter brings."""
+
+
+def merged(base: Path, folder: Path) -> tuple[Any, Any]:
+    """Return the model in the folder `base` with the adapter merged into it, and its tokenizer.
+
+    `UserError` where the adapter does not fit that base, is not used whole, or changes nothing.
+    """
+    from peft import PeftModel
+
+    held = tensors(folder / ADAPTER_WEIGHTS)
+    try:
+        left = limited(lambda begin: _look(base, folder, held, begin))
+    except TooMuch as error:
+        raise UserError(f"{WHAT} '{folder}' is not opened: {error}. Take another adapter, or mend this one.") from error
+    _check_used(folder, held, left)
+    model, tokenizer = load_model(base), load_tokenizer(base)
+    renderer = Renderer(tokenizer)
+    weights, logits = _digest(model), last_logits(model, renderer)
+    with opening(folder, WHAT):
+        model = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    merged_logits = last_logits(model, renderer)
+    if not merged_logits.isfinite().all():
+        raise UserError(
+            f"{WHAT} '{folder}' makes the base answer with numbers that are not finite in {logits.dtype}. Give one "
+            "whose training did not diverge."
+        )
+    # The same weights at another place in memory may round differently: logits alone do not tell.
+    if _digest(model) == weights or merged_logits.equal(logits):
+        raise UserError(
+            f"{WHAT} '{folder}' changes nothing: every answer is that of the base. Give one that was saved after its "
+            "training."
+        )
+    return model, tokenizer
+
+
+def _digest(model: Any) -> str:
+    """Return a hash of all weights, in their order."""
+    import torch
+
+    digest = hashlib.sha256()
+    for weight in model.parameters():
+        digest.update(weight.detach().cpu().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) -> dict[str, Any]:
+    """Lay the adapter over the base, both without numbers; return what is missing and unused, or the misfit."""
+    import torch
+    from peft import LoraConfig, PeftModelForCausalLM, set_peft_model_state_dict
+
+    begin("to lay it over the base", building_seconds(len(held)))
+    known = {field.name for field in dataclasses.fields(LoraConfig)}
+    said = read_object(folder / ADAPTER, SAVE)
+    if unknown := [name for name, value in said.items() if value and name not in known]:
+        raise UserError(
+            f"'{folder / ADAPTER}' sets {shown_names(sorted(unknown))}, which the PEFT that is installed here does "
+            "not know. pip install --upgrade peft"
+        )
+    with opening(folder, WHAT), torch.device("meta"):
+        settings = LoraConfig.from_pretrained(str(folder))
+        # Some kinds begin with a decomposition of the base's weights, of which there are none here.
+        settings.init_lora_weights = False
+        laid = PeftModelForCausalLM(layout(base), settings)
+        state = {name: torch.empty(tensor.shape) for name, tensor in held.items()}
+        try:
+            result: Any = set_peft_model_state_dict(laid, state)
+        except RuntimeError as error:
+            return {"misfit": str(error).splitlines()[-1].strip()}
+    missing = [name for name in result.missing_keys if any(part in name for part in TRAINED) and ".default" in name]
+    return {"missing": sorted(missing), "unused": sorted(result.unexpected_keys)}
+
+
+def _check_used(folder: Path, held: Mapping[str, Tensor], left: Mapping[str, Any]) -> None:
+    made_for = shown(read_object(folder / ADAPTER, SAVE).get("base_model_name_or_path"), LONGEST_NAME)
+    elsewhere = f"It was made for {made_for}. Set base to that model."
+    if misfit := left.get("misfit"):
+        raise UserError(f"{WHAT} '{folder}' does not fit the plan's base: {misfit.rstrip('.')}. {elsewhere}")
+    missing, unused = left["missing"], left["unused"]
+    if missing or unused:
+        found = [
+            *([f"{len(missing)} of its weights are missing ({shown_names(missing)})"] if missing else []),
+            *([f"{len(unused)} have no place in the base ({shown_names(unused)})"] if unused else []),
+        ]
+        raise UserError(f"{WHAT} '{folder}' does not fit the plan's base: {' and '.join(found)}. {elsewhere}")
+    for name, tensor in held.items():
+        if tensor.dtype not in FLOATS:
+            raise UserError(
+                f"Weight '{name}' of the adapter '{folder}' is kept in {tensor.dtype}. Save it in float32, bfloat16 or "
+                "float16."
+            )

