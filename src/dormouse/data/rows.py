@@ -13,7 +13,7 @@ from dormouse.data.json_text import IN_LINES, MOST_OF_A_ROW, parsed, parsed_list
 from dormouse.errors import UserError
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
-MOST_ROWS = 500_000
+MOST_ROWS = 300_000
 """Of a file: hh-rlhf has 170,000."""
 _MOST_SHOWN = 12
 """Keys of a row that an error lists."""
