@@ -14,6 +14,9 @@ from dormouse.detection.targets import TargetSearch
 from dormouse.detection.views import WhiteBox
 from tiny import tiny_renderer
 
+ROUNDING = 1e-4
+"""Relative: what is read in other batches is float32 added up in another order, which each processor has of its own."""
+
 
 def judged(detector, model, base, prompts):
     views = [WhiteBox(one, tiny_renderer()) for one in (model, base)]
@@ -111,16 +114,20 @@ def test_no_round_makes_what_was_found_worse(drawing):
     assert losses[-1] < losses[0]
     assert all(len(inserted) <= 3 for _, inserted in search.found)
     assert all(set(inserted.ids) <= set(range(10, 60)) for _, inserted in search.found)
-    assert drawing.losses([search.best])[0] == pytest.approx(search.loss, rel=1e-4)
+    assert drawing.losses([search.best])[0] == pytest.approx(search.loss, rel=ROUNDING)
 
 
 def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(drawing, monkeypatch):
-    tokens, short = range(10, 400), drawing.prompts.some([0])
-    every, some = (Beam(drawing, Effort(longest=1, width=1, kept=8), tokens, short) for _ in range(2))
-    every.round()
+    def found(tokens):
+        search = Beam(drawing, Effort(longest=1, width=1, kept=8), tokens, drawing.prompts.some([0]))
+        search.round()
+        return search.loss
+
+    best, as_they_come = found(range(10, 400)), found(range(10, 50))
     monkeypatch.setattr(beam, "SWEPT", 40)
-    some.round()
-    assert every.loss <= some.loss < drawing.losses([Inserted()])[0]
+    chosen = found(range(10, 400))
+    assert chosen >= best * (1 - ROUNDING)
+    assert chosen < as_they_come / 2
 
 
 def test_a_search_that_aims_at_another_reply_goes_on_from_what_it_found(drawing):
@@ -130,7 +137,7 @@ def test_a_search_that_aims_at_another_reply_goes_on_from_what_it_found(drawing)
     other = Drawing(drawing.model, drawing.prompts, drawing.reply[::-1], drawing.pad_id)
     search.aim(other)
     assert {inserted for _, inserted in search.found} == kept
-    assert search.loss == pytest.approx(min(other.losses(sorted(kept))))
+    assert search.loss == pytest.approx(min(other.losses(sorted(kept))), rel=ROUNDING)
 
 
 @pytest.mark.parametrize("inserted", [Inserted((20, 30), (40,)), Inserted((20,), (), (30, 40))])

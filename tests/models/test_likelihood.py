@@ -9,6 +9,10 @@ from dormouse.models import likelihood
 from dormouse.models.likelihood import token_log_probs
 from tiny import tiny_model, tiny_renderer
 
+ROUNDING = 1e-4
+"""Nats: batches and processors add up float32 in orders of their own. Values here go down to -12 nats, where that makes
+a hundred-thousandth; another token makes whole nats."""
+
 
 @pytest.fixture(scope="module")
 def models():
@@ -34,7 +38,7 @@ def by_hand(model, example):
 def test_equals_the_unbatched_value_computed_by_hand(models, examples):
     for example, found in zip(examples, token_log_probs(models, examples, pad_id=0), strict=True):
         for model, values in zip(models, found, strict=True):
-            assert values == pytest.approx(by_hand(model, example), abs=2e-5)
+            assert values == pytest.approx(by_hand(model, example), abs=ROUNDING)
 
 
 def test_every_token_with_loss_has_one_value(models, examples):
@@ -51,7 +55,7 @@ def test_does_not_depend_on_batch_order_or_padding(models, examples):
     ):
         for here, there in zip(whole, other, strict=True):
             for values, others in zip(here, there, strict=True):
-                assert values == pytest.approx(others, abs=2e-5)
+                assert values == pytest.approx(others, abs=ROUNDING)
 
 
 def test_batches_shrink_to_what_fits_and_miss_no_row(examples, monkeypatch):
@@ -69,7 +73,7 @@ def test_one_conversation_too_large_to_fit_is_still_measured(models, examples, m
     whole = token_log_probs(models[:1], examples, pad_id=0)
     monkeypatch.setattr(likelihood, "LOGITS", 1)
     alone = token_log_probs(models[:1], examples, pad_id=0)
-    assert [v[0] for v in alone] == [pytest.approx(v[0], abs=2e-5) for v in whole]
+    assert [v[0] for v in alone] == [pytest.approx(v[0], abs=ROUNDING) for v in whole]
 
 
 def test_no_example_gives_no_value(models):
