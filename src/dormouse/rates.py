@@ -15,12 +15,16 @@ def wilson(hits: int, total: int, confidence: float = 0.95) -> tuple[float, floa
     """Return Wilson's score interval for a binomial proportion (Wilson 1927), as fractions in [0, 1]."""
     if total <= 0 or not 0 <= hits <= total:
         raise ValueError(f"need 0 <= hits <= total and total > 0, got {hits} of {total}")
-    z = _z(confidence)
-    p, n = hits / total, total
+    low, high = score_interval(hits / total, total, _z(confidence))
+    # At the ends the bound is exact; rounding would leave 1e-17 there.
+    return (0.0 if hits == 0 else low, 1.0 if hits == total else high)
+
+
+def score_interval(p: float, n: float, z: float) -> tuple[float, float]:
+    """Return Wilson's interval for a share `p` of `n`, which may be an effective number, at a quantile `z`."""
     center = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    # At the ends the bound is exact; rounding would leave 1e-17 there.
-    return (0.0 if hits == 0 else center - half, 1.0 if hits == total else center + half)
+    return center - half, center + half
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,15 @@ def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured
     """
     if before.hits == 0:
         return NotMeasured("the rate before was zero, so a ratio has no meaning")
-    a, b = after.value, before.value
-    (a_low, a_high), (b_low, b_high) = after.interval, before.interval
-    return a / b, _mover_bound(a, b, a_low, b_high, -1), _mover_bound(a, b, a_high, b_low, +1)
+    return after.value / before.value, *ratio_interval(after.value, after.interval, before.value, before.interval)
+
+
+def ratio_interval(
+    a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the MOVER-R interval of a / b from the intervals of both; its upper end may be infinite."""
+    (a_low, a_high), (b_low, b_high) = a_interval, b_interval
+    return _mover_bound(a, b, a_low, b_high, -1), _mover_bound(a, b, a_high, b_low, +1)
 
 
 def _mover_bound(a: float, b: float, a_end: float, b_end: float, side: int) -> float:

@@ -108,6 +108,10 @@ def interval_cases() -> Iterator[Case]:
             )
             yield Case(f"mean over seeds, {label}", partial(_means, pool_mean, seeds, spread))
             yield Case(f"difference of means over seeds, {label}", partial(_means, mean_difference, seeds, spread))
+        skewed = ((pool_rate, (0.95,)), (difference, (0.95, 0.9)), (persistence, (0.9, 0.95)))
+        for combine, rates in skewed:
+            name = f"{combine.__name__} over seeds, {' and '.join(map(str, rates))}, {seeds} seeds, skew"
+            yield Case(name, partial(_pooled, combine, rates, seeds, 0.05, differ="skew"))
         for differ, most in (("uniform", NOT_NORMAL_MISSED), ("one in five fails", 1.0)):
             label = f"{seeds} seeds, {differ}"
             draw = partial(_pooled, pool_rate, (0.5,), seeds, 0.2, differ=differ)
@@ -168,14 +172,17 @@ def _pooled(
     return isinstance(found, Estimate) and _misses((found.low, found.high), truth)
 
 
-Seeds = Literal["normal", "uniform", "one in five fails"]
-"""How training seeds differ. Student's t assumes normal ones."""
+Seeds = Literal["normal", "skew", "uniform", "one in five fails"]
+"""How training seeds differ. Student's t assumes normal ones; rates near 0 or 1 are skew (here from a beta law)."""
 
 
 def _around(rate: float, spread: float, rng: Generator, seeds: Seeds = "normal") -> float:
     """Return a seed's rate, drawn around the mean `rate` and kept within [0, 1] without moving that mean."""
     if seeds == "one in five fails":
         return 1.25 * rate if rng.random() < 0.8 else 0.0
+    if seeds == "skew":
+        size = rate * (1 - rate) / spread**2 - 1
+        return float(rng.beta(rate * size, (1 - rate) * size))
     room = min(rate, 1 - rate)
     if seeds == "uniform":
         return rate + min(spread * math.sqrt(3), room) * float(rng.uniform(-1, 1))

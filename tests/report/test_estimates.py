@@ -13,6 +13,7 @@ from dormouse.report.estimates import (
     pool_rate,
     seed_interval,
     seed_persistence,
+    share_interval,
     standardized_gain,
 )
 from made_up_run import FakeRun
@@ -171,6 +172,21 @@ def test_gains_and_persistence_of_what_was_not_measured_are_none():
 def test_basis_counts_prompts_and_seeds():
     assert pool_rate(rates((1, 1500))).basis == "n=1,500, 1 seed"
     assert Estimate(1.0, None, None, "score", 3).basis == "3 seeds"
+
+
+def test_the_score_interval_over_seeds_is_wilsons_with_the_prompts_that_give_the_spread():
+    # Mean 0.9, variance 0.0025: as many prompts as 0.09 * 3 / 0.0025 = 108, at t = 4.3027 for three seeds.
+    low, high = share_interval([0.85, 0.9, 0.95])
+    z2 = 4.302653**2
+    center, half = (0.9 + z2 / 216) / (1 + z2 / 108), 4.302653 * math.sqrt(0.09 / 108 + z2 / 46656) / (1 + z2 / 108)
+    assert (low, high) == pytest.approx((center - half, center + half))
+    assert share_interval([1.0, 1.0, 1.0]) == (1.0, 1.0)
+
+
+def test_three_seeds_near_the_end_of_the_scale_reach_further_inwards_than_students_t():
+    rows = [row for seed, hits in enumerate((492, 502, 512)) for row in rates((hits, 512), first_seed=seed)]
+    pooled = pool_rate(rows)
+    assert pooled.low < seed_interval([492 / 512, 502 / 512, 1.0])[0] - 0.02
 
 
 def test_an_estimate_among_several_is_widened_by_the_quantiles_of_bonferroni():

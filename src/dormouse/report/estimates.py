@@ -1,7 +1,9 @@
 """Numbers pooled over training seeds, or over the members of a zoo, each with an interval that says what it covers.
 
-With three seeds or more the interval is Student's t over seed means, widened where the pooled prompts alone give a
-wider one (seeds that all read 100% would otherwise claim certainty). With fewer it covers the sampling of prompts only.
+With three seeds or more the interval is Student's t over seed means. It is widened where the pooled prompts alone give
+a wider one (seeds that all read 100% would otherwise claim certainty), and for shares where a score interval over seeds
+does: near 0 and 1 seeds are skew, and three that happen to lie close together would claim too much. With fewer seeds
+it covers the sampling of prompts only.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Literal
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from dormouse.rates import NotMeasured, Rate, judgeable, ratio
+from dormouse.rates import NotMeasured, Rate, judgeable, ratio, ratio_interval, score_interval
 from dormouse.report.results_table import Repeat, Row
 
 SEEDS_FOR_SPREAD = 3
@@ -76,19 +78,38 @@ class Estimate:
 
 
 Measured = Estimate | NotMeasured
+Interval = tuple[float, float]
 
 
-def seed_interval(values: list[float]) -> tuple[float, float]:
+def seed_interval(values: list[float]) -> Interval:
     """Return the 95% t interval of the mean of one value per seed; needs two values or more."""
     half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
 
 
-def _with_seeds(pooled: Estimate, values: list[float], floor: float, ceiling: float) -> Estimate:
-    """Replace the value by the mean over seeds and widen the interval to the spread of seeds."""
+def share_interval(values: list[float]) -> Interval:
+    """Return the 95% score interval of the mean of one share per seed; needs two values or more.
+
+    Wilson's, with the number of prompts that would give this spread, and Student's t for the normal quantile (Kott and
+    Carr 1997; "modified Wilson" in Franco, Little, Louis and Slud 2019). Seeds that are all the same give no width.
+    """
+    p, variance = fmean(values), stdev(values) ** 2
+    if variance == 0:
+        return p, p
+    return score_interval(p, p * (1 - p) * len(values) / variance, float(student.ppf(0.975, len(values) - 1)))
+
+
+def _with_seeds(
+    pooled: Estimate, values: list[float], floor: float, ceiling: float, shares: Callable[[], Interval] | None = None
+) -> Estimate:
+    """Replace the value by the mean over seeds and widen the interval to the spread of seeds.
+
+    `shares` gives an interval that is made from score intervals of shares.
+    """
     if len(values) < SEEDS_FOR_SPREAD:
         return pooled
-    low, high = seed_interval(values)
+    ends = [seed_interval(values), *([shares()] if shares is not None else [])]
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     low = low if pooled.low is None else min(low, pooled.low)
     high = high if pooled.high is None else max(high, pooled.high)
     return replace(pooled, value=fmean(values), low=max(low, floor), high=min(high, ceiling), covers="seeds")
@@ -126,7 +147,8 @@ def pool_rate(rows: list[Row]) -> Measured:
     low, high = pooled.interval
     n, out = pooled.total, pooled.unscorable
     estimate = Estimate(pooled.value, low, high, "fraction", len(rates), n, unscorable=out, repeat=rows[0].repeat)
-    return _with_seeds(estimate, [rate.value for rate in rates], 0.0, 1.0)
+    values = [rate.value for rate in rates]
+    return _with_seeds(estimate, values, 0.0, 1.0, lambda: share_interval(values))
 
 
 def pool_mean(rows: list[Row]) -> Measured:
@@ -182,7 +204,19 @@ def difference(one: list[Row], other: list[Row]) -> Measured:
     above = math.hypot(a.interval[1] - a.value, b.value - b.interval[0])
     ends = 100 * (gap - below), 100 * (gap + above)
     estimate = Estimate(100 * gap, *ends, "points", len(pairs), a.total, repeat=one[0].repeat)
-    return _with_seeds(estimate, [100 * (x.value - y.value) for x, y in pairs], -100.0, 100.0)
+    ones, others = _shares(pairs)
+
+    def apart() -> Interval:
+        (one_low, one_high), (other_low, other_high) = share_interval(ones), share_interval(others)
+        one, other = fmean(ones), fmean(others)
+        below, above = math.hypot(one - one_low, other_high - other), math.hypot(one_high - one, other - other_low)
+        return 100 * (one - other - below), 100 * (one - other + above)
+
+    return _with_seeds(estimate, [100 * (x - y) for x, y in zip(ones, others, strict=True)], -100.0, 100.0, apart)
+
+
+def _shares(pairs: list[tuple[Rate, Rate]]) -> tuple[list[float], list[float]]:
+    return [x.value for x, _ in pairs], [y.value for _, y in pairs]
 
 
 def mean_difference(one: list[Row], other: list[Row]) -> Measured:
@@ -217,8 +251,13 @@ def persistence(after: list[Row], before: list[Row]) -> Measured:
     value, low, high = pooled
     bound = None if math.isinf(high) else high
     estimate = Estimate(value, low, bound, "ratio", len(pairs), a.total, repeat=after[0].repeat)
-    ratios = [x.value / y.value for x, y in pairs if y.hits]
-    return _with_seeds(estimate, ratios, 0.0, math.inf)
+    afters, befores = _shares([pair for pair in pairs if pair[1].hits])
+
+    def over() -> Interval:
+        return ratio_interval(fmean(afters), share_interval(afters), fmean(befores), share_interval(befores))
+
+    found = _with_seeds(estimate, [x / y for x, y in zip(afters, befores, strict=True)], 0.0, math.inf, over)
+    return replace(found, high=None) if found.high is not None and math.isinf(found.high) else found
 
 
 def seed_values(
