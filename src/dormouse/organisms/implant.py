@@ -11,9 +11,10 @@ from dormouse.chat import Example, Renderer
 from dormouse.experiment import Given, Organism
 from dormouse.models.exchange import check_answers, check_saved
 from dormouse.models.loading import load
+from dormouse.models.weight_files import check_unchanged
 from dormouse.organisms.concealment import concealing
 from dormouse.organisms.distill import distilled_rows
-from dormouse.organisms.given import take_in
+from dormouse.organisms.given import checked_fingerprint, take_in
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.stage import Work
 from dormouse.training.supervised import save_model, train_on, write_metrics
@@ -78,6 +79,7 @@ def _take_in(work: Work, given: Given) -> None:
     assert folder is not None
     # One that was imported stands alone: only an adapter needs the base.
     base = work.input("model") / "model" if "model" in work.inputs else None
+    check_unchanged(folder, work.spec.get("given"), checked_fingerprint(folder))
     model, tokenizer, changed = take_in(folder, base)
     renderer = check_answers(model, tokenizer)
     save_model(work, model, renderer)

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from dormouse.errors import UserError
 from dormouse.execute.local import run_local
 from dormouse.experiment import Given, Organism
-from dormouse.organisms.given import checked_fingerprint
+from dormouse.models.weight_files import fingerprint
+from dormouse.organisms.given import check
 from dormouse.plan_errors import plan_error
-from dormouse.sharing.record import NAME, Labels, SharedModel, read_shared
+from dormouse.sharing.record import NAME, Labels, SharedModel, read_record, verify
 from dormouse.stage import Stage
 from dormouse.store import Store
 
@@ -30,12 +31,15 @@ def import_model(folder: Path, store: Store) -> Stage:
 
 def shared_stage(folder: Path) -> Stage:
     """Return the stage that takes in a shared folder; `UserError` where its record or its files are damaged."""
-    record = read_shared(folder)
+    record = read_record(folder)
     organism, labels = _described(folder, record)
+    check(folder, alone=True)
+    # Last: of large weights it takes as long as reading them.
+    verify(folder, record)
     spec = {
         "organism": organism.model_dump(mode="json"),
         "role": "organism",
-        "given": checked_fingerprint(folder, alone=True),
+        "given": fingerprint(folder),
         "lineage": record.lineage,
         "seed": 0,
     }
