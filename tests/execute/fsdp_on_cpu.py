@@ -44,7 +44,9 @@ def say_what_is_shared():
 
     def told(shared, skeleton):
         weights = shared.state_dict().values()
-        print(sum(isinstance(weight, DTensor) for weight in weights), "of", len(weights), SHARED)
+        shares = sum(isinstance(weight, DTensor) for weight in weights)
+        # One write: `print` makes several, and those of two processes mix.
+        sys.stdout.write(f"{shares} of {len(weights)} {SHARED}\n")
         return put_together(shared, skeleton)
 
     trainee.put_together = told
