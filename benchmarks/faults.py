@@ -52,6 +52,7 @@ ATTACKS = {
     "nonsense": Full(1000, "plans that nobody can mean, refused before anything trains"),
     "data_files": Full(500, "damaged, hostile and mutated data files through every reader"),
     "model_folders": Full(100, "models and adapters that do not match, are broken, or bring code"),
+    "damaged_records": Full(100, "damaged records of shared models and zoos"),
     "at_once": Full(30, "processes at once on one store"),
     "full_disk": Full(5, "levels of a full disk, before a run and during it, then room is made"),
     "read_only": Full(20, "verbs on a read-only store"),
