@@ -111,7 +111,7 @@ def _say(pipe: int, said: dict[str, Any]) -> None:
 
 
 def _listen(pipe: int) -> Any:
-    doing, seconds, heard = "begin", 10.0, b""
+    doing, seconds, heard = "it", 10.0, b""
     until = time.monotonic() + seconds * PATIENCE
     while True:
         ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
