@@ -44,8 +44,7 @@ def test_a_file_of_settings_is_read(file):
         ("", "is not JSON: Expecting value: line 1 column 1 (char 0)"),
         ("[" * 100_000, "is nested too deeply to be read"),
         ('{"a": ' * 100_000, "is nested too deeply to be read"),
-        (f'{{"a": 1{"0" * 5000}}}', "cannot be read: it holds a number of 5001 digits"),
-        (f"-{'1' * 101}", "cannot be read: it holds a number of 102 digits"),
+        (f'{{"a": 1{"0" * 5000}}}', "cannot be read: it holds a number of more than 4300 digits"),
     ],
 )
 def test_a_text_that_is_not_json_is_said(file, text, said):

@@ -77,6 +77,15 @@ def test_a_process_that_dies_is_told():
         limited(die)
 
 
+def test_a_process_that_has_opened_a_gpu_is_not_copied(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    seen = []
+    assert limited(lambda begin: begin("to count", 0.1) or seen.append(1)) is None
+    assert seen == [1]
+
+
 def test_no_process_is_left_behind():
     import psutil
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,8 @@ SETTINGS = 16 << 20
 """Bytes that a file of settings may have."""
 TABLE = 64 << 20
 """Bytes that a vocabulary or an index may have: twice the longest vocabulary in use."""
-DIGITS = 100
-"""Digits that a whole number may have: reading one takes time that grows with their square."""
+
+DIGITS = sys.get_int_max_str_digits()
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -107,11 +108,14 @@ def parse_json(text: str, what: str, advice: str, *, unique: bool = False) -> An
     With `unique` no name may stand twice in an object: readers do not agree on which of the two counts.
     """
     try:
-        return json.loads(text, parse_int=_whole, object_pairs_hook=_unique if unique else None)
+        return json.loads(text, object_pairs_hook=_unique if unique else None)
     except json.JSONDecodeError as error:
         raise UserError(f"{what} is not JSON: {error}. {advice}") from error
+    except _TwiceError as error:
+        raise UserError(f"{what} cannot be read: it holds {error} twice. {advice}") from error
     except ValueError as error:
-        raise UserError(f"{what} cannot be read: {error}. {advice}") from error
+        # Python reads no longer ones: it would take time that grows with their square.
+        raise UserError(f"{what} cannot be read: it holds a number of more than {DIGITS} digits. {advice}") from error
     except RecursionError as error:
         raise UserError(f"{what} is nested too deeply to be read. {advice}") from error
 
@@ -137,18 +141,17 @@ def shown(value: Any, longest: int = 60) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+class _TwiceError(ValueError):
+    """A name stands twice in an object; the text is the name."""
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
-        raise ValueError(f"it holds {shown(twice)} twice")
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise _TwiceError(shown(name))
+        made[name] = value
     return made
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > DIGITS:
-        raise ValueError(f"it holds a number of {len(digits)} digits")
-    return int(digits)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A function run in a copy of this process that may take so much time and memory: what others wrote may take all.
 
-Only Linux copies a process that has imported torch safely. Elsewhere the function runs here, without limits.
+Only Linux copies a process that has imported torch safely, and none that has opened a GPU. Elsewhere the function runs
+here, without limits.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class TooMuch(Exception):
 def limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
     """Return what the function returns, as JSON data; `TooMuch` where it is over a limit or ends its process.
 
-    `UserError` passes through. The function must not touch a GPU.
+    `UserError` passes through. The function must not open a GPU.
     """
-    if sys.platform != "linux":
+    if not _can_be_copied():
         try:
             return function(lambda doing, seconds: None)
         except MemoryError as error:
@@ -56,6 +57,11 @@ def limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
         os.close(reading)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def _can_be_copied() -> bool:
+    torch = sys.modules.get("torch")
+    return sys.platform == "linux" and not (torch and torch.cuda.is_initialized())
 
 
 def _run(function: Callable[[Begin], Any], pipe: int, memory: int) -> None:
@@ -105,7 +111,7 @@ def _say(pipe: int, said: dict[str, Any]) -> None:
 
 
 def _listen(pipe: int) -> Any:
-    doing, seconds, heard = "begin", 10.0, b""
+    doing, seconds, heard = "it", 10.0, b""
     until = time.monotonic() + seconds * PATIENCE
     while True:
         ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))

@@ -84,6 +84,6 @@ def test_a_pattern_without_end_is_not_waited_for(base, adapter):
     ADAPTERS["of targets '(.+)+X'"](adapter)
     said = message(merged, base, adapter)
     assert said == (
-        f"The adapter '{adapter}' is not opened: to lay it over the base takes more than 2.028 seconds, or all "
+        f"The adapter '{adapter}' is not opened: to lay it over the base takes more than 1.028 seconds, or all "
         "memory. Take another adapter, or mend this one."
     )

@@ -166,3 +166,11 @@ def test_an_index_may_name_fewer_shards_than_there_are_files(model):
     shards_named(lambda file: file)(model)
     (model / "other.safetensors").touch()
     assert len(weight_files(model)) == 2
+
+
+@pytest.mark.parametrize("shape", [[2] * 17, [1 << 63], [10**4000] * 16])
+def test_shapes_beyond_all_use_are_not_multiplied(model, shape):
+    header(lambda said: said["lm_head.weight"].update(shape=shape) or None)(model)
+    assert (
+        message(held, model) == f"The header of '{model / WEIGHTS}' does not describe tensor 'lm_head.weight'. {AGAIN}"
+    )

@@ -14,12 +14,14 @@ from dormouse.foreign_files import read_object, shown
 from dormouse.limited import Begin, TooMuch, limited
 from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
 from dormouse.models.exchange import last_logits
-from dormouse.models.first_look import building_seconds, layout
+from dormouse.models.first_look import TENSORS_A_SECOND, layout
 from dormouse.models.folder_check import ADAPTER
 from dormouse.models.loading import LONGEST_NAME, load_model, load_tokenizer, opening, shown_names
 from dormouse.models.weight_files import FLOATS, Tensor, tensors
 
 WHAT = "The adapter"
+LAYING = 1.0
+"""Seconds of computing in which a small adapter must have been laid over its base."""
 TRAINED = ("lora_", "modules_to_save", "trainable_tokens_")
 """Parts of the names of weights that an adapter brings."""
 
@@ -72,7 +74,7 @@ def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) ->
     import torch
     from peft import LoraConfig, PeftModelForCausalLM, set_peft_model_state_dict
 
-    begin("to lay it over the base", building_seconds(len(held)))
+    begin("to lay it over the base", LAYING + len(held) / TENSORS_A_SECOND)
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     said = read_object(folder / ADAPTER, SAVE)
     if unknown := [name for name, value in said.items() if value and name not in known]:

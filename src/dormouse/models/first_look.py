@@ -17,8 +17,7 @@ from dormouse.limited import Begin, TooMuch, limited
 from dormouse.models.adoption import Template
 from dormouse.models.exchange import EXCHANGES, rendering
 from dormouse.models.folder_check import CONFIG, INSTEAD, SAVE
-from dormouse.models.loading import load_model, load_tokenizer, opening
-from dormouse.models.precision import Precision
+from dormouse.models.loading import load, load_tokenizer, opening
 from dormouse.models.weight_files import FLOATS, held
 
 BUILDING, OPENING, READING, RENDERING = 2.0, 60.0, 1.0, 0.5
@@ -36,23 +35,23 @@ TABLES = 2 << 30
 TEMPLATE = "to render a short exchange with its chat template"
 
 
-def open_within_limits(
-    folder: Path, precision: Precision = "auto", template: Template = "auto", words: Path | None = None
-) -> tuple[Any, Any]:
-    """Return model and tokenizer of a folder, the latter from the folder `words` if given; `UserError` over a limit."""
+def look(folder: Path, template: Template = "auto", words: Path | None = None) -> None:
+    """Raise `UserError` where a model takes too much to be opened; its tokenizer is in the folder `words` if given.
+
+    Look before a GPU is opened: after it there are no limits.
+    """
     try:
         found = limited(lambda begin: _look(folder, words or folder, template, begin))
     except TooMuch as error:
         advice = INSTEAD if TEMPLATE in str(error) else "Take another model, or mend this one."
         raise UserError(f"Model '{folder}' is not opened: {error}. {advice}") from error
     _check_size(folder, found)
-    return load_model(folder, precision), load_tokenizer(words or folder)
 
 
 def load_within_limits(folder: Path) -> tuple[Any, Renderer]:
     """Return the model in a folder and the renderer for its tokenizer, as `load` does; `UserError` over a limit."""
-    model, tokenizer = open_within_limits(folder)
-    return model, Renderer(tokenizer)
+    look(folder)
+    return load(folder)
 
 
 def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[str, int]:

@@ -82,16 +82,19 @@ class Pretrained(Base):
 
         from dormouse.models.adoption import adopt
         from dormouse.models.exchange import check_answers, check_saved
-        from dormouse.models.first_look import open_within_limits
+        from dormouse.models.first_look import look
+        from dormouse.models.loading import load_model, load_tokenizer
         from dormouse.models.precision import for_weights
         from dormouse.models.weight_files import check_unchanged
         from dormouse.training.supervised import save_model, write_metrics
 
         set_seed(work.spec["seed"])
-        precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
+        folder = self.folder()
         self.check()
-        check_unchanged(self.folder(), work.spec.get("data"), self.fingerprint())
-        model, tokenizer = open_within_limits(self.folder(), precision, self.template)
+        check_unchanged(folder, work.spec.get("data"), self.fingerprint())
+        look(folder, self.template)
+        precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
+        model, tokenizer = load_model(folder, precision), load_tokenizer(folder)
         changed = adopt(model, tokenizer, self.template)
         renderer = check_answers(model, tokenizer)
         save_model(work, model, renderer)

@@ -31,6 +31,7 @@ FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 """Number formats of weights, and bytes a number."""
 BYTES = {**FLOATS, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1}
 """The others are those of masks and positions, which older checkpoints hold beside their weights."""
+MOST_DIMENSIONS, LARGEST_SIZE = 16, 1 << 63
 LONGEST_HEADER = 25 << 20
 """Bytes: about two hundred thousand tensors."""
 
@@ -85,14 +86,16 @@ def _shards(index: Path) -> list[str]:
         raise UserError(
             f"'{index}' names no shards: it needs a 'weight_map' of tensors to files, and 'metadata'. {AGAIN}"
         )
-    names = list(named.values())
+    if odd := [name for name in named.values() if not isinstance(name, str)]:
+        raise UserError(f"'{index}' names {shown(odd[0])}, which is no file of its folder. {AGAIN}")
+    names = sorted(set(named.values()))
     for name in names:
         # The shard that another system calls C:x or a\\b is a file of the folder here, and elsewhere is not.
-        if not isinstance(name, str) or not re.fullmatch(r"[^/\\:\0][^\\:\0]*", name) or ".." in Path(name).parts:
+        if not re.fullmatch(r"[^/\\:\0][^\\:\0]*", name) or ".." in Path(name).parts:
             raise UserError(f"'{index}' names {shown(name)}, which is no file of its folder. {AGAIN}")
         if not name.endswith(".safetensors"):
             raise UserError(f"'{index}' names {shown(name)}; {ONLY_SAFETENSORS} {CONVERT}")
-    return sorted(set(names))
+    return names
 
 
 def _no_weights(model: Path) -> str:
@@ -149,7 +152,8 @@ def _tensor(file: Path, name: str, said: Any) -> Tensor:
 
 
 def _are_sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
+    fits = isinstance(value, list) and len(value) <= MOST_DIMENSIONS
+    return fits and all(type(one) is int and 0 <= one < LARGEST_SIZE for one in value)
 
 
 def held(model: Path) -> dict[str, Tensor]:

@@ -40,11 +40,13 @@ def take_in(folder: Path, base: Path | None) -> tuple[Any, Any, list[str]]:
     """Return model and tokenizer of an organism, and what was changed; an adapter is merged into the plan's base."""
     from dormouse.models.adapter_opening import merged
     from dormouse.models.adoption import adopt
-    from dormouse.models.first_look import open_within_limits
+    from dormouse.models.first_look import look
+    from dormouse.models.loading import load_model, load_tokenizer
 
     check(folder, alone=base is None)
     if is_adapter(folder) and base is not None:
         return *merged(base, folder), []
     words = base if base is not None and not has_tokenizer(folder) else folder
-    model, tokenizer = open_within_limits(folder, words=words)
+    look(folder, words=words)
+    model, tokenizer = load_model(folder), load_tokenizer(words)
     return model, tokenizer, adopt(model, tokenizer)

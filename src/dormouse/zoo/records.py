@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from dormouse.artifact_files import replace_file
 from dormouse.errors import UserError
-from dormouse.foreign_files import is_folder, is_there, read_object, shown
+from dormouse.foreign_files import TABLE, is_folder, is_there, read_object, shown
 from dormouse.models.weight_files import is_weights
 from dormouse.parts import from_registry
 from dormouse.registry import WORLDS
@@ -23,8 +23,6 @@ FORMAT = 1
 
 ZOO, LABELS = "zoo.json", "labels.json"
 AGAIN = "Export the zoo again."
-LONGEST = 256 << 20
-"""Bytes of a record: that of a zoo grows with its members."""
 EXPORT_AGAIN = "Export the zoo again, or take it out of zoo.json."
 
 
@@ -150,7 +148,7 @@ def write_record(path: Path, record: Record) -> None:
 
 def read_record(path: Path, kind: type[R], format: int, again: str) -> R:
     """Return what a record file holds; `UserError` where it is damaged in any way. `again` is how to get another."""
-    content = read_object(path, again, LONGEST)
+    content = read_object(path, again, TABLE)
     found = content.get("format")
     if type(found) is not int or found != format:
         raise UserError(
