@@ -178,6 +178,29 @@ def test_imported_models_belong_to_no_run_and_stay_unless_they_are_asked_for(sto
     assert found(store, imported=True) == {("artifact", IMPORTED.name)}
 
 
+def test_what_may_have_been_imported_is_not_deleted_for_a_damaged_manifest(store, settings):
+    run(store, settings)
+    make(store, IMPORTED)
+    path = store.path(IMPORTED) / "stage.json"
+    path.write_text(path.read_text().replace("imported", "exported"))
+    with pytest.raises(UserError) as error:
+        prune(store, Selection())
+    assert str(error.value) == (
+        f"Artifact '{IMPORTED.name}' is damaged: its file 'stage.json' is not what was written. Make it again with its "
+        "plan: dormouse run PLAN --rebuild. If it was imported: dormouse import FOLDER. No run needs it, and it is not "
+        "known whether it was imported; to delete it in any case: dormouse prune --imported --delete"
+    )
+    gone, _ = prune(store, Selection(imported=True))
+    assert [one.name for one in gone if one.kind == "artifact"] == [IMPORTED.name]
+
+
+def test_what_a_run_needs_is_kept_whatever_its_manifest_says(store, settings):
+    run(store, settings)
+    for name in store.names():
+        (store.path(name) / "stage.json").write_text("{")
+    assert prune(store, Selection()) == ([], [])
+
+
 def test_what_stages_left_behind_goes_unless_they_are_yet_to_be_made(store, settings, other):
     run(store, settings)
     run(store, other, finish=False)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import Timeout
 
@@ -72,7 +72,8 @@ def leftovers(store: Store, selection: Selection) -> list[Leftover]:
     kept = [run for run in runs if run is not forgotten]
     needed = set().union(*(run.needs() for run in kept))
     if forgotten is None:
-        names = _names(store) - needed - (set() if selection.imported else _imported(store))
+        names = _names(store) - needed
+        names -= set() if selection.imported else _imported(names, store)
         found = list(_of_artifacts(store, names, needed))
     else:
         _refuse_busy(forgotten, store)
@@ -82,8 +83,8 @@ def leftovers(store: Store, selection: Selection) -> list[Leftover]:
         before = time.time() - selection.older_than
         found = [one for one in found if one.changed < before]
     going = {one.name for one in found if one.kind == "artifact"}
-    # What stays needs what it was made from, were it only to say so.
-    staying = with_ancestors(set(store.names()) - going, store)
+    # What stays though no run needs it needs what it was made from, were it only to say so.
+    staying = with_ancestors(set(store.names()) - going - needed, store)
     return [one for one in found if one.kind != "artifact" or one.name not in staying]
 
 
@@ -184,9 +185,21 @@ def _names(store: Store) -> set[str]:
     return {*store.names(), *begun, *store.set_aside_names()}
 
 
-def _imported(store: Store) -> set[str]:
-    intact = [name for name in store.names() if store.damage(name, checksums_up_to=-1) is None]
-    return {name for name in intact if store.manifest(name)["labels"].get("variant") == "imported"}
+def _imported(names: set[str], store: Store) -> set[str]:
+    """Return those of the artifacts that were imported; `UserError` where that cannot be told."""
+    organisms = sorted(name for name in names.intersection(store.names()) if name.startswith("organism-"))
+    return {name for name in organisms if _labels(name, store).get("variant") == "imported"}
+
+
+def _labels(name: str, store: Store) -> dict[str, Any]:
+    try:
+        labels: dict[str, Any] = store.manifest(name)["labels"]
+    except UserError as error:
+        raise UserError(
+            f"{error} No run needs it, and it is not known whether it was imported; to delete it in any case: "
+            "dormouse prune --imported --delete"
+        ) from error
+    return labels
 
 
 def _needed_by(run: NamedRun) -> set[str]:
