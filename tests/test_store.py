@@ -1,7 +1,10 @@
+import contextlib
 import errno
 import json
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -370,3 +373,61 @@ def test_a_store_that_is_not_there_holds_nothing(tmp_path):
     assert not store.has(BASE)
     assert not store.is_busy(BASE)
     assert store.failure(BASE) is None
+
+
+@pytest.fixture
+def stranger():
+    """Return a context in which this process has the rights of another user, where it is root; a folder he may see."""
+    if os.name == "nt":
+        pytest.skip("Windows has other rights")
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+
+    @contextlib.contextmanager
+    def without_rights(closed, mode):
+        closed.chmod(mode)
+        before = os.geteuid()
+        if before == 0:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(before)
+            closed.chmod(0o755)
+
+    yield folder, without_rights
+    shutil.rmtree(folder)
+
+
+def test_another_users_store_is_read_like_ones_own_and_refused_for_writing(stranger):
+    folder, without_rights = stranger
+    store = Store(folder / "store")
+    store.prepare()
+    make(store, BASE)
+    store.fail(OTHER, Failure("It broke.", user_error=True))
+    with store.lock(OTHER), without_rights(store.root / "partial", 0o555):
+        assert store.names() == [BASE.name]
+        assert store.has(BASE)
+        assert store.checked(BASE, "model")
+        assert store.is_busy(OTHER)
+        assert not store.is_busy(BASE)
+        assert store.failure(OTHER)
+        with pytest.raises(UserError) as error:
+            store.prepare()
+    assert str(error.value) == (
+        f"Store '{store.root}' cannot be written to (Permission denied). Choose another with --store."
+    )
+
+
+def test_a_store_that_may_not_be_looked_into_says_so(stranger):
+    folder, without_rights = stranger
+    store = Store(folder / "store")
+    store.prepare()
+    make(store, BASE)
+    with without_rights(store.artifacts, 0o000):
+        for call in (store.names, lambda: store.has(BASE), lambda: store.is_there(OTHER)):
+            with pytest.raises(UserError) as error:
+                call()
+            assert str(error.value) == (
+                f"Store '{store.root}' cannot be read (Permission denied). Choose another with --store."
+            )
