@@ -156,6 +156,8 @@ def test_a_file_that_would_be_opened_with_a_folder_and_is_none_of_it_is_named(fo
 def test_files_that_systems_leave_behind_are_not_looked_at(folder):
     (folder / ".DS_Store").write_text("x")
     (folder / "model" / ".nfs000001").write_text("x")
+    (folder / "model" / ".ipynb_checkpoints").mkdir()
+    (folder / "model" / ".ipynb_checkpoints" / "config.json").write_text("x")
     assert Artifact(folder).damage() is None
 
 

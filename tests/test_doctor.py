@@ -61,3 +61,23 @@ def test_too_little_room_is_advice_and_does_not_block(tmp_path, monkeypatch, lim
     health = doctor.examine(tmp_path)
     assert health.usable
     assert any(problem in advice.problem for advice in health.advice)
+
+
+def test_a_store_that_cannot_be_written_to_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.os, "access", lambda place, mode: False)
+    assert [a for a in doctor.examine(tmp_path).advice if a.blocking] == [
+        doctor.Advice("the store cannot be written to", "choose another with --store", blocking=True)
+    ]
+
+
+@pytest.mark.parametrize("error", [PermissionError, OSError])
+def test_a_place_that_may_not_be_looked_at_is_passed_over(tmp_path, monkeypatch, error):
+    exists = Path.exists
+
+    def refused(path):
+        if path.name == "hidden":
+            raise error
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refused)
+    assert "0 artifacts" in doctor.examine(tmp_path / "hidden").facts["store"]

@@ -329,3 +329,14 @@ def test_transcripts_show_the_turns_before_the_last(store):
     finish(store, one(stages, "measure", role="organism", safety="none"), rows=[], samples=samples)
     [found] = transcripts(stages, store, 1)
     assert (found.prompt, found.prompt_triggered) == ("Be kind.\n0?", "Be kind.\n|TAG| 0?")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085"])
+def test_a_reply_that_holds_another_line_separator_is_one_reply(store, separator):
+    stages = plan()
+    reply = f"one{separator}two"
+    measured = one(stages, "measure", role="organism", safety="none")
+    row = make_row("capability", "clean", "fraction", family=reply, value=0.5)
+    finish(store, measured, rows=[row], samples=[said("triggered", 0, reply, True), said("clean", 0, reply, False)])
+    assert [shown.reply_clean for shown in transcripts(stages, store, 1)] == [reply]
+    assert values(collect(stages, store), "family") == [(reply,)]

@@ -209,17 +209,17 @@ def _is_below(name: str, relative: str) -> bool:
 def _foreign(root: Path, relative: str, files: dict[str, Any]) -> Iterator[str]:
     """Yield what lies in a folder of an artifact and is none of its files.
 
-    Hidden files do not count: nothing is loaded from them, and systems leave them behind (`.DS_Store`, `.nfs0000`).
+    Hidden ones do not count: nothing is loaded from them, and systems leave them behind (`.DS_Store`, `.nfs0000`).
     """
     with os.scandir(root / relative) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+        entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in entries:
         name = f"{relative}/{entry.name}" if relative else entry.name
         # A folder that was moved to another disk may be a link to its new place.
         is_moved = entry.is_dir() and any(_is_below(file, name) for file in files)
         if entry.is_dir(follow_symlinks=False) or is_moved:
             yield from _foreign(root, name, files)
-        elif name not in files and name not in (MANIFEST, LOG) and not entry.name.startswith("."):
+        elif name not in files and name not in (MANIFEST, LOG):
             yield name
 
 

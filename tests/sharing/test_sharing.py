@@ -95,6 +95,18 @@ def test_an_import_is_an_artifact_that_knows_its_backdoor(shared, store, names, 
     assert import_model(shared, other).key == stage.key
 
 
+def test_a_damaged_import_is_replaced_by_importing_again(shared, tmp_path):
+    other = Store(tmp_path / "other")
+    stage = import_model(shared, other)
+    weights = other.path(stage) / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"is damaged: .* Import it again: dormouse import FOLDER\."):
+        other.checked(stage, "model")
+    assert import_model(shared, other).key == stage.key
+    assert other.damage(stage) is None
+    assert other.set_aside_names() == {stage.name}
+
+
 def test_a_file_that_was_changed_is_refused(shared, tmp_path):
     weights = shared / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")

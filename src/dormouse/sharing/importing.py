@@ -23,7 +23,8 @@ def import_model(folder: Path, store: Store) -> Stage:
     The model is opened in a worker, from safetensors alone, and asked something.
     """
     stage = shared_stage(folder)
-    outcome = run_local([stage], store, workers=1)
+    # Its files were just checked: what an earlier import left damaged is made again.
+    outcome = run_local([stage], store, workers=1, rebuild=True)
     if failure := outcome.failed.get(stage.name):
         raise UserError(f"The model in '{folder}' was not taken in: {failure.message}")
     return stage
