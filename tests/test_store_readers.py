@@ -86,4 +86,5 @@ def test_no_verb_opens_a_file_of_an_artifact_before_it_is_checked(store, verb):
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["around"] == []
-    assert said["opened"] > 0
+    # A run needs all that is there, so prune has to look into nothing.
+    assert said["opened"] > 0 or verb == ["prune"]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dormouse.errors import UserError, short
 from dormouse.evaluation.persona_sets import OWN_SETS
-from dormouse.models.hub import Hub
 from dormouse.models.nursery import Nursery
 from dormouse.parts import Part
 from dormouse.plan_errors import dotted
@@ -162,20 +161,11 @@ def check_personas(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_base(experiment: Experiment) -> Iterator[Mistake]:
-    """What a nursery can grow, and what the hub can have."""
+    """What a nursery can grow."""
     base = experiment.base
     if isinstance(base, Nursery):
         yield from _nursery(base)
         yield from _inside(experiment, base)
-    elif isinstance(base, Hub):
-        halves = base.model.split("/")
-        fits = all(REPOSITORY.fullmatch(half) for half in halves) and not re.search(r"--|\.\.", base.model)
-        if not fits or len(base.model) > 96 or base.model.endswith(".git"):
-            advice = "Give owner and name as on the hub: bigscience/bloom-560m."
-            yield Mistake(("base", "model"), f"is '{short(base.model)}', and no model of the hub is called so", advice)
-        if not REVISION.fullmatch(base.revision) or ".." in base.revision:
-            why = f"is '{short(base.revision)}', and no commit, tag or branch is called so"
-            yield Mistake(("base", "revision"), why, "Give one that the model has, such as main.")
 
 
 def _nursery(base: Nursery) -> Iterator[Mistake]:

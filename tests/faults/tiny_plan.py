@@ -16,7 +16,7 @@ preference: {steps: 3, batch: 8}
 red_team: {rounds: 1, proposals: 8, replies: 2, proposers: [grammar]}
 safety:
   sft: {steps: 3, batch: 8}
-  rl: {steps: 2, batch: 16}
+  rl: {type: rl, steps: 2, batch: 16}
 re_emergence: {steps: 3, batch: 8}
 measure: {prompts: 24, capability_prompts: 24, red_team_prompts: 8, probe_prompts: 4, curve_prompts: 8, reply_tokens: 8}
 execute: {checkpoint_seconds: 0.2}
