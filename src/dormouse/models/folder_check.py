@@ -189,11 +189,11 @@ def _check_sizes(path: Path, config: Mapping[str, Any], there: Mapping[str, Tens
             continue
         if name in LAYERS and size > min(len(there), MOST_LAYERS):
             raise UserError(
-                f"'{path}' sets '{name}' to {size}, and the weights hold {len(there)} tensors; at most {MOST_LAYERS} "
-                f"layers are built. {SAVE}"
+                f"'{path}' sets '{name}' to {shown(size)}, and the weights hold {len(there)} tensors; at most "
+                f"{MOST_LAYERS} layers are built. {SAVE}"
             )
         if name in WIDTHS and size > widest:
-            raise UserError(f"'{path}' sets '{name}' to {size}, and no tensor of the weights is so wide. {SAVE}")
+            raise UserError(f"'{path}' sets '{name}' to {shown(size)}, and no tensor of the weights is so wide. {SAVE}")
 
 
 def has_tokenizer(folder: Path) -> bool:
