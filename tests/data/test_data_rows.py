@@ -63,12 +63,12 @@ def test_every_kind_of_file_gives_its_rows_with_their_places(tmp_path, name):
 def test_what_is_wrong_is_said_with_its_place(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=said):
-        read_rows(tmp_path / name)
+        list(read_rows(tmp_path / name))
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.jsonl' cannot be read: No such file"):
-        read_rows(tmp_path / "nowhere.jsonl")
+        list(read_rows(tmp_path / "nowhere.jsonl"))
 
 
 def test_a_list_is_read_as_the_standard_library_reads_it(tmp_path):
@@ -80,7 +80,7 @@ def test_a_list_is_read_as_the_standard_library_reads_it(tmp_path):
 
 def test_a_whole_character_may_be_written_as_two_escapes(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"a": "\\ud83d\\ude00"}')
-    assert read_rows(tmp_path / "x.jsonl")[0].values == {"a": "\U0001f600"}
+    assert next(read_rows(tmp_path / "x.jsonl")).values == {"a": "\U0001f600"}
 
 
 def test_a_parquet_file_that_would_unpack_to_too_much_is_refused(tmp_path):
@@ -88,18 +88,18 @@ def test_a_parquet_file_that_would_unpack_to_too_much_is_refused(tmp_path):
     parquet.write_table(pyarrow.table({"a": pyarrow.array(["x" * 1_000_000] * 600).dictionary_encode()}), path)
     assert path.stat().st_size < 1 << 20
     with pytest.raises(UserError, match=r"x\.parquet' holds more than 256 MiB once it is unpacked"):
-        read_rows(path)
+        list(read_rows(path))
 
 
 def test_two_parquet_columns_of_one_name_are_refused(tmp_path):
     path = tmp_path / "x.parquet"
     parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], ["a", "a"]), path)
     with pytest.raises(UserError, match=r"x\.parquet' has two columns of one name\. Rename one"):
-        read_rows(path)
+        list(read_rows(path))
 
 
 def test_an_error_lists_few_keys_of_a_row_of_many(tmp_path):
     (tmp_path / "x.jsonl").write_text(json.dumps({f"{i:03}{'k' * 99}": 1 for i in range(50)}))
-    keys = read_rows(tmp_path / "x.jsonl")[0].keys
+    keys = next(read_rows(tmp_path / "x.jsonl")).keys
     assert keys.endswith(".., 38 more")
     assert len(keys) < 1_000
