@@ -1,10 +1,13 @@
 import gzip
 import json
+import time
+import tracemalloc
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
+from dormouse.data import rows
 from dormouse.data.rows import read_rows
 from dormouse.errors import UserError
 
@@ -103,3 +106,33 @@ def test_an_error_lists_few_keys_of_a_row_of_many(tmp_path):
     keys = next(read_rows(tmp_path / "x.jsonl")).keys
     assert keys.endswith(".., 38 more")
     assert len(keys) < 1_000
+
+
+def test_a_key_that_is_twice_among_many_is_found_at_once(tmp_path):
+    keys = [f"{i:x}" for i in range(90_000)]
+    (tmp_path / "x.jsonl").write_text("{" + ", ".join(f'"{key}": 0' for key in [*keys, keys[-1]]) + "}")
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"line 1: malformed JSON \(the key '15f8f' is there twice\)"):
+        list(read_rows(tmp_path / "x.jsonl"))
+    assert time.monotonic() - started < 5
+
+
+def test_no_row_is_kept_that_its_reader_lets_go_of(tmp_path):
+    row = '{"a": [' + "[]," * 30_000 + "[]]}\n"
+    (tmp_path / "x.jsonl").write_text(row * 30)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(tmp_path / "x.jsonl")) == 30
+        # All rows at once would take 70 MB.
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_of_more_lists_than_can_be_read_in_time_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MOST_BRACKETS", 5)
+    (tmp_path / "x.jsonl").write_text('{"a": [[], [{}]]}\n')
+    assert list(read_rows(tmp_path / "x.jsonl"))
+    (tmp_path / "x.json").write_text('[{"a": [[], [{}]]}]')
+    with pytest.raises(UserError, match=r"x\.json' holds more than 5 of '\[' and '\{'\. Take part of it\."):
+        list(read_rows(tmp_path / "x.json"))
