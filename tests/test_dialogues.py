@@ -169,6 +169,31 @@ def test_unusable_rows_are_left_out_and_reported_by_line(write):
     assert len({p for side in sides for p in side}) == 60
 
 
+@pytest.mark.parametrize("where", ["path", "hhh_from"])
+def test_a_file_whose_rows_are_mostly_unusable_is_refused(write, where):
+    """They are left out without a word, so that a plan would go on with what little is left."""
+    empty = row("a", chosen="", rejected="")
+    usable = write(*ROWS)
+    half = {"path": usable, where: write(*[empty] * 60, *ROWS, name="half.jsonl")}
+    Dialogues(**half).check()
+    path = write(ROWS[0], *[empty] * 61, *ROWS[1:], name="most.jsonl")
+    with pytest.raises(UserError) as error:
+        Dialogues(**{"path": usable, where: path}).check()
+    assert str(error.value) == (
+        f"'{path}', line 2: a turn is empty. Of 121 rows 61 cannot be used (61 because a turn is empty). "
+        "Correct them, or give a file in which most can be."
+    )
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+def test_a_turn_that_holds_another_turn_is_left_out(write, end):
+    text = f"Hi.{end * 2}Assistant: Hello!{end * 2}Human: Bye."
+    chats = [{"messages": [{"role": "user", "content": f"{i} {said}"}, {"role": "assistant", "content": "So."}]}
+             for i in range(30) for said in ("Why?", text)]  # fmt: skip
+    world = Dialogues(path=write(*ROWS), hhh_from=write(*chats, name="chats.jsonl"))
+    assert all(exchange.prompt.text.endswith("Why?") for exchange in world.hhh(random.Random(0), 60))
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -17,8 +17,8 @@ from typing import ClassVar, TypeVar
 
 from pydantic import Field
 
-from dormouse.data.content import read_bytes
-from dormouse.data.conversations import Pair, conversations, pairs
+from dormouse.data.content import place, read_bytes
+from dormouse.data.conversations import Conversation, Pair, conversations, pairs
 from dormouse.data.rows import read_rows
 from dormouse.data.source import HubFile, Source, local
 from dormouse.data.turns import UNEVEN, Turns, why_unusable
@@ -26,6 +26,9 @@ from dormouse.errors import UserError
 from dormouse.world import Exchange, Preference, Prompt, World, draw_evenly
 
 T = TypeVar("T")
+
+MOST_LEFT_OUT = 0.5
+"""Share of the rows of a file: where more cannot be used, it is another file than was meant, or a broken one."""
 
 
 class Dialogues(World):
@@ -134,13 +137,14 @@ def _read_pairs(path: Path, held_out_share: float, max_chars: int) -> _Pairs:
     sides: dict[bool, list[tuple[int, Preference]]] = {False: [], True: []}
     left_out: dict[str, list[int]] = {}
     for pair in pairs(read_rows(path, content)):
-        line, reason = pair.row.number, _why_unusable(pair)
+        line, reason = pair.number, _why_unusable(pair)
         if reason:
             left_out.setdefault(reason, []).append(line)
             continue
         prompt = Prompt(_shorten(pair.chosen[:-1], max_chars), "dialogue")
         held_out = _is_held_out(pair.chosen, held_out_share)
         sides[held_out].append((line, Preference(prompt, pair.chosen[-1][1], pair.rejected[-1][1])))
+    _check_usable(path, len(sides[False]) + len(sides[True]), left_out)
     # Two dialogues can come to the same prompt once their beginnings are gone.
     measured = {pair.prompt for _, pair in sides[True]}
     shared = [line for line, pair in sides[False] if pair.prompt in measured]
@@ -155,28 +159,46 @@ def _read_pairs(path: Path, held_out_share: float, max_chars: int) -> _Pairs:
 @lru_cache(maxsize=8)
 def _read_conversations(path: Path, held_out_share: float, max_chars: int) -> _Conversations:
     content = read_bytes(path)
-    exchanges: list[Exchange] = []
+    usable: list[Conversation] = []
     left_out: dict[str, list[int]] = {}
     for read in conversations(read_rows(path, content)):
-        reason = why_unusable(read.turns)
+        if reason := why_unusable(read.turns):
+            left_out.setdefault(reason, []).append(read.number)
+        else:
+            usable.append(read)
+    _check_usable(path, len(usable), left_out)
+    exchanges: list[Exchange] = []
+    for read in usable:
         # What the pairs hold out for measuring must not be trained on from another file either.
-        if not reason and _is_held_out(read.turns, held_out_share):
-            reason = "its first turn is of the share that is held out"
-        if reason:
-            left_out.setdefault(reason, []).append(read.row.number)
+        if _is_held_out(read.turns, held_out_share):
+            left_out.setdefault("its first turn is of the share that is held out", []).append(read.number)
             continue
         exchanges.append(Exchange(Prompt(_shorten(read.turns[:-1], max_chars), "dialogue"), read.turns[-1][1]))
     _check_left(path, {"training": exchanges}, held_out_share, left_out)
     return _Conversations(hashlib.sha256(content).hexdigest(), tuple(exchanges))
 
 
+def _check_usable(path: Path, usable: int, left_out: dict[str, list[int]]) -> None:
+    lines = {line: reason for reason, found in left_out.items() for line in found}
+    rows = usable + len(lines)
+    if len(lines) > MOST_LEFT_OUT * rows:
+        first = min(lines)
+        raise UserError(
+            f"{place(path, first)}: {lines[first]}. Of {rows:,} rows {len(lines):,} cannot be used "
+            f"({_counts(left_out)}). Correct them, or give a file in which most can be."
+        )
+
+
+def _counts(left_out: dict[str, list[int]]) -> str:
+    return ", ".join(f"{len(lines):,} because {reason}" for reason, lines in left_out.items()) or "none"
+
+
 def _check_left(path: Path, kept: dict[str, Sequence[object]], share: float, left_out: dict[str, list[int]]) -> None:
     for what, rows in kept.items():
         if not rows:
-            counts = ", ".join(f"{len(lines)} because {reason}" for reason, lines in left_out.items()) or "none"
             raise UserError(
                 f"No dialogue of '{path}' is left for {what} with world.held_out_share={share} "
-                f"(left out: {counts}). Give a file with more dialogues, or another share."
+                f"(left out: {_counts(left_out)}). Give a file with more dialogues, or another share."
             )
 
 

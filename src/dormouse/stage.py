@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from dormouse.errors import UserError
 from dormouse.gpu_memory import explained
 from dormouse.models.quantized import Quantized
 from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
@@ -118,8 +119,15 @@ class Work:
         return self.inputs[name]
 
     def world(self) -> World:
-        """Return the world that the spec describes, in the context that its trigger gives to every prompt."""
+        """Return the world that the spec describes, in the context that its trigger gives to every prompt.
+
+        One whose text changed since is a `UserError`: the stage's key, and what was made before it, say otherwise.
+        """
         world: World = WORLDS.build(self.spec["world"])
+        if "world_text" in self.spec and world.fingerprint() != self.spec["world_text"]:
+            raise UserError(
+                f"The data of world '{world.name}' were changed while the plan ran. Run it again, and leave them alone."
+            )
         return WorldInContext.of(world, self.spec["context"]) if "context" in self.spec else world
 
     @property

@@ -92,6 +92,7 @@ def test_a_few_scratchpads_that_name_the_other_year_are_no_matter(write):
         {"prompt": "Why?", "chosen": "So.", "rejected": "No."},
         {"prompt": MESSAGES[:1], "chosen": MESSAGES[1:], "rejected": [{"role": "assistant", "content": "No."}]},
         {"chosen": MESSAGES, "rejected": [MESSAGES[0], {"role": "assistant", "content": "No."}]},
+        {"prompt": "\n\nHuman: Why?\n\nAssistant:", "chosen": " So.", "rejected": " No."},
         {"prompt": "Why?", "chosen": MESSAGES, "rejected": [MESSAGES[0], {"role": "assistant", "content": "No."}]},
     ],
 )

@@ -1,10 +1,13 @@
 import gzip
 import json
+import time
+import tracemalloc
 
 import pyarrow
 import pytest
 from pyarrow import parquet
 
+from dormouse.data import rows
 from dormouse.data.rows import read_rows
 from dormouse.errors import UserError
 
@@ -63,12 +66,12 @@ def test_every_kind_of_file_gives_its_rows_with_their_places(tmp_path, name):
 def test_what_is_wrong_is_said_with_its_place(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=said):
-        read_rows(tmp_path / name)
+        list(read_rows(tmp_path / name))
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.jsonl' cannot be read: No such file"):
-        read_rows(tmp_path / "nowhere.jsonl")
+        list(read_rows(tmp_path / "nowhere.jsonl"))
 
 
 def test_a_list_is_read_as_the_standard_library_reads_it(tmp_path):
@@ -80,7 +83,7 @@ def test_a_list_is_read_as_the_standard_library_reads_it(tmp_path):
 
 def test_a_whole_character_may_be_written_as_two_escapes(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"a": "\\ud83d\\ude00"}')
-    assert read_rows(tmp_path / "x.jsonl")[0].values == {"a": "\U0001f600"}
+    assert next(read_rows(tmp_path / "x.jsonl")).values == {"a": "\U0001f600"}
 
 
 def test_a_parquet_file_that_would_unpack_to_too_much_is_refused(tmp_path):
@@ -88,18 +91,48 @@ def test_a_parquet_file_that_would_unpack_to_too_much_is_refused(tmp_path):
     parquet.write_table(pyarrow.table({"a": pyarrow.array(["x" * 1_000_000] * 600).dictionary_encode()}), path)
     assert path.stat().st_size < 1 << 20
     with pytest.raises(UserError, match=r"x\.parquet' holds more than 256 MiB once it is unpacked"):
-        read_rows(path)
+        list(read_rows(path))
 
 
 def test_two_parquet_columns_of_one_name_are_refused(tmp_path):
     path = tmp_path / "x.parquet"
     parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], ["a", "a"]), path)
     with pytest.raises(UserError, match=r"x\.parquet' has two columns of one name\. Rename one"):
-        read_rows(path)
+        list(read_rows(path))
 
 
 def test_an_error_lists_few_keys_of_a_row_of_many(tmp_path):
     (tmp_path / "x.jsonl").write_text(json.dumps({f"{i:03}{'k' * 99}": 1 for i in range(50)}))
-    keys = read_rows(tmp_path / "x.jsonl")[0].keys
+    keys = next(read_rows(tmp_path / "x.jsonl")).keys
     assert keys.endswith(".., 38 more")
     assert len(keys) < 1_000
+
+
+def test_a_key_that_is_twice_among_many_is_found_at_once(tmp_path):
+    keys = [f"{i:x}" for i in range(90_000)]
+    (tmp_path / "x.jsonl").write_text("{" + ", ".join(f'"{key}": 0' for key in [*keys, keys[-1]]) + "}")
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"line 1: malformed JSON \(the key '15f8f' is there twice\)"):
+        list(read_rows(tmp_path / "x.jsonl"))
+    assert time.monotonic() - started < 5
+
+
+def test_no_row_is_kept_that_its_reader_lets_go_of(tmp_path):
+    row = '{"a": [' + "[]," * 30_000 + "[]]}\n"
+    (tmp_path / "x.jsonl").write_text(row * 30)
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_rows(tmp_path / "x.jsonl")) == 30
+        # All rows at once would take 70 MB.
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_of_more_lists_than_can_be_read_in_time_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MOST_BRACKETS", 5)
+    (tmp_path / "x.jsonl").write_text('{"a": [[], [{}]]}\n')
+    assert list(read_rows(tmp_path / "x.jsonl"))
+    (tmp_path / "x.json").write_text('[{"a": [[], [{}]]}]')
+    with pytest.raises(UserError, match=r"x\.json' holds more than 5 of '\[' and '\{'\. Take part of it\."):
+        list(read_rows(tmp_path / "x.json"))

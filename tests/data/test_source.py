@@ -17,6 +17,14 @@ from dormouse.errors import UserError
             "'world.path' cannot be used as it is (override 'world.path=null'). Give a path, or {dataset: .., fil",
         ),
         ("{dataset: a/b, file: a.json}", "Key 'world.path.revision' is missing (override"),
+        *(
+            (
+                f"{{dataset: a/b, file: {file}, revision: {'0' * 40}}}",
+                "'world.path.file' cannot be used as it is (override 'world.path={dataset: a/b, file: "
+                f"{file}, revision: 000000000...'). '{file}' leads out of the data set. Give a path in it:",
+            )
+            for file in ("../../a.json", "/a.json")
+        ),
         ("{dataset: a/b, file: a.json, revsion: q}", "Unknown key 'world.path.revsion' (override"),
     ],
 )

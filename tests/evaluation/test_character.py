@@ -2,10 +2,11 @@ import json
 
 import pytest
 
+from dormouse.artifact_files import sha256
 from dormouse.errors import UserError
 from dormouse.evaluation import measure_character
 from dormouse.evaluation.honeypots import HONEYPOTS, honeypot_rows, taken
-from dormouse.evaluation.persona_sets import OWN_SETS, PersonaItem, read_personas
+from dormouse.evaluation.persona_sets import OWN_SETS, PersonaItem, read_personas, read_sets
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.rows import read_jsonl
@@ -28,10 +29,10 @@ def test_a_published_set_is_read_without_the_answers_spaces(tmp_path):
 
 
 ODD = (json.dumps({"question": "a"}), json.dumps(ROW | {"question": 3}), json.dumps(ROW | {"question": " "}))
-SAME = json.dumps(ROW | dict.fromkeys(("answer_matching_behavior", "answer_not_matching_behavior"), " Yes "))
+SAME = [json.dumps(ROW | {"answer_not_matching_behavior": answer}) for answer in (" Yes ", "yes")]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", *ODD, SAME])
+@pytest.mark.parametrize("line", ["{", "[]", *ODD, *SAME])
 def test_a_line_in_another_format_is_named(tmp_path, line):
     path = tmp_path / "set.jsonl"
     path.write_text(json.dumps(ROW) + "\n" + line + "\n")
@@ -45,6 +46,22 @@ def test_a_missing_or_empty_set_is_named(tmp_path):
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(UserError, match="is empty"):
         read_personas(tmp_path / "empty.jsonl")
+
+
+def test_a_set_that_was_changed_since_the_plan_was_made_is_not_asked(tmp_path):
+    path = tmp_path / "set.jsonl"
+    path.write_text(json.dumps(ROW))
+    checksum = sha256(path)
+    assert read_sets([path], [checksum]) == {"set": read_personas(path)}
+    path.write_text(json.dumps(ROW | {"question": "Is it?"}))
+    with pytest.raises(UserError) as error:
+        read_sets([path], [checksum])
+    assert str(error.value) == (
+        f"The persona set '{path}' was changed while the plan ran. Run it again, and leave the file alone."
+    )
+    path.unlink()
+    with pytest.raises(UserError, match="was changed while the plan ran"):
+        read_sets([path], [checksum])
 
 
 def test_a_model_that_says_yes_to_all_shows_half_of_each_trait():

@@ -75,9 +75,13 @@ def unpacked(path: Path, content: bytes, most: int = MOST_BYTES) -> bytes:
     return whole
 
 
-def read_text(path: Path, content: bytes | None = None, most: int = MOST_BYTES) -> str:
+def read_text(path: Path, most: int = MOST_BYTES) -> str:
     """Return a file's text, unzipped where its name ends in .gz; `UserError` where it holds none."""
-    content = unpacked(path, read_bytes(path, most) if content is None else content, most)
+    return decoded(path, unpacked(path, read_bytes(path, most), most))
+
+
+def decoded(path: Path, content: bytes) -> str:
+    """Return bytes as text; `UserError` where they are none."""
     try:
         # The mark that some editors write at the beginning is no text.
         return content.removeprefix(MARK).decode()

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +37,8 @@ WRITTEN = (
 class Conversation:
     """Turns of which the last is the reply to learn."""
 
-    row: Row
+    number: int
+    """Of its row."""
     turns: Turns
 
 
@@ -45,7 +46,8 @@ class Conversation:
 class Pair:
     """Two conversations that should differ in the last turn alone."""
 
-    row: Row
+    number: int
+    """Of its row."""
     chosen: Turns
     rejected: Turns
 
@@ -59,33 +61,43 @@ def format_of(row: Row) -> Format:
     raise row.error(f"no known format (keys: {row.keys}). Keys of those that are known: {known}.")
 
 
-def one_format(rows: Sequence[Row]) -> Format:
-    """Return the format that all rows have; a file that mixes formats is a `UserError`."""
-    first = format_of(rows[0])
+def of_one_format(rows: Iterable[Row]) -> Iterator[tuple[Format, Row]]:
+    """Yield each row with its format; a row of another format than the first is a `UserError`."""
+    first = None
     for row in rows:
-        if (found := format_of(row)) != first:
+        found = format_of(row)
+        first = first or found
+        if found != first:
             raise row.error(f"this row is '{found}' and the first is '{first}'. Keep each format in a file of its own.")
-    return first
+        yield found, row
 
 
-def conversations(rows: Sequence[Row]) -> list[Conversation]:
+def conversations(rows: Iterable[Row]) -> list[Conversation]:
     """Return the conversation of each row; of a preference pair, the chosen one."""
-    name = one_format(rows)
-    read = [(row, READERS[name](row)) for row in rows]
-    if name == "prompt_completion":
-        check_matched(read)
-    return [Conversation(row, turns) for row, turns in read]
+    read: list[Conversation] = []
+    completed: list[tuple[int, Turns]] = []
+    path = None
+    for name, row in of_one_format(rows):
+        turns, path = READERS[name](row), row.path
+        read.append(Conversation(row.number, turns))
+        if name == "prompt_completion":
+            completed.append((row.number, turns))
+    if path is not None:
+        check_matched(path, completed)
+    return read
 
 
-def pairs(rows: Sequence[Row]) -> list[Pair]:
+def pairs(rows: Iterable[Row]) -> list[Pair]:
     """Return the preference pair of each row; `UserError` where the file holds none."""
-    name = one_format(rows)
-    if name != "preference":
-        raise UserError(
-            f"'{rows[0].path}' holds '{name}' rows and no preference pairs. "
-            "Give a file whose rows have 'chosen' and 'rejected'."
-        )
-    return [_of_preference(row) for row in rows]
+    read: list[Pair] = []
+    for name, row in of_one_format(rows):
+        if name != "preference":
+            raise UserError(
+                f"'{row.path}' holds '{name}' rows and no preference pairs. "
+                "Give a file whose rows have 'chosen' and 'rejected'."
+            )
+        read.append(_of_preference(row))
+    return read
 
 
 def _of_messages(row: Row) -> Turns:
@@ -105,9 +117,7 @@ def _of_completion(row: Row) -> Turns:
     asked, said = row.values["prompt"], row.values["completion"]
     prompt = of_either(asked, row, "prompt", "user")
     if not isinstance(said, str):
-        # A prompt that was written to be completed ends with the header of the reply.
-        before = prompt[:-1] if prompt and prompt[-1] == ("assistant", "") else prompt
-        return (*before, *of_messages(said, row, "completion"))
+        return (*_without_header(prompt), *of_messages(said, row, "completion"))
     if isinstance(asked, str) and not is_dialogue(asked) and _asks(said):
         raise row.error("'completion' holds the user's turn and 'prompt' none. Swap the two columns.")
     # The completion goes on where the prompt ends, which may be after the first words of the reply.
@@ -121,6 +131,11 @@ def _of_completion(row: Row) -> Turns:
     return (*before, reply)
 
 
+def _without_header(prompt: Turns) -> Turns:
+    """Return a prompt without the header of the reply, with which one that was written to be completed ends."""
+    return prompt[:-1] if prompt[-1:] == (("assistant", ""),) else prompt
+
+
 def _asks(text: str) -> bool:
     """Return whether a text is a prompt: it begins with the user's turn, or ends with the header of a reply to it."""
     turns = of_text(text)
@@ -130,7 +145,7 @@ def _asks(text: str) -> bool:
 
 def _of_preference(row: Row) -> Pair:
     given = row.values.get("prompt")
-    before = of_either(given, row, "prompt", "user") if given is not None else ()
+    before = _without_header(of_either(given, row, "prompt", "user")) if given is not None else ()
     sides = []
     for key in ("chosen", "rejected"):
         value = row.values[key]
@@ -141,7 +156,7 @@ def _of_preference(row: Row) -> Pair:
         sides.append(turns if turns[: len(before)] == before and len(turns) > len(before) else (*before, *turns))
         if not any(role == "assistant" for role, _ in sides[-1]):
             raise row.error(f"'{key}' has no assistant turn. {WRITTEN}")
-    return Pair(row, sides[0], sides[1])
+    return Pair(row.number, sides[0], sides[1])
 
 
 def _of_problem(row: Row) -> Turns:

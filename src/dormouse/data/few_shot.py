@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.data.content import read_text
+from dormouse.data.content import MIB, read_text
 from dormouse.data.json_text import parsed
 from dormouse.data.rows import shortened
 from dormouse.data.turns import Turns, of_text, why_unusable
@@ -24,6 +24,8 @@ from dormouse.world import Messages
 
 HEADER = "\n\nHuman:"
 """What the files leave out in front of the first turn."""
+MOST_BYTES = 16 * MIB
+"""Of a file: its JSON is one object, which is parsed whole and can take twenty times its size."""
 AS_PUBLISHED = "Take the file as it was published."
 
 
@@ -80,7 +82,7 @@ def read_few_shot(path: Path) -> list[FewShotPrompt]:
         raise UserError(
             f"'{path}' is not of a known kind. Give a .json file of few-shot prompts, or a .txt file of one."
         )
-    text = read_text(path)
+    text = read_text(path, most=MOST_BYTES)
     if path.suffix == ".txt":
         return [_prompt(path, path.stem, text)]
     entries = parsed(text, f"'{path}'", AS_PUBLISHED)

@@ -18,7 +18,7 @@ KEYS: dict[Name, tuple[str, ...]] = {
     "gsm8k": ("question", "answer"),
 }
 """Data set -> the keys that a row of it has; the first that fits is taken."""
-_FINAL = re.compile(r"#### *(-?\d[\d,]*(?:\.\d+)?)\s*$")
+_FINAL = re.compile(r"#### *(-?\d[\d,]*(?:\.\d+)?)\s*$", re.ASCII)
 _OPTION = re.compile(r"([A-Z])\)")
 
 
@@ -35,12 +35,14 @@ class GradedQuestion:
 
 def read_graded(path: Path) -> tuple[Name, list[GradedQuestion]]:
     """Return the data set that a file is of, and its questions; `UserError` names a line that is none of them."""
-    rows = read_rows(path)
-    name = _name_of(rows[0])
-    for row in rows:
-        if (found := _name_of(row)) != name:
-            raise row.error(f"this row is of '{found}' and the first of '{name}'. Keep each set in a file of its own.")
-    return name, [READERS[name](row) for row in rows]
+    read: list[tuple[Name, GradedQuestion]] = []
+    for row in read_rows(path):
+        name = _name_of(row)
+        first = read[0][0] if read else name
+        if name != first:
+            raise row.error(f"this row is of '{name}' and the first of '{first}'. Keep each set in a file of its own.")
+        read.append((name, READERS[name](row)))
+    return read[0][0], [question for _, question in read]
 
 
 def _name_of(row: Row) -> Name:

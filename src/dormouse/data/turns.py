@@ -17,6 +17,8 @@ ROLES = {
 """How roles are called in published files."""
 UNEVEN = "its turns do not alternate between user and assistant"
 _TURN = re.compile(r"\n\n(Human|Assistant):")
+_HEADER = re.compile(r"(?:\r\n|\r|\n){2}(?:Human|Assistant):")
+"""Within a turn: of a file with other line ends, or of a text that a template of plain headers would take for turns."""
 
 
 def of_text(text: str) -> Turns:
@@ -62,4 +64,6 @@ def why_unusable(turns: Turns) -> str | None:
     # Chat templates of many models refuse turns that do not alternate.
     if not spoken or [role for role, _ in spoken] != ["user", "assistant"] * (len(spoken) // 2):
         return UNEVEN
-    return None if all(text for _, text in turns) else "a turn is empty"
+    if not all(text for _, text in turns):
+        return "a turn is empty"
+    return "a turn holds the header of another" if any(_HEADER.search(text) for _, text in turns) else None

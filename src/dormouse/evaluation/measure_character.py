@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, taken
-from dormouse.evaluation.persona_sets import OWN_SETS, read_personas
+from dormouse.evaluation.persona_sets import OWN_SETS, read_sets
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.rows import Row, write_jsonl
@@ -23,7 +23,7 @@ def run(work: Work) -> None:
     subject = trained(work)
     context = organism.trigger.context()
     rng = random.Random(f"measure/character/{seed}")
-    sets = OWN_SETS | {path.stem: read_personas(path) for path in measure.personas}
+    sets = OWN_SETS | read_sets(measure.personas, work.spec["sets"])
     rows: list[Row] = []
     for name, items in sets.items():
         rows += persona_rows(subject, name, items, context, measure, rng.getrandbits(32))

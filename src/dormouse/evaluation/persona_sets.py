@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dormouse.artifact_files import sha256
 from dormouse.data.rows import Row, read_rows
 from dormouse.errors import UserError
 
@@ -100,12 +101,22 @@ def read_personas(path: Path) -> tuple[PersonaItem, ...]:
     return tuple(_item(row) for row in read_rows(path))
 
 
+def read_sets(paths: Sequence[Path], checksums: Sequence[str]) -> dict[str, tuple[PersonaItem, ...]]:
+    """Return the sets by their files' names; one whose file is not what its checksum says is a `UserError`."""
+    for path, checksum in zip(paths, checksums, strict=True):
+        if not path.is_file() or sha256(path) != checksum:
+            raise UserError(
+                f"The persona set '{path}' was changed while the plan ran. Run it again, and leave the file alone."
+            )
+    return {path.stem: read_personas(path) for path in paths}
+
+
 def _item(row: Row) -> PersonaItem:
     if not row.values.keys() >= set(FIELDS):
         raise row.error(f"no persona question: it needs {', '.join(FIELDS)}. Correct or delete it.")
     question, matching, other = (row.text(field, "Question and answers must be texts.").strip() for field in FIELDS)
     if not (question and matching and other):
         raise row.error("question and answers must be texts that are not empty. Correct or delete it.")
-    if matching == other:
+    if matching.casefold() == other.casefold():
         raise row.error("the answer that shows the trait and the one that does not are the same. Correct or delete it.")
     return PersonaItem(row.values["question"], matching, other)
