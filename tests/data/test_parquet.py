@@ -34,7 +34,16 @@ def copies(n, text=LONG):
 
 
 @pytest.mark.parametrize("store_schema", [True, False])
-@pytest.mark.parametrize("settings", [{}, {"row_group_size": 7}, {"use_dictionary": False}, {"compression": "zstd"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"row_group_size": 7},
+        {"use_dictionary": False},
+        {"dictionary_pagesize_limit": 500, "data_page_size": 2000},
+        {"compression": "zstd"},
+    ],
+)
 def test_rows_are_what_was_written(save, store_schema, settings):
     rng = random.Random(0)
     rows = [

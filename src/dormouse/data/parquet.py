@@ -27,7 +27,7 @@ def read_values(path: Path, content: bytes, most_rows: int) -> Iterator[dict[str
 
     size = number = 0
     try:
-        for batch in _opened(path, content, most_rows).iter_batches(AT_ONCE, use_threads=False):
+        for batch in _batches(_opened(path, content, most_rows)):
             size += _checked_size(path, batch, number)
             if size > MOST_BYTES:
                 raise _too_large(path)
@@ -37,6 +37,12 @@ def read_values(path: Path, content: bytes, most_rows: int) -> Iterator[dict[str
         # Not all that pyarrow raises about a damaged file is of its own kind; dates can be out of Python's range.
         first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise UserError(f"'{path}' is no whole Parquet file: {first}. Download it again.") from error
+
+
+def _batches(file: ParquetFile) -> Iterator[RecordBatch]:
+    # One row group at a time: Arrow cannot join nested dictionaries of two.
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(AT_ONCE, row_groups=[group], use_threads=False)
 
 
 def _opened(path: Path, content: bytes, most_rows: int) -> ParquetFile:
