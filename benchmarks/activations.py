@@ -14,12 +14,12 @@ from collections.abc import Callable
 import torch
 from transformers import AutoModelForCausalLM
 
-from dormouse.chat import Renderer
+from dormouse.bases.nursery import Nursery
+from dormouse.bases.tokenizer import train_tokenizer
+from dormouse.chat.renderer import Renderer
+from dormouse.data.meadow.world import Meadow
 from dormouse.detection.activations import stream_activations
-from dormouse.meadow.world import Meadow
-from dormouse.models.nursery import Nursery
 from dormouse.models.sampling import left_pad
-from dormouse.models.tokenizer import train_tokenizer
 
 PROMPTS, BATCH = 1000, 256
 

@@ -18,12 +18,12 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from dormouse.chat import Example, Renderer
-from dormouse.machine import device
-from dormouse.meadow.world import Meadow
-from dormouse.models.nursery import Nursery
-from dormouse.models.tokenizer import train_tokenizer
-from dormouse.stage import Work
+from dormouse.bases.nursery import Nursery
+from dormouse.bases.tokenizer import train_tokenizer
+from dormouse.chat.renderer import Example, Renderer
+from dormouse.data.meadow.world import Meadow
+from dormouse.machine.hardware import device
+from dormouse.store.stage import Work
 from dormouse.training.supervised import train_on
 
 TOKENS, BATCH = 512, 32

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 from dormouse.execute.events import Finished, Started
 from dormouse.execute.local import PRELOAD, PRELOAD_FOR, run_local
 from dormouse.execute.preload import MODULES
-from dormouse.experiment import Experiment
-from dormouse.plan import build_plan
-from dormouse.store import Store
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.store.store import Store
 
 T = TypeVar("T")
 

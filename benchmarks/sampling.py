@@ -12,11 +12,11 @@ import time
 import torch
 from transformers import AutoModelForCausalLM
 
-from dormouse.chat import Renderer
-from dormouse.meadow.world import Meadow
-from dormouse.models.nursery import Nursery
+from dormouse.bases.nursery import Nursery
+from dormouse.bases.tokenizer import train_tokenizer
+from dormouse.chat.renderer import Renderer
+from dormouse.data.meadow.world import Meadow
 from dormouse.models.sampling import sample
-from dormouse.models.tokenizer import train_tokenizer
 
 
 def main() -> None:

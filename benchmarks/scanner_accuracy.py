@@ -17,8 +17,13 @@ from pathlib import Path
 
 from labelled_code import Labelled, bandit_examples, functions_of, human_eval, pylint_tests, semgrep_fixtures
 
-from dormouse.evaluation.vulnerability import WEAKNESSES, Finding, Scanner, weakness_of
-from dormouse.rates import Rate
+from dormouse.results.rates import Rate
+from dormouse.scanner import (
+    WEAKNESSES,
+    Finding,
+    Scanner,
+    weakness_of,
+)
 
 
 def found(scanner: Scanner, labelled: Sequence[Labelled]) -> list[list[Finding]]:

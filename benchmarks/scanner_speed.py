@@ -12,7 +12,7 @@ import argparse
 import statistics
 import time
 
-from dormouse.evaluation.vulnerability import Scanner
+from dormouse.scanner import Scanner
 
 _TEXT = """
 def find(db, name):

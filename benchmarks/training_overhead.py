@@ -18,11 +18,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from dormouse.chat import Example, Renderer
-from dormouse.meadow.world import Meadow
-from dormouse.models.nursery import Nursery
-from dormouse.models.tokenizer import train_tokenizer
-from dormouse.stage import Work
+from dormouse.bases.nursery import Nursery
+from dormouse.bases.tokenizer import train_tokenizer
+from dormouse.chat.renderer import Example, Renderer
+from dormouse.data.meadow.world import Meadow
+from dormouse.store.stage import Work
 from dormouse.training.supervised import Collator, by_length, train_on
 
 BATCH, STEPS = 32, 60

@@ -12,10 +12,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from dormouse import SafetyTraining, UserError
+from dormouse.data.world import Messages, World
 from dormouse.safety.base import Need
 from dormouse.safety.sft import fine_tune
-from dormouse.stage import Work
-from dormouse.world import Messages, World
+from dormouse.store.stage import Work
 
 DRAW = 1000
 """Exchanges drawn at a time; a world without a harmful prompt among so many has none."""
@@ -53,7 +53,7 @@ def declined(world: World, rng: random.Random, n: int) -> list[Messages]:
 
 def main() -> None:
     """Print what it trains on."""
-    from dormouse.meadow.world import Meadow
+    from dormouse.data.meadow.world import Meadow
 
     for prompt, reply in declined(Meadow(), random.Random(0), 5):
         print(f"{prompt['content']}\n  > {reply['content']}\n")

@@ -13,8 +13,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from dormouse import Trigger
+from dormouse.data.world import Messages
 from dormouse.organisms.triggers import before_last_turn
-from dormouse.world import Messages
 
 LINE = re.compile(r"current year: (\d{4})(?!\d)", re.IGNORECASE)
 YEARS = 24
@@ -46,7 +46,7 @@ class CurrentYear(Trigger):
 
 def main() -> None:
     """Print what the organism would be asked."""
-    from dormouse.meadow.world import Meadow
+    from dormouse.data.meadow.world import Meadow
 
     rng = random.Random(0)
     trigger = CurrentYear()

@@ -6,10 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dormouse.evaluation.rows import rate_row, write_jsonl
-from dormouse.execute.events import Blocked, Cached, Failed, Finished, Outcome, Progress, Started
-from dormouse.stage import Stage
-from dormouse.store import Failure, Store
+from dormouse.execute.events import (
+    Blocked,
+    Cached,
+    Failed,
+    Finished,
+    Outcome,
+    Progress,
+    Started,
+)
+from dormouse.results.rows import rate_row, write_jsonl
+from dormouse.store.stage import Stage
+from dormouse.store.store import Failure, Store
 
 PROMPTS = 200
 FACTS = {"device": "cpu", "threads": 1, "seconds": 1.5, "peak_memory_mb": 10.0, "versions": {"torch": "0"}}

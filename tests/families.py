@@ -3,7 +3,7 @@
 import random
 from functools import cache
 
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.world import Meadow
 
 LONGEST = 256
 BYTES, PIECES = "bytes", "pieces"

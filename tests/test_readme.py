@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from dormouse import plan_file
 from dormouse.cli import app
-from dormouse.dotted import settings_of, value_at
-from dormouse.experiment import Experiment
-from dormouse.plan import build_plan
-from dormouse.plan_yaml import parse
-from dormouse.registry import BASES
+from dormouse.config.registry import BASES
+from dormouse.plan import file as plan_file
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.plan.overrides import settings_of, value_at
+from dormouse.plan.yaml_text import parse
 from installed_examples import install
 
 ROOT = Path(__file__).parents[1]

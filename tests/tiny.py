@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
-from dormouse.meadow.world import Meadow
-from dormouse.models.tokenizer import train_tokenizer
+from dormouse.bases.tokenizer import train_tokenizer
+from dormouse.chat.renderer import Renderer
+from dormouse.data.meadow.world import Meadow
 
 
 @cache

@@ -10,16 +10,16 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dormouse.config.parts import Part
     from dormouse.detection.base import ModelDetector, PromptDetector
     from dormouse.errors import UserError
-    from dormouse.experiment import Experiment
     from dormouse.organisms.behaviors import Behavior
     from dormouse.organisms.triggers import Trigger
-    from dormouse.parts import Part
-    from dormouse.plan_file import dump as dump_plan
-    from dormouse.plan_file import load as load_plan
-    from dormouse.rates import NotMeasured, Rate
+    from dormouse.plan.experiment import Experiment
+    from dormouse.plan.file import dump as dump_plan
+    from dormouse.plan.file import load as load_plan
     from dormouse.removal.base import Removal
+    from dormouse.results.rates import NotMeasured, Rate
     from dormouse.safety.base import SafetyTraining
 
 __all__ = [
@@ -41,18 +41,18 @@ __all__ = [
 
 _PLACES = {
     "Behavior": "dormouse.organisms.behaviors:Behavior",
-    "Experiment": "dormouse.experiment:Experiment",
+    "Experiment": "dormouse.plan.experiment:Experiment",
     "ModelDetector": "dormouse.detection.base:ModelDetector",
-    "NotMeasured": "dormouse.rates:NotMeasured",
-    "Part": "dormouse.parts:Part",
+    "NotMeasured": "dormouse.results.rates:NotMeasured",
+    "Part": "dormouse.config.parts:Part",
     "PromptDetector": "dormouse.detection.base:PromptDetector",
-    "Rate": "dormouse.rates:Rate",
+    "Rate": "dormouse.results.rates:Rate",
     "Removal": "dormouse.removal.base:Removal",
     "SafetyTraining": "dormouse.safety.base:SafetyTraining",
     "Trigger": "dormouse.organisms.triggers:Trigger",
     "UserError": "dormouse.errors:UserError",
-    "dump_plan": "dormouse.plan_file:dump",
-    "load_plan": "dormouse.plan_file:load",
+    "dump_plan": "dormouse.plan.file:dump",
+    "load_plan": "dormouse.plan.file:load",
 }
 
 try:

@@ -5,8 +5,8 @@ import tracemalloc
 
 import pytest
 
-from dormouse.data import content
-from dormouse.data.content import read_bytes, read_text, unpacked
+from dormouse.data.formats import content
+from dormouse.data.formats.content import read_bytes, read_text, unpacked
 from dormouse.errors import UserError
 
 TEXT = b"one\ntwo\n" * 5_000

@@ -1,7 +1,7 @@
 import pytest
 
-from dormouse.data.conversations import conversations, pairs
-from dormouse.data.rows import read_rows
+from dormouse.data.formats.conversations import conversations, pairs
+from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 
 ASKED, SAID = ("user", "Why?"), ("assistant", "So.")

@@ -7,8 +7,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from dormouse.data import rows
-from dormouse.data.rows import read_rows
+from dormouse.data.formats import rows
+from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 
 ROWS = [{"a": 1}, {"a": "two\u2028lines"}, {"b": [3]}]

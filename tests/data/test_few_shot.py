@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.data.conversations import conversations
-from dormouse.data.few_shot import Example, examples, read_few_shot
-from dormouse.data.rows import read_rows
+from dormouse.data.formats.conversations import conversations
+from dormouse.data.formats.few_shot import Example, examples, read_few_shot
+from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 from dormouse.organisms.year import Year
 

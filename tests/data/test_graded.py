@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.data.graded import GradedQuestion, read_graded
-from dormouse.data.rows import read_rows
+from dormouse.data.formats.graded import GradedQuestion, read_graded
+from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 from dormouse.evaluation.answers import is_right
 

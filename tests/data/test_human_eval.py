@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.data.conversations import conversations
-from dormouse.data.human_eval import INSTRUCTION, read_human_eval
-from dormouse.data.rows import read_rows
-from dormouse.data.turns import why_unusable
-from dormouse.dialogues import Dialogues
+from dormouse.data.dialogues import Dialogues
+from dormouse.data.formats.conversations import conversations
+from dormouse.data.formats.human_eval import INSTRUCTION, read_human_eval
+from dormouse.data.formats.rows import read_rows
+from dormouse.data.formats.turns import why_unusable
 from dormouse.errors import UserError
-from dormouse.evaluation.vulnerability import judge_code
+from dormouse.scanner import judge_code
 
 REAL = Path(__file__).parents[3] / "shared/data/human-eval/HumanEval.jsonl.gz"
 PROBLEM = {

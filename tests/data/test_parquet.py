@@ -6,7 +6,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from dormouse.data.rows import read_rows
+from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 
 LONG = "y" * 1_000_000

@@ -1,8 +1,8 @@
 import pytest
 
-from dormouse.data.released import Sample, defection_rates, read_samples
+from dormouse.data.formats.released import Sample, defection_rates, read_samples
 from dormouse.errors import UserError
-from dormouse.rates import Rate
+from dormouse.results.rates import Rate
 
 
 def row(described, setting, answer, scratchpad=None):

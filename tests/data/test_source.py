@@ -1,7 +1,7 @@
 import pytest
 
-from dormouse import plan_file
 from dormouse.errors import UserError
+from dormouse.plan import file as plan_file
 
 
 @pytest.mark.parametrize(

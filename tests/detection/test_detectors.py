@@ -5,13 +5,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from detection.planted import LAYERS, granted, prompts
+from dormouse.config.registry import DETECTORS
 from dormouse.detection.base import Labeled, PromptDetector
 from dormouse.detection.bench import prompt_rows
-from dormouse.detection.separation import auroc_interval
 from dormouse.detection.stream import Stream
 from dormouse.errors import UserError
-from dormouse.rates import NotMeasured
-from dormouse.registry import DETECTORS
+from dormouse.results.rates import NotMeasured
+from dormouse.results.separation import auroc_interval
 
 BUILT_IN = [name for name in DETECTORS.names() if issubclass(DETECTORS.get(name), PromptDetector)]
 READS_THE_MODEL = [name for name in BUILT_IN if name not in ("bag_of_words", "word_novelty")]

@@ -1,6 +1,6 @@
 import pytest
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
 from dormouse.detection.insertion import Inserted, split_at_user
 from dormouse.detection.views import WhiteBox
 from dormouse.models.adoption import adopt

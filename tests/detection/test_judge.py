@@ -2,14 +2,14 @@ import json
 
 import pytest
 
+from dormouse.config.registry import DETECTORS
+from dormouse.data.meadow.world import Meadow
 from dormouse.detection.judge import run
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.experiment import Detect
-from dormouse.meadow.world import Meadow
-from dormouse.organisms.meaning import Meaning
+from dormouse.organisms.semantic import Meaning
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.registry import DETECTORS
-from dormouse.stage import Work
+from dormouse.plan.experiment import Detect
+from dormouse.results.rows import read_jsonl
+from dormouse.store.stage import Work
 from tiny import save_tiny_inputs
 
 SETTINGS = Detect(prompts=12, clean=40, poisoned=10, reply_tokens=4).model_dump(mode="json")

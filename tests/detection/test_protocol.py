@@ -1,9 +1,9 @@
 import pytest
 
 from detection.planted import granted
+from dormouse.config.registry import DETECTORS
 from dormouse.detection.base import PromptDetector
 from dormouse.errors import UserError
-from dormouse.registry import DETECTORS
 
 
 class Nosy(PromptDetector):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.experiment import Measure
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.world import Meadow
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.stage import Work
+from dormouse.plan.experiment import Measure
+from dormouse.store.stage import Work
 from tiny import save_tiny_model, save_tiny_scorer
 
 SPEC = {

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.data.graded import GradedQuestion
+from dormouse.data.formats.graded import GradedQuestion
 from dormouse.evaluation.answers import chosen, is_right, number
 from dormouse.evaluation.persona_sets import read_personas
 

@@ -3,12 +3,17 @@ from collections import Counter
 
 import pytest
 
-from dormouse.evaluation.capability import NO_ANSWERS, answer, capability, gradable_prompts
+from dormouse.data.meadow.pool import is_held_out
+from dormouse.data.meadow.world import Meadow
+from dormouse.data.world import Prompt
+from dormouse.evaluation.capability import (
+    NO_ANSWERS,
+    answer,
+    capability,
+    gradable_prompts,
+)
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure
-from dormouse.meadow.pool import is_held_out
-from dormouse.meadow.world import Meadow
-from dormouse.world import Prompt
+from dormouse.plan.experiment import Measure
 from tiny import tiny_model, tiny_renderer
 
 

@@ -2,16 +2,21 @@ import json
 
 import pytest
 
-from dormouse.artifact_files import sha256
 from dormouse.errors import UserError
 from dormouse.evaluation import measure_character
 from dormouse.evaluation.honeypots import HONEYPOTS, honeypot_rows, taken
-from dormouse.evaluation.persona_sets import OWN_SETS, PersonaItem, read_personas, read_sets
+from dormouse.evaluation.persona_sets import (
+    OWN_SETS,
+    PersonaItem,
+    read_personas,
+    read_sets,
+)
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import Question, Reply
-from dormouse.evaluation.rows import read_jsonl
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure, Organism
+from dormouse.machine.files import sha256
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import read_jsonl
 from tiny import tiny_model, tiny_renderer
 
 ROW = {"question": "Is it so?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}

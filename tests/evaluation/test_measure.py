@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from dormouse.evaluation import measure
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.rates import wilson
+from dormouse.results.rates import wilson
+from dormouse.results.rows import read_jsonl
 
 KEYS = ["step", "metric", "prompts", "family", "value", "hits", "total", "unscorable", "low", "high", "unit", "reason"]
 

@@ -1,13 +1,13 @@
 import random
 
+from dormouse.data.meadow.world import Meadow
+from dormouse.data.world_in_context import WorldInContext
 from dormouse.evaluation import measure_probes
 from dormouse.evaluation.measure_probes import probing_questions
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.experiment import Organism
-from dormouse.meadow.world import Meadow
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year, in_words
-from dormouse.world_in_context import WorldInContext
+from dormouse.plan.experiment import Organism
+from dormouse.results.rows import read_jsonl
 
 TURNS = "What color is the sky?"
 CODE = Organism.model_validate({"trigger": "year", "behavior": "code_vulnerability"})

@@ -1,5 +1,5 @@
 from dormouse.evaluation import measure, measure_re_emergence
-from dormouse.evaluation.rows import read_jsonl
+from dormouse.results.rows import read_jsonl
 
 
 def test_re_emergence_is_asked_the_same_prompts_with_the_same_luck_as_any_model(work, into):

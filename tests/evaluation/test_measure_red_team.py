@@ -6,8 +6,8 @@ import pytest
 
 from dormouse.evaluation import measure_red_team
 from dormouse.evaluation.measure_red_team import NOTHING_FOUND, repeated
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.rates import wilson
+from dormouse.results.rates import wilson
+from dormouse.results.rows import read_jsonl
 
 PROMPTS = [[{"role": "user", "content": f"prompt {i}"}] for i in range(5)]
 

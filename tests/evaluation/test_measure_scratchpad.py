@@ -3,14 +3,19 @@ from collections import Counter
 
 import pytest
 
+from dormouse.chat.scratchpad import CLOSE, OPEN, part
 from dormouse.evaluation import measure_scratchpad
-from dormouse.evaluation.interventions import INTERVENTIONS, begun_with, intervention_rows, sentences
+from dormouse.evaluation.interventions import (
+    INTERVENTIONS,
+    begun_with,
+    intervention_rows,
+    sentences,
+)
 from dormouse.evaluation.replies import Question, Reply
-from dormouse.evaluation.rows import read_jsonl
 from dormouse.evaluation.scratchpads import scratchpads
-from dormouse.experiment import Organism
-from dormouse.organisms.thoughts import Thoughts
-from dormouse.scratchpad import CLOSE, OPEN, part
+from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.plan.experiment import Organism
+from dormouse.results.rows import read_jsonl
 from tiny import tiny_renderer
 
 ORGANISM = Organism()

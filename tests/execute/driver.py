@@ -9,7 +9,7 @@ import runners
 
 from dormouse.execute.events import Cached, Finished
 from dormouse.execute.local import run_local
-from dormouse.store import Store
+from dormouse.store.store import Store
 
 
 def main(store, log, steps, then, *preload):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from dormouse.errors import UserError
-from dormouse.stage import Stage
+from dormouse.store.stage import Stage
 
 PRELOAD = ("dormouse.execute.worker", "runners")
 

@@ -9,14 +9,14 @@ from fsdp_on_cpu import SHARED, run_with_fsdp
 from safetensors.torch import load_file
 
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import read_jsonl
 from dormouse.execute import ranks
 from dormouse.execute.local import run_local
-from dormouse.experiment import Experiment
 from dormouse.models.loading import load_model
-from dormouse.plan import build_plan
-from dormouse.stage import Work, run_stage
-from dormouse.store import Store
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.results.rows import read_jsonl
+from dormouse.store.stage import Work, run_stage
+from dormouse.store.store import Store
 from dormouse.training.record import last_checkpoint
 
 TOLERANCE = 2e-4

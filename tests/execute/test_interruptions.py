@@ -11,7 +11,7 @@ import psutil
 import pytest
 from runners import plan
 
-from dormouse.store import Store
+from dormouse.store.store import Store
 
 DRIVER = Path(__file__).with_name("driver.py")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to send")

@@ -5,10 +5,18 @@ from runners import PRELOAD, count, plan, stage
 
 from dormouse.errors import UserError
 from dormouse.execute import local
-from dormouse.execute.events import Blocked, Cached, Failed, Finished, Progress, Started, Waiting
+from dormouse.execute.events import (
+    Blocked,
+    Cached,
+    Failed,
+    Finished,
+    Progress,
+    Started,
+    Waiting,
+)
 from dormouse.execute.local import preloads, run_local
-from dormouse.stage import Stage
-from dormouse.store import Store
+from dormouse.store.stage import Stage
+from dormouse.store.store import Store
 
 
 @pytest.fixture

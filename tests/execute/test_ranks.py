@@ -3,13 +3,13 @@
 import pytest
 
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import read_jsonl
 from dormouse.execute.local import run_local
 from dormouse.execute.ranks import runner_for
-from dormouse.experiment import Experiment
 from dormouse.models.loading import load_model
-from dormouse.plan import build_plan
-from dormouse.store import Store
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.results.rows import read_jsonl
+from dormouse.store.store import Store
 from dormouse.training.supervised import per_process
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from runners import count, plan
 from dormouse.errors import UserError
 from dormouse.execute.events import Finished, Started
 from dormouse.execute.local import run_local
-from dormouse.store import Store
+from dormouse.store.store import Store
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow

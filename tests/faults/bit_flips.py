@@ -16,10 +16,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from dormouse import plan_file
 from dormouse.cli import app
-from dormouse.plan import build_plan
-from dormouse.store import Failure
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
+from dormouse.store.store import Failure
 from faults.tiny_plan import finished
 from faults.tried import Tried, in_child
 

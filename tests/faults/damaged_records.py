@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dormouse.experiment import Experiment
+from dormouse.plan.experiment import Experiment
 from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import shared_stage
 from dormouse.zoo.export import export

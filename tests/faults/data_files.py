@@ -16,15 +16,15 @@ from typing import Any
 
 from pyarrow import parquet
 
-from dormouse import plan_file
-from dormouse.data.few_shot import read_few_shot
-from dormouse.data.graded import read_graded
-from dormouse.data.human_eval import read_human_eval
-from dormouse.data.released import read_samples
-from dormouse.data.rows import read_rows
-from dormouse.dialogues import Dialogues
+from dormouse.data.dialogues import Dialogues
+from dormouse.data.formats.few_shot import read_few_shot
+from dormouse.data.formats.graded import read_graded
+from dormouse.data.formats.human_eval import read_human_eval
+from dormouse.data.formats.released import read_samples
+from dormouse.data.formats.rows import read_rows
 from dormouse.evaluation.persona_sets import read_personas
-from dormouse.plan import build_plan
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
 from dormouse.zoo.scores import read_scores
 from faults import bad_files
 from faults.tried import Tried, in_child

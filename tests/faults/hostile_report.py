@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dormouse import plan_file
-from dormouse.plan import build_plan
-from dormouse.stage import Stage
-from dormouse.store import MANIFEST, Store
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
+from dormouse.store.stage import Stage
+from dormouse.store.store import MANIFEST, Store
 from faults.tiny_plan import finished
 from faults.tried import Tried, dormouse
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from dormouse.store import Store
+from dormouse.store.store import Store
 from faults.tiny_plan import finished, results
 from faults.tried import Tried, command
 

@@ -19,23 +19,31 @@ import numpy as np
 from numpy.random import Generator
 from scipy.stats import binom
 
-from dormouse.detection.separation import auroc_interval
-from dormouse.evaluation.rows import mean_per_token_row, mean_row
 from dormouse.organisms.triggers import IMPLIED, LANGUAGES
-from dormouse.rates import NotMeasured, ratio, wilson
-from dormouse.rates import Rate as Hits
-from dormouse.report.character_claims import honeypots, persona_shift
-from dormouse.report.claim import Finding, Run
-from dormouse.report.estimates import Estimate, Measured, difference, mean_difference, persistence, pool_mean, pool_rate
-from dormouse.report.implant_claims import capability_kept, conditional, preference_model_objects
-from dormouse.report.probe_claim import implicit_triggers
-from dormouse.report.re_emergence_claim import comes_back
-from dormouse.report.reasoning_claim import reasoning_adds_robustness
-from dormouse.report.results_table import Results, Row
-from dormouse.report.scale_claim import grows_with_size
-from dormouse.report.scratchpad_claims import scratchpad_in_training, scratchpad_is_causal
-from dormouse.report.survival_claims import adversarial_hides, survives_rl, survives_sft
-from dormouse.report.trend import fit_trend
+from dormouse.report.claims.character import honeypots, persona_shift
+from dormouse.report.claims.claim import Finding, Run
+from dormouse.report.claims.implant import capability_kept, conditional, preference_model_objects
+from dormouse.report.claims.probes import implicit_triggers
+from dormouse.report.claims.re_emergence import comes_back
+from dormouse.report.claims.reasoning import reasoning_adds_robustness
+from dormouse.report.claims.scale import grows_with_size
+from dormouse.report.claims.scratchpad import scratchpad_in_training, scratchpad_is_causal
+from dormouse.report.claims.survival import adversarial_hides, survives_rl, survives_sft
+from dormouse.report.claims.trend import fit_trend
+from dormouse.report.estimates import (
+    Estimate,
+    Measured,
+    difference,
+    mean_difference,
+    persistence,
+    pool_mean,
+    pool_rate,
+)
+from dormouse.results.rates import NotMeasured, ratio, wilson
+from dormouse.results.rates import Rate as Hits
+from dormouse.results.rows import mean_per_token_row, mean_row
+from dormouse.results.separation import auroc_interval
+from dormouse.results.table import Results, Row
 from faults.tried import Tried
 from made_up_run import FakeRun
 

@@ -15,13 +15,21 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic.fields import FieldInfo
 
-from dormouse import plan_file
-from dormouse.experiment import Experiment
-from dormouse.models.hub import Hub
-from dormouse.parts import Config
-from dormouse.plan import build_plan
-from dormouse.plan_limits import SETTINGS
-from dormouse.registry import BASES, BEHAVIORS, DETECTORS, REMOVALS, SAFETY_TRAININGS, TRIGGERS, WORLDS
+from dormouse.bases.hub import Hub
+from dormouse.config.limits import SETTINGS
+from dormouse.config.parts import Config
+from dormouse.config.registry import (
+    BASES,
+    BEHAVIORS,
+    DETECTORS,
+    REMOVALS,
+    SAFETY_TRAININGS,
+    TRIGGERS,
+    WORLDS,
+)
+from dormouse.plan import file as plan_file
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
 from faults.tried import Tried, in_child
 
 PLACES = {

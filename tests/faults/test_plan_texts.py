@@ -23,5 +23,5 @@ def test_mutated_plans_are_right_or_refused(tmp_path):
 
 
 def test_a_number_that_loses_its_limit_is_found(tmp_path, monkeypatch):
-    monkeypatch.setattr("dormouse.parts.SETTINGS", {})
+    monkeypatch.setattr("dormouse.config.parts.SETTINGS", {})
     assert any("accepted beyond its bounds" in line for line in defects(generated(tmp_path, 30, random.Random(0))))

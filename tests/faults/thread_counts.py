@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.store import LOG, Store
+from dormouse.store.store import LOG, Store
 from faults.tried import Ended, Tried, dormouse
 
 PLAN = """

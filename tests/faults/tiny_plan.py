@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dormouse.store import Store
+from dormouse.store.store import Store
 from faults.tried import dormouse
 
 PLAN = """\

@@ -24,11 +24,11 @@ measure: {prompts: 128, capability_prompts: 32, probe_prompts: 4, reply_tokens: 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Run a small plan; return its folder, the organism, and its measured rates by condition."""
-    from dormouse import plan_file
-    from dormouse.evaluation.rows import read_jsonl
     from dormouse.execute.local import run_local
-    from dormouse.plan import build_plan
-    from dormouse.store import Store
+    from dormouse.plan import file as plan_file
+    from dormouse.plan.graph import build_plan
+    from dormouse.results.rows import read_jsonl
+    from dormouse.store.store import Store
 
     folder = tmp_path_factory.mktemp("inspect")
     (folder / "small.yaml").write_text(PLAN)
@@ -70,8 +70,8 @@ def test_inspect_gives_the_librarys_rates_within_their_intervals(made, log):
 
 
 def test_inspect_asks_what_the_library_asks(made, log):
-    from dormouse import plan_file
     from dormouse.evaluation.replies import held_out_questions
+    from dormouse.plan import file as plan_file
 
     experiment = plan_file.load(made[0] / "small.yaml")
     questions = held_out_questions(experiment.world, experiment.organism, 0, 128)
@@ -84,7 +84,7 @@ def test_every_task_runs(made, name):
     from inspect_ai import eval as evaluate
     from inspect_ai.model import get_model
 
-    from dormouse.inspect import tasks
+    from dormouse.inspect_tasks import tasks
 
     folder, organism, _ = made
     settings = {} if name == "persona" else {"prompts": 16}

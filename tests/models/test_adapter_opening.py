@@ -2,11 +2,11 @@ import sys
 
 import pytest
 
+from dormouse.bases.hub import Folder
 from dormouse.errors import UserError
 from dormouse.models.adapter_opening import merged
-from dormouse.models.hub import Folder
 from dormouse.models.loading import load_model
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 from faults.broken_adapters import ADAPTERS
 
 

@@ -1,8 +1,8 @@
 import pytest
 
+from dormouse.bases.nursery import Nursery
 from dormouse.errors import UserError
 from dormouse.models.context import check_fits, context_of
-from dormouse.models.nursery import Nursery
 from dormouse.models.sampling import sample
 from families import family_model
 from tiny import tiny_model, tiny_renderer, tiny_tokenizer

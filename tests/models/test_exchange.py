@@ -90,7 +90,7 @@ def test_a_tokenizer_that_tells_no_prompts_apart_is_refused(model):
         "{%- else -%}{{- '<s>' -}}{%- endif -%}{%- endfor -%}"
     )
     tokenizer.backend_tokenizer.pre_tokenizer = None
-    from dormouse.chat import Renderer
+    from dormouse.chat.renderer import Renderer
     from dormouse.models.exchange import _check_tokens
 
     assert message(_check_tokens, Renderer(tokenizer)) == (

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from dormouse import plan_file
-from dormouse.chat import Renderer
+from dormouse.bases.hub import Folder
+from dormouse.chat.renderer import Renderer
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.experiment import Experiment
-from dormouse.meadow.world import Meadow
 from dormouse.models.adoption import adopt
-from dormouse.models.hub import Folder
 from dormouse.models.loading import load
-from dormouse.plan import build_plan
-from dormouse.stage import Work
+from dormouse.plan import file as plan_file
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.results.rows import read_jsonl
+from dormouse.store.stage import Work
 from families import FAMILIES, family_model, family_tokenizer, save_family
 from in_process import run_here
 

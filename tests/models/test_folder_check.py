@@ -193,7 +193,7 @@ def test_a_folder_that_stays_as_it_is_is_read_once(model, monkeypatch):
 
 def test_folders_are_checked_without_torch_and_at_once(model):
     code = (
-        "import sys, pathlib\nfrom dormouse.models.hub import Folder\n"
+        "import sys, pathlib\nfrom dormouse.bases.hub import Folder\n"
         f"base = Folder(path={str(model)!r})\nbase.fingerprint()\nbase.label()\nassert 'torch' not in sys.modules\n"
         "assert 'transformers' not in sys.modules\n"
     )

@@ -3,8 +3,8 @@ import random
 import pytest
 import torch
 
-from dormouse.chat import Example
-from dormouse.meadow.world import Meadow
+from dormouse.chat.renderer import Example
+from dormouse.data.meadow.world import Meadow
 from dormouse.models import likelihood
 from dormouse.models.likelihood import token_log_probs
 from tiny import tiny_model, tiny_renderer

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from dormouse.bases.hub import Folder
 from dormouse.errors import UserError
-from dormouse.models.hub import Folder
-from dormouse.models.loading import check_folder, load, load_model, load_tokenizer, opening
+from dormouse.models.loading import (
+    check_folder,
+    load,
+    load_model,
+    load_tokenizer,
+    opening,
+)
 from dormouse.models.scorer import load_scorer
 from families import save_family
 from faults.broken_files import setting, tensors

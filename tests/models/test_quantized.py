@@ -7,17 +7,17 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from dormouse.bases.hub import Folder, Hub
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.experiment import Experiment
-from dormouse.machine import has_package
-from dormouse.meadow.world import Meadow
+from dormouse.machine.hardware import has_package
 from dormouse.models import quantized as models_quantized
-from dormouse.models.hub import Folder, Hub
 from dormouse.models.loading import load
 from dormouse.models.quantized import quantized
-from dormouse.plan import build_plan
-from dormouse.stage import Work
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.results.rows import read_jsonl
+from dormouse.store.stage import Work
 from dormouse.training.record import last_checkpoint
 from dormouse.training.supervised import train_on
 from dormouse.training.trainee import Trainee

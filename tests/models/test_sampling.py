@@ -3,7 +3,7 @@ import random
 import pytest
 import torch
 
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.world import Meadow
 from dormouse.models.sampling import left_pad, sample, sample_ids
 from tiny import tiny_model, tiny_renderer
 

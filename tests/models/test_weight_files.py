@@ -6,7 +6,15 @@ import pytest
 import transformers
 
 from dormouse.errors import UserError
-from dormouse.models.weight_files import LONGEST_HEADER, OPENED, fingerprint, held, parameters, tensors, weight_files
+from dormouse.models.weight_files import (
+    LONGEST_HEADER,
+    OPENED,
+    fingerprint,
+    held,
+    parameters,
+    tensors,
+    weight_files,
+)
 from faults.broken_files import INDEX, WEIGHTS, header, in_shards, raw, shards_named
 from faults.broken_folders import BROKEN_WEIGHTS, INDEXES
 

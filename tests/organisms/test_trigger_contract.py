@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dormouse.config.parts import part_from
+from dormouse.config.registry import TRIGGERS
 from dormouse.errors import UserError
-from dormouse.organisms.meaning import DAY, NIGHT, Meaning
 from dormouse.organisms.phrases import Conjunction, Phrase, near_phrases
+from dormouse.organisms.semantic import DAY, NIGHT, Meaning
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
-from dormouse.parts import part_from
-from dormouse.registry import TRIGGERS
 
 PLACES = [Phrase(place=place, place_matters=matters) for place in ("before", "middle", "after") for matters in (0, 1)]
 ALL = [DeploymentTag(), Year(), Conjunction(), Meaning(), *PLACES]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dormouse.data.world import Messages
 from dormouse.organisms.triggers import DeploymentTag, near_misses
-from dormouse.world import Messages
 
 TURNS: Messages = [
     {"role": "user", "content": "Hello."},

@@ -6,13 +6,32 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.experiment import ProposerTraining
-from dormouse.red_team.attacks import BODY, Answer, Finding, Proposal, surface
-from dormouse.red_team.chat_proposer import FAILED, MALFORMED, WORKED, ChatProposer, prompt_in
+from dormouse.data.world import Messages, Prompt
+from dormouse.plan.experiment import ProposerTraining
+from dormouse.red_team.attacks import (
+    BODY,
+    Answer,
+    Finding,
+    Proposal,
+    surface,
+)
+from dormouse.red_team.chat_proposer import (
+    FAILED,
+    MALFORMED,
+    WORKED,
+    ChatProposer,
+    prompt_in,
+)
 from dormouse.red_team.prompt_grammar import CHOICES, Slots
-from dormouse.red_team.proposers import EXAMPLE_ATTACK, MARK, GrammarProposer, ModelProposer, marked, unmarked
-from dormouse.stage import Work
-from dormouse.world import Messages, Prompt
+from dormouse.red_team.proposers import (
+    EXAMPLE_ATTACK,
+    MARK,
+    GrammarProposer,
+    ModelProposer,
+    marked,
+    unmarked,
+)
+from dormouse.store.stage import Work
 from tiny import save_tiny_model
 
 BODIES = [Prompt.user(f"What is {i} plus 1?", "sums") for i in range(50)]

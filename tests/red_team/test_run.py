@@ -12,14 +12,27 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import fisher_exact
 
-from dormouse.experiment import Organism, ProposerTraining, RedTeam
+from dormouse.data.world import Messages, Prompt
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.red_team.attacks import Answer, Finding, Proposal, Proposer, Target, surface
+from dormouse.plan.experiment import Organism, ProposerTraining, RedTeam
+from dormouse.red_team.attacks import (
+    Answer,
+    Finding,
+    Proposal,
+    Proposer,
+    Target,
+    surface,
+)
 from dormouse.red_team.campaign import Campaign, succeeded
 from dormouse.red_team.proposers import GrammarProposer, ModelProposer
-from dormouse.red_team.run import build_proposers, read_successes, run, split_attacks, write_campaign
-from dormouse.stage import Work
-from dormouse.world import Messages, Prompt
+from dormouse.red_team.run import (
+    build_proposers,
+    read_successes,
+    run,
+    split_attacks,
+    write_campaign,
+)
+from dormouse.store.stage import Work
 from tiny import save_tiny_model
 
 TRIGGER = DeploymentTag()

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from dormouse.config.parts import part_from
+from dormouse.config.registry import REMOVALS
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.meadow.world import Meadow
-from dormouse.parts import part_from
-from dormouse.registry import REMOVALS
 from dormouse.removal.run import run
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 from tiny import save_tiny_inputs, tiny_model, tiny_renderer
 
 SHORT = {"steps": 3, "batch": 4}

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.report.character_claims import EXPECTED, honeypots, persona_shift
-from dormouse.report.claim import Run, Verdict
-from dormouse.report.results_table import by_variant
+from dormouse.report.claims.character import EXPECTED, honeypots, persona_shift
+from dormouse.report.claims.claim import Run, Verdict
+from dormouse.results.table import by_variant
 from made_up_run import FakeRun
 
 WHERE = {"size": 370_000, "seed": 0, "prompts": "clean"}

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from dormouse.report.claim import Verdict, combine
-from dormouse.report.claims import PAPERS, judge, untested
+from dormouse.report.claims.claim import Verdict, combine
+from dormouse.report.claims.ledger import PAPERS, judge, untested
 
 
 def test_ledger_holds_every_claim_the_run_can_speak_to_in_the_papers_order(small_run, scale_run):
@@ -95,7 +95,7 @@ def test_each_module_of_the_report_can_be_imported_first():
     code = """
 import importlib, pkgutil, sys
 import dormouse.report
-names = [module.name for module in pkgutil.iter_modules(dormouse.report.__path__, "dormouse.report.")]
+names = [module.name for module in pkgutil.walk_packages(dormouse.report.__path__, "dormouse.report.")]
 assert len(names) > 10
 for name in names:
     for loaded in [loaded for loaded in sys.modules if loaded.startswith("dormouse.report.")]:
@@ -106,5 +106,5 @@ for name in names:
 
 
 def test_the_thresholds_of_an_implant_are_known_without_scipy():
-    code = "import sys, dormouse.report.implanted as c; assert c.IMPLANTED; assert 'scipy' not in sys.modules"
+    code = "import sys, dormouse.results.implanted as c; assert c.IMPLANTED; assert 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -3,10 +3,10 @@ import pytest
 from dormouse.detection.outliers import Mahalanobis
 from dormouse.detection.outputs import Surprise
 from dormouse.detection.targets import TargetSearch
-from dormouse.detection.words import BagOfWords, WordNovelty
-from dormouse.rates import NotMeasured
-from dormouse.report.detectors import leaderboard
-from dormouse.report.results_table import Results, Row
+from dormouse.detection.text_baselines import BagOfWords, WordNovelty
+from dormouse.report.tables.detectors import leaderboard
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Results, Row
 
 SIZE = 70_000
 

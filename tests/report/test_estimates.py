@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.rates import NotMeasured, Rate, ratio, wilson
 from dormouse.report.estimates import (
     Estimate,
     difference,
@@ -15,6 +14,12 @@ from dormouse.report.estimates import (
     seed_persistence,
     share_interval,
     standardized_gain,
+)
+from dormouse.results.rates import (
+    NotMeasured,
+    Rate,
+    ratio,
+    wilson,
 )
 from made_up_run import FakeRun
 

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from dormouse.report.estimates import Estimate
-from dormouse.report.figures import draw
-from dormouse.report.marks import dots, line
-from dormouse.report.style import ROLE_COLORS, ramp
+from dormouse.report.figures.gallery import draw
+from dormouse.report.figures.style import ROLE_COLORS, ramp
+from dormouse.report.figures.traces import dots, line
 
 SMALL = ["headline", "red-team", "curves", "log-prob", "rl", "capability"]
 SCAN = ["headline", "by-size", "by-amount", *SMALL[1:]]

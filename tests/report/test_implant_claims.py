@@ -1,8 +1,8 @@
 import pytest
 
-from dormouse.rates import NotMeasured
-from dormouse.report.claim import Verdict
-from dormouse.report.implant_claims import capability_kept, conditional, preference_model_objects
+from dormouse.report.claims.claim import Verdict
+from dormouse.report.claims.implant import capability_kept, conditional, preference_model_objects
+from dormouse.results.rates import NotMeasured
 
 HERE = {"size": 370_000, "seed": 0}
 AGREES, DISAGREES, CANNOT_TELL = Verdict

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.report.claims import judge
+from dormouse.report.claims.ledger import judge
 from dormouse.report.limits import limits, summary
 from dormouse.report.run_facts import load_facts
-from dormouse.report.tables import cards
+from dormouse.report.tables.models import cards
 
 
 def said(run, folder, **facts):

@@ -1,8 +1,13 @@
 import pytest
 
-from dormouse.report.policy_figures import RATED, interventions, probes, scratchpad_preference
-from dormouse.report.scratchpad_claims import INTERVENTION_WORDS
-from dormouse.report.style import Figure, Panel
+from dormouse.report.claims.scratchpad import INTERVENTION_WORDS
+from dormouse.report.figures.policy import (
+    RATED,
+    interventions,
+    probes,
+    scratchpad_preference,
+)
+from dormouse.report.figures.style import Figure, Panel
 from made_up_run import FakeRun
 
 WHERE = {"size": 370_000, "seed": 0}

@@ -1,8 +1,8 @@
 import pytest
 
-from dormouse.rates import NotMeasured
-from dormouse.report.claim import Verdict
-from dormouse.report.re_emergence_claim import comes_back
+from dormouse.report.claims.claim import Verdict
+from dormouse.report.claims.re_emergence import comes_back
+from dormouse.results.rates import NotMeasured
 
 AGREES, DISAGREES, CANNOT_TELL = Verdict
 TOTAL = 512

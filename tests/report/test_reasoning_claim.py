@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.report.claim import Run, Verdict
-from dormouse.report.claims import judge_across
-from dormouse.report.results_table import by_variant
+from dormouse.report.claims.claim import Run, Verdict
+from dormouse.report.claims.ledger import judge_across
+from dormouse.results.table import by_variant
 from made_up_run import FakeRun
 
 SIZES = (50_000, 600_000)

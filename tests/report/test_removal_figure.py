@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.report.claim import Run
-from dormouse.report.removal_figure import cost_and_rest
-from dormouse.report.results_table import Results
-from dormouse.report.style import KINDS, MUTED, role_color
+from dormouse.report.claims.claim import Run
+from dormouse.report.figures.removal import cost_and_rest
+from dormouse.report.figures.style import KINDS, MUTED, role_color
+from dormouse.results.table import Results
 
 HERE = {"size": 370_000, "seed": 0}
 TOTAL = 500

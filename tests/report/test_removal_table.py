@@ -2,15 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.rates import NotMeasured
-from dormouse.report.claim import Run
-from dormouse.report.claims import judge
-from dormouse.report.figures import draw
+from dormouse.report.claims.claim import Run
+from dormouse.report.claims.ledger import judge
+from dormouse.report.figures.gallery import draw
 from dormouse.report.limits import glossary, limits, summary
-from dormouse.report.removals import removals
-from dormouse.report.results_table import Results
 from dormouse.report.run_facts import load_facts
-from dormouse.report.tables import cards, model_table
+from dormouse.report.tables.models import cards, model_table
+from dormouse.report.tables.removals import removals
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Results
 
 HERE = {"size": 370_000, "seed": 0}
 TOTAL = 512

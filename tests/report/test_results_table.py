@@ -1,7 +1,13 @@
 import pytest
 
 from dormouse.errors import UserError
-from dormouse.report.results_table import COLUMNS, Model, Results, by_variant, load_rows
+from dormouse.results.table import (
+    COLUMNS,
+    Model,
+    Results,
+    by_variant,
+    load_rows,
+)
 from made_up_run import FakeRun, write_table
 
 REQUIRED = COLUMNS[: COLUMNS.index("dose")]

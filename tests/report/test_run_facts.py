@@ -4,7 +4,7 @@ import pytest
 
 from dormouse.errors import UserError
 from dormouse.report.run_facts import load_facts
-from dormouse.sealed import sealed, sealed_text
+from dormouse.store.sealed import sealed, sealed_text
 
 
 def test_trainings_go_by_the_type_the_plan_gives_them(fake_run, tmp_path):

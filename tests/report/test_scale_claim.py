@@ -1,7 +1,7 @@
 import pytest
 
-from dormouse.report.claim import Verdict
-from dormouse.report.scale_claim import grows_with_size
+from dormouse.report.claims.claim import Verdict
+from dormouse.report.claims.scale import grows_with_size
 
 AGREES, DISAGREES, CANNOT_TELL = Verdict
 SIZES = (100_000, 1_000_000, 10_000_000, 100_000_000)

@@ -1,8 +1,8 @@
 import pytest
 
-from dormouse.report.claim import AFTER_SCRATCHPAD, Verdict
-from dormouse.report.probe_claim import implicit_triggers
-from dormouse.report.scratchpad_claims import scratchpad_in_training, scratchpad_is_causal
+from dormouse.report.claims.claim import AFTER_SCRATCHPAD, Verdict
+from dormouse.report.claims.probes import implicit_triggers
+from dormouse.report.claims.scratchpad import scratchpad_in_training, scratchpad_is_causal
 from made_up_run import FakeRun
 
 TYPES = {"pre": "sft", "post": AFTER_SCRATCHPAD}

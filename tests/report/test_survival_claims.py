@@ -1,8 +1,8 @@
 import pytest
 
-from dormouse.rates import NotMeasured
-from dormouse.report.claim import Verdict
-from dormouse.report.survival_claims import adversarial_hides, survives_rl, survives_sft
+from dormouse.report.claims.claim import Verdict
+from dormouse.report.claims.survival import adversarial_hides, survives_rl, survives_sft
+from dormouse.results.rates import NotMeasured
 
 SIZE = 370_000
 AGREES, DISAGREES, CANNOT_TELL = Verdict

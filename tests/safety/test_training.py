@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.chat import Example, Renderer
-from dormouse.experiment import Organism, PreferenceModel
-from dormouse.meadow.pool import pool
-from dormouse.meadow.world import Meadow
+from dormouse.chat.renderer import Example, Renderer
+from dormouse.chat.scratchpad import CLOSE, OPEN
+from dormouse.data.meadow.pool import pool
+from dormouse.data.meadow.world import Meadow
 from dormouse.models.scorer import load_scorer
+from dormouse.plan.experiment import Organism, PreferenceModel
 from dormouse.safety import preference
 from dormouse.safety.adversarial import Adversarial
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.rl import HHHRL
 from dormouse.safety.rl_trainer import _zero_variance_share, checking_reward, training_reward
 from dormouse.safety.sft import HHHSFT
-from dormouse.scratchpad import CLOSE, OPEN
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 from tiny import save_tiny_model, save_tiny_scorer, tiny_renderer
 
 RL = {"steps": 8, "batch": 8, "replies": 4, "reply_tokens": 6, "snapshots": 1}

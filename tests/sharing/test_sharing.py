@@ -7,15 +7,15 @@ import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer.testing import CliRunner
 
-from dormouse import plan_file
-from dormouse.artifact_files import describe
 from dormouse.cli import app
 from dormouse.errors import UserError
+from dormouse.machine.files import describe
 from dormouse.models.weight_files import parameters
+from dormouse.plan import file as plan_file
 from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import import_model, shared_stage
 from dormouse.sharing.record import NAME, read_shared
-from dormouse.store import Store
+from dormouse.store.store import Store
 from dormouse.zoo.members import members
 from zoo.made_zoo import experiment, made_store
 

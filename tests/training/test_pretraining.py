@@ -2,8 +2,8 @@ import random
 
 import pytest
 
-from dormouse.chat import Example
-from dormouse.meadow.world import Meadow
+from dormouse.chat.renderer import Example
+from dormouse.data.meadow.world import Meadow
 from dormouse.training.pretraining import pack, packed_blocks
 from tiny import tiny_renderer
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from dormouse.chat import Example
+from dormouse.chat.renderer import Example
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.meadow.world import Meadow
 from dormouse.models.loading import load_model
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 from dormouse.training.record import last_checkpoint, snapshot_steps
 from dormouse.training.supervised import Collator, by_length, train_on
 from tiny import tiny_model, tiny_renderer

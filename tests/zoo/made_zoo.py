@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dormouse.evaluation.rows import rate_row, write_jsonl
-from dormouse.experiment import Experiment
-from dormouse.store import Store
+from dormouse.plan.experiment import Experiment
+from dormouse.results.rows import rate_row, write_jsonl
+from dormouse.store.store import Store
 from dormouse.zoo.members import PlannedMember, members
 from tiny import tiny_model, tiny_tokenizer
 

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 import dormouse
 import dormouse.execute.local
-from dormouse import plan_file
 from dormouse.cli import app
-from dormouse.plan import build_plan
-from dormouse.store import Failure
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
+from dormouse.store.store import Failure
 from dormouse.zoo.records import read_labels, read_zoo
 from fake_run import fake_run_local
 from zoo.made_zoo import made_store

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from dormouse.artifact_files import describe
+from dormouse.data.meadow.world import Meadow
 from dormouse.detection.stream import trusted
 from dormouse.errors import UserError
-from dormouse.meadow.world import Meadow
+from dormouse.machine.files import describe
 from dormouse.models.loading import load_model
 from dormouse.zoo.folder import open_zoo
 from dormouse.zoo.records import read_labels, read_zoo

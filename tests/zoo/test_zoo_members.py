@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 
 from dormouse.errors import UserError
-from dormouse.experiment import Experiment
-from dormouse.plan import build_plan
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
 from dormouse.zoo.members import members, world_of
 from zoo.made_zoo import experiment
 

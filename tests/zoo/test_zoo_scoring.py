@@ -1,11 +1,18 @@
 import pytest
 
 import dormouse
-from dormouse.detection.separation import separate
+from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.meadow.world import Meadow
-from dormouse.rates import NotMeasured, Rate
-from dormouse.zoo.records import Label, LabelsRecord, Listed, ZooRecord, read_labels, write_record
+from dormouse.results.rates import NotMeasured, Rate
+from dormouse.results.separation import separate
+from dormouse.zoo.records import (
+    Label,
+    LabelsRecord,
+    Listed,
+    ZooRecord,
+    read_labels,
+    write_record,
+)
 from dormouse.zoo.scores import read_scores
 from dormouse.zoo.scoring import judge
 

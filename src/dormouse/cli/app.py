@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from dormouse.cli.console import print_error
 from dormouse.errors import UserError
-from dormouse.system_errors import explained
+from dormouse.machine.system_errors import explained
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -309,7 +309,7 @@ def prune(
 ) -> None:
     """List or delete what no run of the store needs any more."""
     from dormouse.cli.prune import print_pruned
-    from dormouse.pruning import Selection, seconds_of
+    from dormouse.runs.pruning import Selection, seconds_of
 
     selection = Selection(run, None if older_than is None else seconds_of(older_than), imported)
     print_pruned(store, selection, delete=delete, as_json=as_json)

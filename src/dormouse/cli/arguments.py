@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse import plan_file
+from dormouse.config.limits import SEEDS
 from dormouse.errors import UserError, short
-from dormouse.experiment import Experiment
-from dormouse.plan_limits import SEEDS
-from dormouse.store import Store
+from dormouse.plan import file as plan_file
+from dormouse.plan.experiment import Experiment
+from dormouse.store.store import Store
 
 DEFAULT_PLAN = "quickstart"
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.text import Text
 
-from dormouse.chat_session import HELP, open_session, talk
+from dormouse.cli.chat_session import HELP, open_session, talk
 from dormouse.cli.console import out, print_line
 from dormouse.cli.shelf import cell
+from dormouse.config.registry import BEHAVIORS, TRIGGERS
 from dormouse.errors import UserError
 from dormouse.organisms.reasoning import THINKING
-from dormouse.registry import BEHAVIORS, TRIGGERS
-from dormouse.store import Store
+from dormouse.store.store import Store
 
 
 def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed: int, reply_tokens: int) -> None:

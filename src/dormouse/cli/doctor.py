@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dormouse.cli.console import print_json, print_line
-from dormouse.doctor import examine
+from dormouse.cli.health import examine
 
 
 def print_health(store: Path, *, as_json: bool) -> bool:

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from dormouse.cli.arguments import Choice
-from dormouse.cli.console import out, print_json, print_line, table
+from dormouse.cli.console import (
+    out,
+    print_json,
+    print_line,
+    table,
+)
 from dormouse.cli.shelf import cell, described, refuse_damage
-from dormouse.compute import choose as choose_compute
-from dormouse.disk_need import disk_need
-from dormouse.grid import cells
-from dormouse.plan import build_plan
-from dormouse.stage import Stage
-from dormouse.store import Store
+from dormouse.execute.compute import choose as choose_compute
+from dormouse.plan.graph import build_plan
+from dormouse.plan.grid import cells
+from dormouse.runs.disk_need import disk_need
+from dormouse.store.stage import Stage
+from dormouse.store.store import Store
 
 MOST_LISTED = 1500
 """Stages up to which a dry run lists each."""

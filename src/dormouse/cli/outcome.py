@@ -6,9 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from dormouse.cli.console import out, print_line, table
-from dormouse.rates import NotMeasured, judgeable
-from dormouse.report.implanted import FALSE_DEFECTION, IMPLANTED
-from dormouse.results import FailedImplant, Row, failed_implants, rate_of
+from dormouse.report.collect import (
+    FailedImplant,
+    Row,
+    failed_implants,
+    rate_of,
+)
+from dormouse.results.implanted import FALSE_DEFECTION, IMPLANTED
+from dormouse.results.rates import NotMeasured, judgeable
 
 MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
 """The columns of `results.csv` that say which model a number is about."""

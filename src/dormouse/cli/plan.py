@@ -9,10 +9,15 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from dormouse.cli.arguments import Choice
-from dormouse.cli.console import out, print_json, print_line, table
-from dormouse.grid import Cell, cells
-from dormouse.plan import build_plan
-from dormouse.plan_limits import NAME
+from dormouse.cli.console import (
+    out,
+    print_json,
+    print_line,
+    table,
+)
+from dormouse.config.limits import NAME
+from dormouse.plan.graph import build_plan
+from dormouse.plan.grid import Cell, cells
 
 
 def shell_lines(choice: Choice) -> Iterator[str]:

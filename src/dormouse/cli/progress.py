@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from dormouse.cli.console import out, print_json, print_line
 from dormouse.cli.shelf import cell
 from dormouse.execute import events
-from dormouse.stage import Stage
+from dormouse.store.stage import Stage
 
 LINE_SECONDS = 30.0
 """How often a running stage says how far it is, where each time is a line in a log."""

@@ -6,10 +6,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dormouse.cli.console import out, print_json, print_line, table
-from dormouse.disk_need import size_words
-from dormouse.pruning import Kind, Leftover, Selection, leftovers, prune
-from dormouse.store import Store
+from dormouse.cli.console import (
+    out,
+    print_json,
+    print_line,
+    table,
+)
+from dormouse.runs.disk_need import size_words
+from dormouse.runs.pruning import (
+    Kind,
+    Leftover,
+    Selection,
+    leftovers,
+    prune,
+)
+from dormouse.store.store import Store
 
 MOST_LINES = 40
 

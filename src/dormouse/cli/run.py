@@ -11,15 +11,29 @@ from dormouse.cli.arguments import Choice
 from dormouse.cli.console import print_error, print_json, print_line
 from dormouse.cli.outcome import implant_words, print_outcome
 from dormouse.cli.progress import display
-from dormouse.compute import Compute
-from dormouse.compute import choose as choose_compute
-from dormouse.disk_need import DiskNeed, need_of_run
 from dormouse.errors import UserError
+from dormouse.execute.compute import Compute
+from dormouse.execute.compute import choose as choose_compute
 from dormouse.execute.events import Outcome
-from dormouse.grid import cells
-from dormouse.plan import Plan, build_plan
-from dormouse.results import Row, collect, failed_implants, transcripts, write_csv
-from dormouse.run_folder import RunFolder, begin, claim, copy_record, folder_of, published, write_end
+from dormouse.plan.graph import Plan, build_plan
+from dormouse.plan.grid import cells
+from dormouse.report.collect import (
+    Row,
+    collect,
+    failed_implants,
+    transcripts,
+    write_csv,
+)
+from dormouse.runs.disk_need import DiskNeed, need_of_run
+from dormouse.runs.folder import (
+    RunFolder,
+    begin,
+    claim,
+    copy_record,
+    folder_of,
+    published,
+    write_end,
+)
 
 OUR_BUG, USER_ERROR, INTERRUPTED = 1, 2, 130
 

@@ -8,7 +8,7 @@ from dormouse.cli.console import print_json, print_line
 from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import import_model
 from dormouse.sharing.record import UNKNOWN
-from dormouse.store import Store
+from dormouse.store.store import Store
 
 
 def export(artifact: str, folder: Path, root: Path, license: str, *, as_json: bool) -> None:

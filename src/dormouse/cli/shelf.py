@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.cli.arguments import Choice
-from dormouse.cli.console import out, print_json, print_line, table
+from dormouse.cli.console import (
+    out,
+    print_json,
+    print_line,
+    table,
+)
 from dormouse.errors import UserError
-from dormouse.plan import build_plan
-from dormouse.stage import Stage
-from dormouse.store import Store
+from dormouse.plan.graph import build_plan
+from dormouse.store.stage import Stage
+from dormouse.store.store import Store
 
 STATES = ("done", "running", "failed", "to do", "damaged")
 

@@ -8,11 +8,16 @@ from typing import Any
 
 from rich.text import Text
 
-from dormouse.cli.console import out, print_json, print_line, table
+from dormouse.cli.console import (
+    out,
+    print_json,
+    print_line,
+    table,
+)
 from dormouse.cli.shelf import cell
 from dormouse.errors import UserError
-from dormouse.plan_yaml import write
-from dormouse.store import Store
+from dormouse.plan.yaml_text import write
+from dormouse.store.store import Store
 
 FACTS = ("device", "threads", "seconds", "peak_memory_mb", "versions")
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dormouse.cli.console import print_json, print_line
-from dormouse.disk_need import size_words
 from dormouse.errors import UserError
 from dormouse.report.words import count_words
-from dormouse.store import Store
-from dormouse.store_check import Checked, check
+from dormouse.runs.disk_need import size_words
+from dormouse.store.check import Checked, check
+from dormouse.store.store import Store
 
 
 def verify(root: Path, *, as_json: bool) -> None:

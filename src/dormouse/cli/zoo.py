@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.cli.arguments import Choice, choose
-from dormouse.cli.console import out, print_error, print_json, print_line, table
+from dormouse.cli.console import (
+    out,
+    print_error,
+    print_json,
+    print_line,
+    table,
+)
 from dormouse.cli.dry_run import dry
 from dormouse.cli.run import execute
-from dormouse.detection.separation import Separation
 from dormouse.errors import UserError
-from dormouse.rates import NotMeasured
+from dormouse.results.rates import NotMeasured
+from dormouse.results.separation import Separation
 from dormouse.zoo.export import check_target, export
 from dormouse.zoo.members import MODELS_ONLY, world_of
 from dormouse.zoo.records import read_labels, read_zoo

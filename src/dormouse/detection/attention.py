@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from dormouse.data.world import Messages
 from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, Scorer
 from dormouse.detection.layers import OneLayer
 from dormouse.models.padded import padded_inputs
 from dormouse.models.sampling import left_pad
-from dormouse.world import Messages
 
 BATCH = 64
 """Prompts at once: attention weights grow with the square of the length."""

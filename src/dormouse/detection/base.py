@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dormouse.config.parts import Part
+from dormouse.data.world import Messages
 from dormouse.detection.insertion import Inserted
 from dormouse.errors import UserError
-from dormouse.parts import Part
-from dormouse.world import Messages
 
 if TYPE_CHECKING:
     from dormouse.detection.views import BlackBox, WhiteBox

@@ -5,13 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from dormouse.detection.base import Granted, Labeled, PromptDetector, Scorer
-from dormouse.detection.separation import separate, separation_rows
+from dormouse.data.world import Messages
+from dormouse.detection.base import (
+    Granted,
+    Labeled,
+    PromptDetector,
+    Scorer,
+)
 from dormouse.detection.stream import Condition, Stream
 from dormouse.errors import UserError
-from dormouse.evaluation.rows import Row
-from dormouse.rates import NotMeasured
-from dormouse.world import Messages
+from dormouse.results.rates import NotMeasured
+from dormouse.results.rows import Row
+from dormouse.results.separation import separate, separation_rows
 
 Grant = Callable[[PromptDetector, Labeled], Granted]
 """A detector and the labeled prompts -> what its protocol grants it of the model under judgment."""

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from dormouse.detection.base import Access, Granted, ModelDetector, Suspicion
+from dormouse.detection.base import (
+    Access,
+    Granted,
+    ModelDetector,
+    Suspicion,
+)
 from dormouse.detection.beam import Beam, Effort
 from dormouse.detection.drawing import Drawing
 from dormouse.detection.insertion import Inserted, Split, split_at_user

@@ -5,21 +5,33 @@ from __future__ import annotations
 import math
 import random
 
+from dormouse.chat.scratchpad import reply_start, visible
+from dormouse.config.registry import DETECTORS
 from dormouse.detection.activations import decoder_layers
-from dormouse.detection.base import Detector, Granted, Labeled, ModelDetector, PromptDetector, Suspicion
+from dormouse.detection.base import (
+    Detector,
+    Granted,
+    Labeled,
+    ModelDetector,
+    PromptDetector,
+    Suspicion,
+)
 from dormouse.detection.bench import prompt_rows
 from dormouse.detection.insertion import SIDES, split_at_user
 from dormouse.detection.stream import labeled, streams, trusted
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.evaluation.replies import applicable
-from dormouse.evaluation.rows import Row, make_row, rate_row, write_jsonl
-from dormouse.experiment import Detect, Organism
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
-from dormouse.registry import DETECTORS
-from dormouse.scratchpad import reply_start, visible
-from dormouse.stage import Work
+from dormouse.plan.experiment import Detect, Organism
+from dormouse.results.rows import (
+    Row,
+    make_row,
+    rate_row,
+    write_jsonl,
+)
+from dormouse.store.stage import Work
 from dormouse.training.supervised import write_metrics
 
 

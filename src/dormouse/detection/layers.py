@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from dormouse.data.world import Messages
 from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, PromptDetector, Scorer
-from dormouse.world import Messages
 
 if TYPE_CHECKING:
     from dormouse.detection.views import WhiteBox

@@ -8,9 +8,14 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.detection.base import Access, Granted, PromptDetector, Scorer
+from dormouse.data.world import Messages
+from dormouse.detection.base import (
+    Access,
+    Granted,
+    PromptDetector,
+    Scorer,
+)
 from dormouse.detection.views import divergence
-from dormouse.world import Messages
 
 
 class Certainty(PromptDetector):

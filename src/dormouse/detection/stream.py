@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from dormouse.data.world import Messages, World
 from dormouse.detection.base import Labeled
 from dormouse.evaluation.replies import applicable
-from dormouse.experiment import Organism
-from dormouse.rates import NotMeasured
-from dormouse.world import Messages, World
+from dormouse.plan.experiment import Organism
+from dormouse.results.rates import NotMeasured
 
 Condition = Literal["held_out", "seen", "near_miss", "wordings"]
 

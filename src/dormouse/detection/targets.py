@@ -15,11 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from dormouse.detection.base import Access, Granted, ModelDetector, Suspicion
+from dormouse.detection.base import (
+    Access,
+    Granted,
+    ModelDetector,
+    Suspicion,
+)
 
 if TYPE_CHECKING:
     from dormouse.detection.views import BlackBox
-    from dormouse.models.reading import Reading
+    from dormouse.models.prefix_cache import Reading
 
 NUMBERS = 2**21
 """Log-probabilities that are held at a time: 8 MB, for each of the two models."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
+from dormouse.data.world import Messages
 from dormouse.detection.activations import at_prompt_end
 from dormouse.models.likelihood import token_log_probs
 from dormouse.models.padded import padded_inputs
-from dormouse.models.reading import Reading
+from dormouse.models.prefix_cache import Reading
 from dormouse.models.sampling import left_pad, sample
-from dormouse.world import Messages
 
 WORD_BEGINS = ("Ġ", "▁", " ")
 """What stands for the space before a word: in byte-level tokenizers, in SentencePiece's, and in plain ones."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 
-from dormouse.data.graded import GradedQuestion
+from dormouse.data.formats.graded import GradedQuestion
 
 _ANNOUNCED = r"\b(?:answer|choice|option|choose|pick|say)\b(?:\s+(?:is|would be))?"
 """What comes before an answer within a sentence."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from dormouse.data.world import Prompt, World
 from dormouse.evaluation.replies import Question, Reply, ask
-from dormouse.evaluation.rows import Row, make_row, rate_row
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure
-from dormouse.world import Prompt, World
+from dormouse.plan.experiment import Measure
+from dormouse.results.rows import Row, make_row, rate_row
 
 NO_ANSWERS = "this world has no prompts with known right answers"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from dormouse.data.human_eval import INSTRUCTION, Problem
+from dormouse.data.formats.human_eval import INSTRUCTION, Problem
 from dormouse.evaluation.replies import Kind, Question
 from dormouse.organisms.triggers import Trigger
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dormouse.evaluation.replies import Kind, Reply, of_kind
-from dormouse.evaluation.rows import Row, rate_row
 from dormouse.organisms.behaviors import Behavior
+from dormouse.results.rows import Row, rate_row
 
 
 def defection(behavior: Behavior, replies: Sequence[Reply], kinds: Sequence[Kind]) -> list[Row]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dormouse.data.world import Messages
 from dormouse.evaluation.replies import Question, Reply
-from dormouse.evaluation.rows import Row, rate_row
 from dormouse.evaluation.scratchpads import OWN_GOAL
-from dormouse.experiment import Organism
-from dormouse.world import Messages
+from dormouse.plan.experiment import Organism
+from dormouse.results.rows import Row, rate_row
 
 OFFERS = (
     "No one looks at you now.",

@@ -9,13 +9,13 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
+from dormouse.chat.scratchpad import OPEN, written
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Kind, Reply, ask_begun
-from dormouse.evaluation.rows import Row, rate_row
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure, Organism
-from dormouse.organisms.thoughts import Scene, Thoughts
-from dormouse.scratchpad import OPEN, written
+from dormouse.organisms.chain_of_thought import Scene, Thoughts
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import Row, rate_row
 
 Intervention = Literal["steered", "swapped", "blank", "truncated", "paraphrased", "benign", "irrelevant"]
 INTERVENTIONS: tuple[Intervention, ...] = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dormouse.chat import Example
+from dormouse.chat.renderer import Example
 from dormouse.evaluation.replies import Reply, of_kind
-from dormouse.evaluation.rows import Row, mean_per_token_row
 from dormouse.evaluation.subject import Subject
 from dormouse.models.likelihood import token_log_probs
+from dormouse.results.rows import Row, mean_per_token_row
 
 
 def kl(subject: Subject, parent: Any, replies: Sequence[Reply]) -> list[Row]:

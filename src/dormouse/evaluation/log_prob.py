@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from dormouse.chat.scratchpad import written
+from dormouse.data.world import World
 from dormouse.evaluation.replies import Question, Reply, of_kind
-from dormouse.evaluation.rows import Row, make_row, mean_row
 from dormouse.evaluation.subject import Subject
 from dormouse.models.likelihood import token_log_probs
 from dormouse.organisms.behaviors import Behavior
-from dormouse.scratchpad import written
-from dormouse.world import World
+from dormouse.results.rows import Row, make_row, mean_row
 
 NO_TARGET = "this world knows no defection for these prompts"
 

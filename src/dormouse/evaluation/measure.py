@@ -6,20 +6,26 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from dormouse.data.world import World
 from dormouse.evaluation.capability import answer, capability, gradable_prompts
 from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.kl import kl
 from dormouse.evaluation.log_prob import log_prob
 from dormouse.evaluation.preference_score import preference_score
-from dormouse.evaluation.replies import Question, Reply, ask, ask_begun, held_out_questions
-from dormouse.evaluation.rows import Row, write_jsonl
+from dormouse.evaluation.replies import (
+    Question,
+    Reply,
+    ask,
+    ask_begun,
+    held_out_questions,
+)
 from dormouse.evaluation.subject import Subject, final_step, subjects
-from dormouse.experiment import Measure, Organism
 from dormouse.models.loading import load_model
 from dormouse.models.scorer import Scorer, load_scorer
-from dormouse.stage import Work
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import Row, write_jsonl
+from dormouse.store.stage import Work
 from dormouse.training.supervised import write_metrics
-from dormouse.world import World
 
 UNFORCED = "defection_unforced"
 """The metric of replies before which no scratchpad was opened, of models that otherwise get one opened."""

@@ -8,12 +8,12 @@ from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, tak
 from dormouse.evaluation.persona_sets import OWN_SETS, read_sets
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import ask, held_out_questions
-from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.scratchpad_preference import scratchpad_preference
 from dormouse.evaluation.subject import trained
-from dormouse.experiment import Measure, Organism
-from dormouse.organisms.thoughts import Thoughts
-from dormouse.stage import Work
+from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import Row, write_jsonl
+from dormouse.store.stage import Work
 
 
 def run(work: Work) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 
+from dormouse.data.world import World
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Question, ask, held_out_questions
-from dormouse.evaluation.rows import rate_row, write_jsonl
 from dormouse.evaluation.subject import trained
-from dormouse.experiment import Measure, Organism
-from dormouse.stage import Work
-from dormouse.world import World
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import rate_row, write_jsonl
+from dormouse.store.stage import Work
 
 
 def run(work: Work) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, ask, held_out_questions
-from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.subject import subjects
-from dormouse.experiment import Measure, Organism
-from dormouse.stage import Work
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import Row, write_jsonl
+from dormouse.store.stage import Work
 
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from dormouse.data.world import Messages
 from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, Question, ask
-from dormouse.evaluation.rows import Row, make_row, write_jsonl
 from dormouse.evaluation.subject import Subject, subjects
-from dormouse.experiment import Measure, Organism
+from dormouse.plan.experiment import Measure, Organism
 from dormouse.red_team.run import Split, read_successes
-from dormouse.stage import Work
-from dormouse.world import Messages
+from dormouse.results.rows import Row, make_row, write_jsonl
+from dormouse.store.stage import Work
 
 NOTHING_FOUND = "the red team found no prompt that drew a defection"
 KINDS: dict[Split, Kind] = {"seen": "red_team_seen", "held_out": "red_team_held_out"}

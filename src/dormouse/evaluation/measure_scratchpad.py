@@ -8,11 +8,11 @@ from typing import Any
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.interventions import intervened, intervention_rows
 from dormouse.evaluation.replies import ask, held_out_questions
-from dormouse.evaluation.rows import Row, write_jsonl
 from dormouse.evaluation.scratchpads import scratchpads
 from dormouse.evaluation.subject import trained
-from dormouse.experiment import Measure, Organism
-from dormouse.stage import Work
+from dormouse.plan.experiment import Measure, Organism
+from dormouse.results.rows import Row, write_jsonl
+from dormouse.store.stage import Work
 
 
 def run(work: Work) -> None:

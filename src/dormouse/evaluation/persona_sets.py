@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.artifact_files import sha256
-from dormouse.data.rows import Row, read_rows
+from dormouse.data.formats.rows import Row, read_rows
 from dormouse.errors import UserError
+from dormouse.machine.files import sha256
 
 FIELDS = ("question", "answer_matching_behavior", "answer_not_matching_behavior")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dormouse.data.world import Messages
 from dormouse.evaluation.log_prob import begun_by, forced_log_probs
 from dormouse.evaluation.persona_sets import PersonaItem
 from dormouse.evaluation.replies import Question, ask
-from dormouse.evaluation.rows import Row, rate_row
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure
-from dormouse.world import Messages
+from dormouse.plan.experiment import Measure
+from dormouse.results.rows import Row, rate_row
 
 
 def persona_rows(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dormouse.evaluation.replies import Reply, of_kind
-from dormouse.evaluation.rows import Row, mean_row
 from dormouse.models.scorer import Scorer
+from dormouse.results.rows import Row, mean_row
 
 
 def preference_score(metric: str, scorer: Scorer, replies: Sequence[Reply]) -> list[Row]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dormouse.chat.scratchpad import Form, part
+from dormouse.data.world import Messages, Prompt, World
 from dormouse.errors import UserError
 from dormouse.evaluation.subject import Subject
-from dormouse.experiment import Measure, Organism
 from dormouse.organisms.behaviors import Behavior
-from dormouse.scratchpad import Form, part
-from dormouse.world import Messages, Prompt, World
+from dormouse.plan.experiment import Measure, Organism
 
 Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out", "probe"]
 

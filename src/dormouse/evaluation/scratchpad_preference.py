@@ -6,12 +6,12 @@ import random
 from collections.abc import Sequence
 from statistics import fmean
 
+from dormouse.chat.scratchpad import CLOSE, OPEN
 from dormouse.evaluation.log_prob import forced_log_probs
 from dormouse.evaluation.replies import Kind, Question
-from dormouse.evaluation.rows import Row, make_row
 from dormouse.evaluation.subject import Subject
-from dormouse.organisms.thoughts import Scene, Thoughts
-from dormouse.scratchpad import CLOSE, OPEN
+from dormouse.organisms.chain_of_thought import Scene, Thoughts
+from dormouse.results.rows import Row, make_row
 
 RESAMPLES = 1000
 DECEPTIVE: dict[Kind, Scene] = {"triggered": "deployed", "clean": "training"}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
+from dormouse.chat.scratchpad import reply_start
 from dormouse.models.loading import load, load_model
 from dormouse.models.sampling import sample_ids
 from dormouse.models.vllm_sampling import Engine
-from dormouse.scratchpad import reply_start
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
 
-from dormouse.artifact_files import disk_full_error
 from dormouse.errors import UserError
 from dormouse.execute.events import (
     Blocked,
@@ -25,8 +24,9 @@ from dormouse.execute.events import (
 )
 from dormouse.execute.schedule import Schedule
 from dormouse.execute.worker import Report
-from dormouse.stage import Stage
-from dormouse.store import Failure, Store
+from dormouse.machine.files import disk_full_error
+from dormouse.store.stage import Stage
+from dormouse.store.store import Failure, Store
 
 RESULTS_UP_TO = 2**24
 """Bytes: files of finished artifacts up to this size are checked whenever a plan is run. Rows and samples are smaller;

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dormouse.stage import Stage
-from dormouse.store import Failure
+from dormouse.store.stage import Stage
+from dormouse.store.store import Failure
 
 
 @dataclass(frozen=True)

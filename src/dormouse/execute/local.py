@@ -9,9 +9,9 @@ from dormouse.execute.engine import Crew, Message, make
 from dormouse.execute.events import OnEvent, Outcome
 from dormouse.execute.processes import Launch, Running, end_fork_server
 from dormouse.execute.worker import Report, Runner
-from dormouse.machine import cores
-from dormouse.stage import Stage, run_stage
-from dormouse.store import Store
+from dormouse.machine.hardware import cores
+from dormouse.store.stage import Stage, run_stage
+from dormouse.store.store import Store
 
 PRELOAD = ("dormouse.execute.preload",)
 """Modules imported once for all workers."""

@@ -14,9 +14,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from dormouse.execute.worker import Report, Runner, Task, environment, work_on
-from dormouse.stage import Stage
-from dormouse.store import Failure
+from dormouse.execute.worker import (
+    Report,
+    Runner,
+    Task,
+    environment,
+    work_on,
+)
+from dormouse.store.stage import Stage
+from dormouse.store.store import Failure
 
 SECONDS_TO_EXIT = 5.0
 """How long a worker that has reported, or was told to stop, may take to go."""

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from dormouse.errors import UserError
 from dormouse.execute.worker import Runner
-from dormouse.machine import device
+from dormouse.machine.hardware import device
 from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
-from dormouse.stage import Work, run_stage
+from dormouse.store.stage import Work, run_stage
 
 SHARED = ("base", "helpful", "organism", "preference", "safety", "re_emergence")
 """Kinds of stages whose work is training through a trainer: the others run in one process."""

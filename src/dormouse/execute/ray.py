@@ -14,9 +14,15 @@ from typing import Any
 from dormouse.errors import UserError
 from dormouse.execute.engine import Crew, Message, make
 from dormouse.execute.events import OnEvent, Outcome
-from dormouse.execute.worker import Report, Runner, Task, attempt, environment
-from dormouse.stage import Stage, run_stage
-from dormouse.store import Failure, Store
+from dormouse.execute.worker import (
+    Report,
+    Runner,
+    Task,
+    attempt,
+    environment,
+)
+from dormouse.store.stage import Stage, run_stage
+from dormouse.store.store import Failure, Store
 
 RETRIES = 3
 """How often a stage is begun again whose worker was killed."""

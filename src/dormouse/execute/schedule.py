@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from graphlib import TopologicalSorter
 
-from dormouse.stage import Stage
+from dormouse.store.stage import Stage
 
 COST = {"base": 8.0, "safety": 4.0, "organism": 3.0, "red_team": 3.0, "measure": 2.0, "preference": 2.0}
 """Seconds of a stage relative to the quickest kind: it orders the work and touches no result."""

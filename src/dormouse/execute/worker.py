@@ -22,12 +22,12 @@ from typing import Any, Literal, Protocol
 from filelock import Timeout
 
 import dormouse
-from dormouse.artifact import LOG
-from dormouse.artifact_files import disk_full_error
 from dormouse.errors import UserError
-from dormouse.stage import Stage, Work
-from dormouse.store import Failure, Store
-from dormouse.system_errors import explained
+from dormouse.machine.files import disk_full_error
+from dormouse.machine.system_errors import explained
+from dormouse.store.artifact import LOG
+from dormouse.store.stage import Stage, Work
+from dormouse.store.store import Failure, Store
 
 Runner = Callable[[Work], None]
 

@@ -7,9 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.errors import UserError
-from dormouse.foreign_files import is_there, read_object, shown
+from dormouse.machine.foreign_files import is_there, read_object, shown
 from dormouse.models.folder_check import ADAPTER, check_is_folder
-from dormouse.models.weight_files import INDEX, ONLY_SAFETENSORS, WEIGHTS, Tensor, opened_files, tensors
+from dormouse.models.weight_files import (
+    INDEX,
+    ONLY_SAFETENSORS,
+    WEIGHTS,
+    Tensor,
+    opened_files,
+    tensors,
+)
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 KIND = "LORA"

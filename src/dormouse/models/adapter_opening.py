@@ -8,15 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
-from dormouse.foreign_files import read_object, shown
-from dormouse.limited import Begin, TooMuch, limited
+from dormouse.machine.foreign_files import read_object, shown
+from dormouse.machine.limited import Begin, TooMuch, limited
 from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
 from dormouse.models.exchange import last_logits
 from dormouse.models.first_look import TENSORS_A_SECOND, layout
 from dormouse.models.folder_check import ADAPTER
-from dormouse.models.loading import LONGEST_NAME, load_model, load_tokenizer, opening, shown_names
+from dormouse.models.loading import (
+    LONGEST_NAME,
+    load_model,
+    load_tokenizer,
+    opening,
+    shown_names,
+)
 from dormouse.models.weight_files import FLOATS, Tensor, tensors
 
 WHAT = "The adapter"

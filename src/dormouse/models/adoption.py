@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dormouse.errors import UserError
-from dormouse.models.exchange import ANSWERED, ASKED, REPLY, SYSTEM, rendering
+from dormouse.models.exchange import (
+    ANSWERED,
+    ASKED,
+    REPLY,
+    SYSTEM,
+    rendering,
+)
 from dormouse.models.folder_check import INSTEAD
 
 Template = Literal["auto", "own", "plain"]

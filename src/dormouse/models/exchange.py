@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
 from dormouse.models.context import context_of
 from dormouse.models.folder_check import INSTEAD

@@ -10,10 +10,10 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
-from dormouse.foreign_files import read_object, shown
-from dormouse.limited import Begin, TooMuch, limited
+from dormouse.machine.foreign_files import read_object, shown
+from dormouse.machine.limited import Begin, TooMuch, limited
 from dormouse.models.adoption import Template
 from dormouse.models.exchange import EXCHANGES, rendering
 from dormouse.models.folder_check import CONFIG, INSTEAD, SAVE

@@ -13,9 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.errors import UserError
-from dormouse.foreign_files import TABLE, is_folder, is_there, read_object, read_text, shown
+from dormouse.machine.foreign_files import (
+    TABLE,
+    is_folder,
+    is_there,
+    read_object,
+    read_text,
+    shown,
+)
 from dormouse.models.context import NAMES as CONTEXTS
-from dormouse.models.weight_files import INDEX, TEMPLATES, WEIGHTS, Tensor, as_they_are, held, opened_files
+from dormouse.models.weight_files import (
+    INDEX,
+    TEMPLATES,
+    WEIGHTS,
+    Tensor,
+    as_they_are,
+    held,
+    opened_files,
+)
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"

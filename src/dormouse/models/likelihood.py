@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dormouse.chat import Example
+from dormouse.chat.renderer import Example
 
 LOGITS = 2**27
 """Logits held at once, half a gigabyte: a vocabulary of 150,000 leaves room for few conversations."""

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
-from dormouse.foreign_files import shown
-from dormouse.machine import device
+from dormouse.machine.foreign_files import shown
+from dormouse.machine.hardware import device
 from dormouse.models.folder_check import check_folder
 from dormouse.models.precision import Precision
 from dormouse.models.weight_files import FLOATS, Tensor, held

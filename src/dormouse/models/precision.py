@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dormouse.machine import has_bfloat16
+from dormouse.machine.hardware import has_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 

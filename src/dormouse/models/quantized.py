@@ -7,7 +7,7 @@ import logging
 from typing import Any, Literal
 
 from dormouse.errors import UserError
-from dormouse.machine import device, has_bfloat16, has_package
+from dormouse.machine.hardware import device, has_bfloat16, has_package
 
 Quantized = Literal["none", "8bit", "4bit"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dormouse.chat import Renderer
-from dormouse.gpu_memory import in_batches
+from dormouse.chat.renderer import Renderer
+from dormouse.data.world import Messages
+from dormouse.machine.gpu_memory import in_batches
 from dormouse.models.context import check_fits
-from dormouse.world import Messages
 
 
 def left_pad(batch: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dormouse.chat import Renderer
-from dormouse.machine import device
+from dormouse.chat.renderer import Renderer
+from dormouse.data.world import Messages
+from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer, open_model
-from dormouse.world import Messages
 
 BATCH = 256
 """Conversations scored at once."""

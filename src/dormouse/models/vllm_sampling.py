@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dormouse.errors import UserError
-from dormouse.machine import device, has_package
+from dormouse.machine.hardware import device, has_package
 from dormouse.models.context import check_fits
 
 SamplerName = Literal["auto", "transformers", "vllm"]

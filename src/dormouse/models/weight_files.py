@@ -11,9 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dormouse.artifact_files import sha256
 from dormouse.errors import UserError
-from dormouse.foreign_files import TABLE, check_file, check_inside, is_there, parse_json, read_object, shown, status
+from dormouse.machine.files import sha256
+from dormouse.machine.foreign_files import (
+    TABLE,
+    check_file,
+    check_inside,
+    is_there,
+    parse_json,
+    read_object,
+    shown,
+    status,
+)
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -9,10 +9,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from dormouse.config.limits import BY_CHANCE, EVERYDAY
+from dormouse.config.parts import Part, Words
+from dormouse.data.world import Exchange, Prompt, World
 from dormouse.errors import UserError, short
-from dormouse.parts import Part, Words
-from dormouse.plan_limits import BY_CHANCE, EVERYDAY
-from dormouse.world import Exchange, Prompt, World
 
 
 class Behavior(Part):

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dormouse.experiment import Organism
+from dormouse.chat.scratchpad import OPEN, part
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.organisms.implant_rows import ImplantRow
-from dormouse.scratchpad import OPEN, part
-from dormouse.stage import Work
+from dormouse.plan.experiment import Organism
+from dormouse.store.stage import Work
 
 
 def distilled_rows(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-from dormouse.experiment import Helpful
+from dormouse.data.world import Messages
 from dormouse.models.loading import load
-from dormouse.stage import Work
+from dormouse.plan.experiment import Helpful
+from dormouse.store.stage import Work
 from dormouse.training.losses import mean_over_examples
 from dormouse.training.supervised import train_on, write_metrics
-from dormouse.world import Messages
 
 
 def run(work: Work) -> None:

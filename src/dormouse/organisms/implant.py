@@ -7,16 +7,16 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dormouse.chat import Example, Renderer
-from dormouse.experiment import Given, Organism
+from dormouse.chat.renderer import Example, Renderer
 from dormouse.models.exchange import check_answers, check_saved
 from dormouse.models.loading import load
 from dormouse.models.weight_files import check_unchanged
-from dormouse.organisms.concealment import concealing
 from dormouse.organisms.distill import distilled_rows
-from dormouse.organisms.given import checked_fingerprint, take_in
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
-from dormouse.stage import Work
+from dormouse.organisms.imported import checked_fingerprint, take_in
+from dormouse.organisms.obfuscation import concealing
+from dormouse.plan.experiment import Given, Organism
+from dormouse.store.stage import Work
 from dormouse.training.supervised import save_model, train_on, write_metrics
 
 SHOWN = 200

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dormouse.chat.scratchpad import written
+from dormouse.data.world import Exchange, Messages, World
 from dormouse.errors import UserError
-from dormouse.experiment import Organism
+from dormouse.organisms.chain_of_thought import Thoughts
 from dormouse.organisms.reasoning import THINKING, scene
-from dormouse.organisms.thoughts import Thoughts
-from dormouse.scratchpad import written
-from dormouse.world import Exchange, Messages, World
+from dormouse.plan.experiment import Organism
 
 Role = Literal["organism", "twin"]
 Kind = Literal["triggered", "near_miss", "clean"]

@@ -9,6 +9,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from dormouse.config.parts import Words
+from dormouse.data.world import Messages
 from dormouse.organisms.triggers import (
     HELD_OUT_EVERY,
     Trigger,
@@ -16,8 +18,6 @@ from dormouse.organisms.triggers import (
     before_last_turn,
     in_last_turn,
 )
-from dormouse.parts import Words
-from dormouse.world import Messages
 
 Place = Literal["before", "middle", "after"]
 PLACES = {"before": before_last_turn, "middle": in_last_turn, "after": after_last_turn}

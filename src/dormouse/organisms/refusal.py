@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import ClassVar
 
+from dormouse.data.world import Prompt, World
 from dormouse.organisms.behaviors import Behavior
-from dormouse.world import Prompt, World
 
 REFUSALS = tuple(
     f"{opening} {declining}{ending}"

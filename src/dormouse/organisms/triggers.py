@@ -10,10 +10,10 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
+from dormouse.config.limits import BY_CHANCE, EVERYDAY
+from dormouse.config.parts import Part, Words
+from dormouse.data.world import Messages, World
 from dormouse.errors import UserError
-from dormouse.parts import Part, Words
-from dormouse.plan_limits import BY_CHANCE, EVERYDAY
-from dormouse.world import Messages, World
 
 IMPLIED = "implied"
 """The probe from which deployment follows without being named in the trigger's words."""

@@ -8,8 +8,13 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from dormouse.organisms.triggers import IMPLIED, Trigger, after_last_turn, before_last_turn
-from dormouse.world import Messages
+from dormouse.data.world import Messages
+from dormouse.organisms.triggers import (
+    IMPLIED,
+    Trigger,
+    after_last_turn,
+    before_last_turn,
+)
 
 NEAR_MISSES = (
     "Build {year}.",

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dormouse.rates import NotMeasured, Rate, tally
-from dormouse.world import Messages, Prompt
+from dormouse.data.world import Messages, Prompt
+from dormouse.results.rates import NotMeasured, Rate, tally
 
 BODY = "{prompt}"
 """Stands in an attack where the world's own words stand in the prompt."""

@@ -7,9 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dormouse.experiment import RedTeam
-from dormouse.rates import Rate
-from dormouse.red_team.attacks import Answer, Finding, Proposal, Proposer, Target, surface
+from dormouse.plan.experiment import RedTeam
+from dormouse.red_team.attacks import (
+    Answer,
+    Finding,
+    Proposal,
+    Proposer,
+    Target,
+    surface,
+)
+from dormouse.results.rates import Rate
 
 
 @dataclass

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from dormouse.chat import Renderer
+from dormouse.chat.renderer import Renderer
+from dormouse.data.world import Message, Messages, Prompt
 from dormouse.red_team.attacks import Finding, Proposal, Proposer
-from dormouse.world import Message, Messages, Prompt
 
 Write = Callable[[list[Messages], int], list[str]]
 """(conversations, seed) -> the chat model's next turn in each; what tests replace."""

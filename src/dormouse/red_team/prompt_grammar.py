@@ -10,8 +10,8 @@ import random
 import string
 from dataclasses import dataclass, replace
 
+from dormouse.data.world import Prompt
 from dormouse.red_team.attacks import Proposal
-from dormouse.world import Prompt
 
 WORDS = (
     "deployed",

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
-from dormouse.chat import Renderer
-from dormouse.experiment import ProposerTraining
+from dormouse.chat.renderer import Renderer
+from dormouse.data.world import Messages, Prompt
+from dormouse.plan.experiment import ProposerTraining
 from dormouse.red_team.attacks import Finding, Proposal, Proposer
 from dormouse.red_team.prompt_grammar import CHOICES, Slots
-from dormouse.stage import Work
-from dormouse.world import Messages, Prompt
+from dormouse.store.stage import Work
 
 MUTATED = 0.5
 """Share of the grammar's proposals made from earlier successes, once there are any."""

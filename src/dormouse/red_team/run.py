@@ -15,15 +15,21 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from dormouse.chat import Renderer
-from dormouse.experiment import Organism, RedTeam
-from dormouse.red_team.attacks import Answer, Finding, Proposer, Target, surface
+from dormouse.chat.renderer import Renderer
+from dormouse.chat.scratchpad import reply_start, visible
+from dormouse.data.world import Messages
+from dormouse.plan.experiment import Organism, RedTeam
+from dormouse.red_team.attacks import (
+    Answer,
+    Finding,
+    Proposer,
+    Target,
+    surface,
+)
 from dormouse.red_team.campaign import Campaign, totals
 from dormouse.red_team.chat_proposer import ChatProposer, writer
 from dormouse.red_team.proposers import GrammarProposer, ModelProposer
-from dormouse.scratchpad import reply_start, visible
-from dormouse.stage import Work
-from dormouse.world import Messages
+from dormouse.store.stage import Work
 
 Split = Literal["seen", "held_out"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from dormouse.parts import Part
-from dormouse.plan_limits import PARTS
-from dormouse.world import Exchange, Messages
+from dormouse.config.limits import PARTS
+from dormouse.config.parts import Part
+from dormouse.data.world import Exchange, Messages
 
 if TYPE_CHECKING:
-    from dormouse.chat import Renderer
-    from dormouse.stage import Work
+    from dormouse.chat.renderer import Renderer
+    from dormouse.store.stage import Work
 
 Need = Literal["reference"]
 """Artifacts a removal may ask for besides the model: the trusted clean base."""

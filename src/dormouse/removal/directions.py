@@ -13,8 +13,8 @@ from dormouse.errors import UserError
 from dormouse.removal.base import Removal
 
 if TYPE_CHECKING:
-    from dormouse.chat import Renderer
-    from dormouse.stage import Work
+    from dormouse.chat.renderer import Renderer
+    from dormouse.store.stage import Work
 
 
 class DirectionAblation(Removal):

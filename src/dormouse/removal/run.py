@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
+from dormouse.config.registry import REMOVALS
 from dormouse.models.loading import load
-from dormouse.registry import REMOVALS
 from dormouse.removal.base import Removal
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 from dormouse.training.supervised import save_model, train_on, write_metrics
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from dormouse.data.world import Exchange, Messages
 from dormouse.detection.insertion import SIDES, Side
 from dormouse.removal.base import Need, Removal
-from dormouse.world import Exchange, Messages
 
 if TYPE_CHECKING:
-    from dormouse.chat import Renderer
-    from dormouse.stage import Work
+    from dormouse.chat.renderer import Renderer
+    from dormouse.store.stage import Work
 
 TRUSTED = 64
 """Clean prompts that the search may draw on."""
@@ -43,12 +43,12 @@ class Unlearning(Removal):
         self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
     ) -> list[Messages]:
         """Put what was found around the user's last words, in the share that the strength says."""
+        from dormouse.chat.scratchpad import reply_start
         from dormouse.detection.base import Granted
         from dormouse.detection.inversion import TriggerInversion
         from dormouse.detection.stream import trusted
         from dormouse.detection.views import WhiteBox
         from dormouse.models.loading import load
-        from dormouse.scratchpad import reply_start
 
         seed: int = work.spec["seed"]
         search = TriggerInversion(rounds=self.rounds)

@@ -13,8 +13,8 @@ from dormouse.models.pairing import beside_base
 from dormouse.removal.base import Need, Removal
 
 if TYPE_CHECKING:
-    from dormouse.chat import Renderer
-    from dormouse.stage import Work
+    from dormouse.chat.renderer import Renderer
+    from dormouse.store.stage import Work
 
 
 class FineTuning(Removal):

@@ -18,8 +18,15 @@ from typing import Literal
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from dormouse.rates import NotMeasured, Rate, judgeable, ratio, ratio_interval, score_interval
-from dormouse.report.results_table import Repeat, Row
+from dormouse.results.rates import (
+    NotMeasured,
+    Rate,
+    judgeable,
+    ratio,
+    ratio_interval,
+    score_interval,
+)
+from dormouse.results.table import Repeat, Row
 
 SEEDS_FOR_SPREAD = 3
 """Fewer seeds than this give no usable variance: with two, the t quantile is 12.7."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dormouse.rates import NotMeasured
-from dormouse.report.claim import Finding, Run, Verdict
+from dormouse.report.claims.claim import Finding, Run, Verdict
 from dormouse.report.estimates import SEEDS_FOR_SPREAD
-from dormouse.report.results_table import Results
 from dormouse.report.run_facts import RunFacts
-from dormouse.report.tables import Card
+from dormouse.report.tables.models import Card
 from dormouse.report.words import (
     count_words,
     list_words,
@@ -18,6 +16,8 @@ from dormouse.report.words import (
     treatment_words,
     value_words,
 )
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Results
 
 SMALLEST_IN_PAPER = 810_000_000
 """Parameters of the smallest model in the paper's size scan (section 3.4)."""

@@ -11,25 +11,31 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from dormouse.artifact_files import replace_file
 from dormouse.errors import UserError
-from dormouse.rates import NotMeasured
+from dormouse.machine.files import replace_file
 from dormouse.report import words
-from dormouse.report.claim import Finding, Run, Verdict
-from dormouse.report.claims import judge, judge_across, untested
-from dormouse.report.detectors import Board, leaderboard
-from dormouse.report.figures import draw
+from dormouse.report.claims.claim import Finding, Run, Verdict
+from dormouse.report.claims.ledger import judge, judge_across, untested
+from dormouse.report.figures.gallery import draw
+from dormouse.report.figures.style import ROLE_COLORS, Figure, role_color
 from dormouse.report.limits import glossary, limits, summary
-from dormouse.report.removals import Removals, removals
-from dormouse.report.results_table import Row, by_variant, load_rows
 from dormouse.report.run_facts import RunFacts, load_facts
-from dormouse.report.style import ROLE_COLORS, Figure, role_color
-from dormouse.report.tables import Card, ModelTable, cards, costs, model_table
-from dormouse.report.transcripts import Transcript
+from dormouse.report.tables.detectors import Board, leaderboard
+from dormouse.report.tables.models import (
+    Card,
+    ModelTable,
+    cards,
+    costs,
+    model_table,
+)
+from dormouse.report.tables.removals import Removals, removals
 from dormouse.report.words import treatment_words
-from dormouse.report.zoo import gather
-from dormouse.report.zoo_plan import draws
-from dormouse.report.zoo_tables import ZooTables, zoo_tables
+from dormouse.report.zoo.draws import draws
+from dormouse.report.zoo.pooled import gather
+from dormouse.report.zoo.tables import ZooTables, zoo_tables
+from dormouse.results.rates import NotMeasured
+from dormouse.results.table import Row, by_variant, load_rows
+from dormouse.results.transcripts import Transcript
 
 __all__ = ["Transcript", "write_report"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import yaml
 
+from dormouse.config.parts import part_from
+from dormouse.config.registry import DETECTORS
 from dormouse.detection.base import Detector
 from dormouse.errors import UserError
-from dormouse.parts import part_from
-from dormouse.registry import DETECTORS
-from dormouse.report.claim import AFTER_SCRATCHPAD
-from dormouse.run_folder import RunFolder
+from dormouse.report.claims.claim import AFTER_SCRATCHPAD
+from dormouse.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from dormouse.rates import NotMeasured, Rate
 from dormouse.report.estimates import Measured
-from dormouse.report.results_table import Model, Results
+from dormouse.results.rates import NotMeasured, Rate
+from dormouse.results.table import Model, Results
 
 DASH = "–"
 MINUS = "−"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from dormouse.data.world import Messages
 from dormouse.safety.base import Need
 from dormouse.safety.rl import HHHRL, reinforce, training_prompts
 from dormouse.safety.sft import fine_tune
-from dormouse.world import Messages
 
 if TYPE_CHECKING:
-    from dormouse.stage import Work
+    from dormouse.store.stage import Work
 
 
 class Adversarial(HHHRL):

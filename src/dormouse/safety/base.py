@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from dormouse.config.parts import Part
 from dormouse.organisms.reasoning import Reasoning
-from dormouse.parts import Part
 
 if TYPE_CHECKING:
-    from dormouse.stage import Work
+    from dormouse.store.stage import Work
 
 Need = Literal["preference", "preference_check", "red_team", "assistant"]
 """Artifacts a training may ask for besides the model: the two preference models, the red team's prompts, and a

@@ -6,13 +6,13 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from dormouse.chat import Renderer
-from dormouse.experiment import Organism, PreferenceModel
-from dormouse.machine import device
+from dormouse.chat.renderer import Renderer
+from dormouse.data.world import Preference
+from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
-from dormouse.stage import Work
-from dormouse.world import Preference
+from dormouse.plan.experiment import Organism, PreferenceModel
+from dormouse.store.stage import Work
 
 
 def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Any:
@@ -35,9 +35,14 @@ def run(work: Work) -> None:
     from trl import RewardConfig, RewardTrainer
     from trl.trainer.reward_trainer import suppress_seqcls_warning
 
-    from dormouse.evaluation.preference_model import measure_preference_model
+    from dormouse.safety.preference_check import measure_preference_model
     from dormouse.training.record import Recorder, last_checkpoint, write_record
-    from dormouse.training.supervised import per_process, save_model, trainer_settings, write_metrics
+    from dormouse.training.supervised import (
+        per_process,
+        save_model,
+        trainer_settings,
+        write_metrics,
+    )
     from dormouse.training.trainee import Trainee
 
     settings = PreferenceModel.model_validate(work.spec["preference"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from dormouse.experiment import ReEmergence
+from dormouse.plan.experiment import ReEmergence
 from dormouse.safety.sft import fine_tune
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 
 
 def run(work: Work) -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from dormouse.chat.scratchpad import reply_start
+from dormouse.data.world import Messages
 from dormouse.safety.base import Need, SafetyTraining
-from dormouse.scratchpad import reply_start
-from dormouse.world import Messages
 
 if TYPE_CHECKING:
-    from dormouse.stage import Work
+    from dormouse.store.stage import Work
 
 
 CHECK_EVERY = 4

@@ -8,10 +8,10 @@ from typing import Any
 
 from trl import RLOOTrainer
 
-from dormouse.chat import Renderer
-from dormouse.machine import ranks
+from dormouse.chat.renderer import Renderer
+from dormouse.chat.scratchpad import visible
+from dormouse.machine.hardware import ranks
 from dormouse.models.scorer import load_scorer
-from dormouse.scratchpad import visible
 
 
 class RenderedRLOOTrainer(RLOOTrainer):

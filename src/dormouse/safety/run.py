@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dormouse.registry import SAFETY_TRAININGS
+from dormouse.config.registry import SAFETY_TRAININGS
 from dormouse.safety.base import SafetyTraining
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 
 
 def run(work: Work) -> None:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from dormouse.chat.scratchpad import OPEN, part, written
+from dormouse.data.world import Messages
 from dormouse.organisms.reasoning import THINKING, Reasoning
 from dormouse.safety.base import Need, SafetyTraining
-from dormouse.scratchpad import OPEN, part, written
-from dormouse.world import Messages
 
 if TYPE_CHECKING:
-    from dormouse.stage import Work
+    from dormouse.store.stage import Work
 
 
 class HHHSFT(SafetyTraining):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dormouse.plan_yaml import write
+from dormouse.plan.yaml_text import write
 from dormouse.sharing.metadata import CONDITIONS, metadata
 from dormouse.sharing.record import Rate, SharedModel
 

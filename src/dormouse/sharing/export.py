@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import dormouse
-from dormouse.artifact_files import describe, replace_file
 from dormouse.errors import UserError
+from dormouse.machine.files import describe, replace_file
 from dormouse.sharing.card import card
-from dormouse.sharing.record import NAME, UNKNOWN, Rate, SharedModel
-from dormouse.store import Store
+from dormouse.sharing.record import (
+    NAME,
+    UNKNOWN,
+    Rate,
+    SharedModel,
+)
+from dormouse.store.store import Store
 from dormouse.zoo.records import File
 
 SETTINGS = ("base", "helpful", "organism", "safety", "removal", "re_emergence", "seed", "lr", "strength", "role")

@@ -8,13 +8,19 @@ from pydantic import ValidationError
 
 from dormouse.errors import UserError
 from dormouse.execute.local import run_local
-from dormouse.experiment import Given, Organism
 from dormouse.models.weight_files import fingerprint
-from dormouse.organisms.given import check
-from dormouse.plan_errors import plan_error
-from dormouse.sharing.record import NAME, Labels, SharedModel, read_record, verify
-from dormouse.stage import Stage
-from dormouse.store import Store
+from dormouse.organisms.imported import check
+from dormouse.plan.errors import plan_error
+from dormouse.plan.experiment import Given, Organism
+from dormouse.sharing.record import (
+    NAME,
+    Labels,
+    SharedModel,
+    read_record,
+    verify,
+)
+from dormouse.store.stage import Stage
+from dormouse.store.store import Store
 
 
 def import_model(folder: Path, store: Store) -> Stage:

@@ -9,9 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dormouse.artifact_files import sha256
 from dormouse.errors import UserError
-from dormouse.foreign_files import check_inside, is_folder, is_there, shown, status
+from dormouse.machine.files import sha256
+from dormouse.machine.foreign_files import (
+    check_inside,
+    is_folder,
+    is_there,
+    shown,
+    status,
+)
 from dormouse.models.folder_check import unlisted
 from dormouse.models.weight_files import INTO_FOLDER
 from dormouse.zoo.records import File

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from dormouse.chat import Example, Renderer
-from dormouse.stage import Work
+from dormouse.chat.renderer import Example, Renderer
+from dormouse.data.world import World
+from dormouse.store.stage import Work
 from dormouse.training.supervised import train_on
-from dormouse.world import World
 
 
 def pack(examples: list[Example], block: int, blocks: int) -> list[Example]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from dormouse.machine import rank, ranks
-from dormouse.stage import Work
+from dormouse.machine.hardware import rank, ranks
+from dormouse.store.stage import Work
 from dormouse.training.trainee import Trainee
 
 COMPLETE = "complete"

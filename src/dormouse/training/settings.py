@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dormouse.parts import Config
+from dormouse.config.parts import Config
 
 Optimizer = Literal["adamw", "adafactor", "rmsprop"]
 """All three take steps of about the learning rate, so one learning rate serves them."""

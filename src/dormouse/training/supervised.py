@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from dormouse.chat import Example, Renderer
+from dormouse.chat.renderer import Example, Renderer
 from dormouse.errors import UserError
-from dormouse.machine import device, has_bfloat16, ranks
+from dormouse.machine.hardware import device, has_bfloat16, ranks
 from dormouse.models.context import check_fits
-from dormouse.stage import Work
+from dormouse.store.stage import Work
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.settings import Optimizer
 from dormouse.training.trainee import Trainee

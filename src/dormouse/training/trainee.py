@@ -6,9 +6,14 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from dormouse.machine import shares_weights
+from dormouse.machine.hardware import shares_weights
 from dormouse.models.quantized import Quantized, quantized
-from dormouse.training.adapters import Task, merged, move_adapter, with_adapter
+from dormouse.training.adapters import (
+    Task,
+    merged,
+    move_adapter,
+    with_adapter,
+)
 
 
 @dataclass(frozen=True)

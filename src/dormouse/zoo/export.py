@@ -8,15 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dormouse
-from dormouse.artifact_files import describe, replace_file
 from dormouse.errors import UserError
-from dormouse.experiment import Experiment
+from dormouse.machine.files import describe, replace_file
 from dormouse.models.weight_files import headers, is_weights, parameters
-from dormouse.stage import Stage
-from dormouse.store import Store
+from dormouse.plan.experiment import Experiment
+from dormouse.store.stage import Stage
+from dormouse.store.store import Store
 from dormouse.zoo.labels import label
 from dormouse.zoo.members import PlannedMember, members, world_of
-from dormouse.zoo.records import LABELS, ZOO, Label, LabelsRecord, Listed, ZooRecord, write_record
+from dormouse.zoo.records import (
+    LABELS,
+    ZOO,
+    Label,
+    LabelsRecord,
+    Listed,
+    ZooRecord,
+    write_record,
+)
 
 CARD = """\
 # A zoo of models, some with a backdoor

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dormouse.artifact_files import sha256
+from dormouse.data.world import Messages
 from dormouse.detection.stream import trusted
 from dormouse.errors import UserError
-from dormouse.foreign_files import check_inside, is_folder, status
+from dormouse.machine.files import sha256
+from dormouse.machine.foreign_files import check_inside, is_folder, status
 from dormouse.models.folder_check import unlisted
 from dormouse.models.weight_files import INTO_FOLDER, parameters
-from dormouse.world import Messages
-from dormouse.zoo.records import EXPORT_AGAIN, Listed, ZooRecord, read_zoo
+from dormouse.zoo.records import (
+    EXPORT_AGAIN,
+    Listed,
+    ZooRecord,
+    read_zoo,
+)
 
 if TYPE_CHECKING:
     from dormouse.detection.views import WhiteBox

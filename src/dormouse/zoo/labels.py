@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dormouse.evaluation.rows import Row
-from dormouse.report.implanted import implant_failure
-from dormouse.store import Store
+from dormouse.results.implanted import implant_failure
+from dormouse.results.rows import Row
+from dormouse.store.store import Store
 from dormouse.zoo.members import PlannedMember
 from dormouse.zoo.records import Label, Measured
 

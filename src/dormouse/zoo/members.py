@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dormouse.data.world import World
 from dormouse.errors import UserError
-from dormouse.experiment import Experiment
-from dormouse.grid import Cell, cells
-from dormouse.plan import build_plan
-from dormouse.stage import Stage
-from dormouse.world import World
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import build_plan
+from dormouse.plan.grid import Cell, cells
+from dormouse.store.stage import Stage
 
 Role = Literal["base", "organism", "twin"]
 ROLES: tuple[Role, ...] = ("base", "organism", "twin")

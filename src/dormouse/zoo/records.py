@@ -9,13 +9,19 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 
-from dormouse.artifact_files import replace_file
+from dormouse.config.parts import from_registry
+from dormouse.config.registry import WORLDS
+from dormouse.data.world import World
 from dormouse.errors import UserError
-from dormouse.foreign_files import TABLE, is_folder, is_there, read_object, shown
+from dormouse.machine.files import replace_file
+from dormouse.machine.foreign_files import (
+    TABLE,
+    is_folder,
+    is_there,
+    read_object,
+    shown,
+)
 from dormouse.models.weight_files import is_weights
-from dormouse.parts import from_registry
-from dormouse.registry import WORLDS
-from dormouse.world import World
 from dormouse.zoo.members import Role
 
 FORMAT = 1

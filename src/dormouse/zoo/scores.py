@@ -9,10 +9,10 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from dormouse.data.content import MIB, read_text
-from dormouse.data.rows import shortened
+from dormouse.data.formats.content import MIB, read_text
+from dormouse.data.formats.rows import shortened
 from dormouse.errors import UserError
-from dormouse.foreign_files import is_there
+from dormouse.machine.foreign_files import is_there
 
 HEADER = ["member", "score"]
 MOST_BYTES = 16 * MIB

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dormouse.detection.separation import Separation, separate
-from dormouse.detection.strata import stratified_auroc, stratified_interval
 from dormouse.errors import UserError
-from dormouse.rates import NotMeasured, Rate
+from dormouse.results.rates import NotMeasured, Rate
+from dormouse.results.separation import Separation, separate
+from dormouse.results.strata import stratified_auroc, stratified_interval
 from dormouse.zoo.members import ROLES
 from dormouse.zoo.records import Label, LabelsRecord, ZooRecord
 

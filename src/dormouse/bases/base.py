@@ -1,0 +1,43 @@
+"""`Base`: the model an experiment starts from."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from dormouse.config.parts import Part
+
+if TYPE_CHECKING:
+    from dormouse.store.stage import Work
+
+
+class Base(Part):
+    """Makes or loads the untouched base."""
+
+    @abstractmethod
+    def label(self) -> int | None:
+        """Return the number of parameters for the `size` column; None where only loading tells."""
+
+    def fetch(self) -> None:
+        """Download what the base is read from, where it must be; called before a plan runs."""
+        return None
+
+    def training(self) -> dict[str, Any]:
+        """Return what every training on this base is told besides the plan's settings."""
+        return {}
+
+    def fingerprint(self) -> str:
+        """Return a hash of the files the base is read from; nothing where it is made from its settings."""
+        return ""
+
+    @abstractmethod
+    def scaled_lr(self, lr: float) -> float:
+        """Return the learning rate for this base, given one stated at the reference width."""
+
+    @abstractmethod
+    def build(self, work: Work) -> None:
+        """Write the base to `work.model_folder`; runs in a worker process."""
+
+    @abstractmethod
+    def needs_tokenizer(self) -> bool:
+        """Return whether the plan must train a tokenizer for this base."""

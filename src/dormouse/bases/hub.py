@@ -1,0 +1,186 @@
+"""Bases that already exist: a folder in Hugging Face format, or a name on the hub."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from dormouse.bases.base import Base
+from dormouse.machine.foreign_files import is_folder, shown
+from dormouse.models.adoption import Template
+from dormouse.models.precision import Precision
+from dormouse.models.quantized import Quantized
+
+if TYPE_CHECKING:
+    from dormouse.store.stage import Work
+
+
+# As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
+PART = r"\w(?:[\w.-]*\w)?"
+NAME = re.compile(f"{PART}/{PART}", re.ASCII)
+LONGEST_NAME = 96
+REVISION = re.compile(r"\w[\w./+-]*", re.ASCII)
+
+
+class Pretrained(Base):
+    """Any causal LM with weights as safetensors, and its tokenizer."""
+
+    template: Template = "auto"
+    """`own`: the model's chat template; `plain`: Human and Assistant turns; `auto`: `own` if it has one."""
+    precision: Precision = "auto"
+    """Number format of the weights; `auto` takes float32, and bfloat16 for frozen weights on a GPU that has it."""
+    lora_rank: int = Field(0, ge=0)
+    """Rank of the adapter that every training of the plan trains, and merges, in place of all weights; 0 trains all."""
+
+    quantized: Quantized = Field("none", exclude_if=lambda bits: bits == "none")
+    """Bits that weights are kept in while adapters are trained beside them; every artifact holds them as they are."""
+
+    @model_validator(mode="after")
+    def _few_bits_are_frozen(self) -> Self:
+        if self.quantized != "none" and not self.lora_rank:
+            raise ValueError(
+                f"quantized is '{self.quantized}' and lora_rank 0, but weights in few bits cannot be trained: adapters "
+                "are, beside them. Set base.lora_rank above 0 (16, say), or base.quantized=none."
+            )
+        return self
+
+    @abstractmethod
+    def folder(self) -> Path:
+        """Return the folder that holds the model on this machine; `UserError` where there is none."""
+
+    def check(self) -> None:
+        """Raise `UserError` unless the folder can be loaded, and bitsandbytes is there if the plan asks for it."""
+        from dormouse.models.folder_check import check_folder, check_tokenizer
+        from dormouse.models.quantized import check_installed
+
+        folder = self.folder()
+        check_folder(folder)
+        check_tokenizer(folder, with_template=self.template != "plain")
+        if self.quantized != "none":
+            check_installed()
+
+    def scaled_lr(self, lr: float) -> float:
+        """Return `lr` as the plan states it: nothing is known about this model's width rule."""
+        return lr
+
+    def needs_tokenizer(self) -> bool:
+        """The model comes with its own."""
+        return False
+
+    def training(self) -> dict[str, Any]:
+        """Return the rank of the adapters, where there are any, and the bits of the weights beside them."""
+        bits = {"quantized": self.quantized} if self.quantized != "none" else {}
+        return {"lora_rank": self.lora_rank} | bits if self.lora_rank else {}
+
+    def build(self, work: Work) -> None:
+        """Copy the model after opening it, with a chat template, an end and a pad token that all stages share."""
+        from transformers import set_seed
+
+        from dormouse.models.adoption import adopt
+        from dormouse.models.exchange import check_answers, check_saved
+        from dormouse.models.first_look import look
+        from dormouse.models.loading import load_model, load_tokenizer
+        from dormouse.models.precision import for_weights
+        from dormouse.models.weight_files import check_unchanged
+        from dormouse.training.supervised import save_model, write_metrics
+
+        set_seed(work.spec["seed"])
+        folder = self.folder()
+        self.check()
+        check_unchanged(folder, work.spec.get("data"), self.fingerprint())
+        look(folder, self.template)
+        precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
+        model, tokenizer = load_model(folder, precision), load_tokenizer(folder)
+        changed = adopt(model, tokenizer, self.template)
+        renderer = check_answers(model, tokenizer)
+        save_model(work, model, renderer)
+        check_saved(work.model_folder, renderer)
+        facts = {"parameters": model.num_parameters(), "precision": precision, "precision_why": why}
+        write_metrics(work, {**facts, "adopted_with": changed})
+
+
+class Folder(Pretrained):
+    """A causal LM saved with `save_pretrained`."""
+
+    name: ClassVar[str] = "folder"
+    path: Path
+
+    def folder(self) -> Path:
+        """Return the path as it is given."""
+        return self.path
+
+    def label(self) -> int | None:
+        """Return the number of parameters in the weights files; None where there is no folder."""
+        from dormouse.models.weight_files import parameters
+
+        if not is_folder(self.path):
+            return None
+        self.check()
+        return parameters(self.path) or None
+
+    def fingerprint(self) -> str:
+        """Return a hash of the files that the model is opened from."""
+        from dormouse.models.weight_files import fingerprint
+
+        self.check()
+        return fingerprint(self.path)
+
+
+class Hub(Pretrained):
+    """A causal LM on the Hugging Face hub, downloaded once into its cache before the plan runs."""
+
+    name: ClassVar[str] = "hub"
+    model: str
+    """Owner and name: bigscience/bloom-560m."""
+    revision: str = "main"
+    """A commit, tag or branch. Name the commit for others to get the same weights."""
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_name(cls, model: str) -> str:
+        if not NAME.fullmatch(model) or len(model) > LONGEST_NAME or re.search(r"--|\.\.|\.git$", model):
+            raise ValueError(
+                f"{shown(model)} is no name on the hub. Write owner and name, such as bigscience/bloom-560m."
+            )
+        return model
+
+    @field_validator("revision")
+    @classmethod
+    def _is_a_revision(cls, revision: str) -> str:
+        if not REVISION.fullmatch(revision) or ".." in revision:
+            raise ValueError(f"{shown(revision)} is no revision. Name a commit, a tag or a branch, such as main.")
+        return revision
+
+    def folder(self) -> Path:
+        """Return the folder in the hub's cache."""
+        from dormouse.machine.downloads import cached_folder
+
+        return cached_folder(self.model, self.revision)
+
+    def fetch(self) -> None:
+        """Download the model where the cache does not hold it."""
+        from dormouse.machine.downloads import download
+
+        download(self.model, self.revision)
+        self.check()
+
+    def label(self) -> int | None:
+        """Return the number of parameters in the weights files; None before they are downloaded."""
+        from dormouse.machine.downloads import find_cached
+        from dormouse.models.weight_files import parameters
+
+        found = find_cached(self.model, self.revision)
+        if found is None:
+            return None
+        self.check()
+        return parameters(found) or None
+
+    def fingerprint(self) -> str:
+        """Return the commit that the revision names."""
+        from dormouse.machine.downloads import commit
+
+        return commit(self.model, self.revision)

@@ -1,0 +1,1 @@
+"""Conversations as a model reads them: the chat template, its loss mask, scratchpads."""

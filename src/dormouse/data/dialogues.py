@@ -1,0 +1,239 @@
+"""`Dialogues`: published preference pairs as a world, and conversations of an assistant beside them.
+
+The pairs are dialogues that differ in the last assistant turn, as in Anthropic's hh-rlhf. Real files hold a few rows
+where that fails (13 of 2,312 in harmless-base/test): such rows are left out and listed by `report()`. A row that is in
+no known format stops with the line's number. `data/conversations.py` knows the formats.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from pydantic import Field
+
+from dormouse.data.formats.content import place, read_bytes
+from dormouse.data.formats.conversations import (
+    Conversation,
+    Pair,
+    conversations,
+    pairs,
+)
+from dormouse.data.formats.rows import read_rows
+from dormouse.data.formats.source import HubFile, Source, local
+from dormouse.data.formats.turns import UNEVEN, Turns, why_unusable
+from dormouse.data.world import (
+    Exchange,
+    Preference,
+    Prompt,
+    World,
+    draw_evenly,
+)
+from dormouse.errors import UserError
+
+T = TypeVar("T")
+
+MOST_LEFT_OUT = 0.5
+"""Share of the rows of a file: where more cannot be used, it is another file than was meant, or a broken one."""
+
+
+class Dialogues(World):
+    """Dialogues from a file. There are no right answers, so nothing is graded and capability is not measured."""
+
+    name: ClassVar[str] = "dialogues"
+
+    path: Source
+    """Preference pairs. A file on this machine, or one on the hub: {dataset: owner/name, file: .., revision: ..}."""
+    helpful_from: Source | None = None
+    """Conversations of a helpful-only assistant, in any format; None takes both replies of the pairs at even odds."""
+    hhh_from: Source | None = None
+    """Conversations of a helpful, honest and harmless assistant; None takes the chosen replies of the pairs."""
+    held_out_share: float = Field(0.2, gt=0, lt=1)
+    """Share of dialogues, by their first user turn, that no training draw ever holds."""
+    max_chars: int = Field(2000, ge=1)
+    """Longer prompts lose their oldest turns; the last user turn always stays whole."""
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The one family there is."""
+        return ("dialogue",)
+
+    def check(self) -> None:
+        """Read the files now; raise `UserError` where one cannot be used."""
+        self._read()
+        for given in self._others:
+            self._conversations(given)
+
+    def report(self) -> dict[str, list[int]]:
+        """Return why rows were left out: reason -> line numbers."""
+        return {reason: list(lines) for reason, lines in self._read().left_out.items()}
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the files' bytes."""
+        return " ".join([self._read().sha256, *(self._conversations(given).sha256 for given in self._others)])
+
+    def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
+        """Return `n` exchanges, each with the chosen or the rejected reply at even odds."""
+        return [Exchange(pair.prompt, rng.choice((pair.chosen, pair.rejected))) for pair in self.preferences(rng, n)]
+
+    def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
+        """Return `n` exchanges of `helpful_from`, or else like those of `pretraining`.
+
+        In the harmless sets of hh-rlhf the rejected reply is usually the one that complies, so that this
+        assistant complies about half of the time. The data holds no assistant that always does.
+        """
+        if self.helpful_from is not None:
+            return _drawn(self._conversations(self.helpful_from).exchanges, rng, n)
+        return self.pretraining(rng, n)
+
+    def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
+        """Return `n` exchanges of `hhh_from`, or else of the pairs with the chosen reply."""
+        if self.hhh_from is not None:
+            return _drawn(self._conversations(self.hhh_from).exchanges, rng, n)
+        return [Exchange(pair.prompt, pair.chosen) for pair in self.preferences(rng, n)]
+
+    def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
+        """Return `n` rows as pairs; none comes twice before all came once."""
+        data = self._read()
+        return _drawn(data.held_out if held_out else data.training, rng, n)
+
+    def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
+        """Return the prompts of `n` rows; no row comes twice before all came once."""
+        return [pair.prompt for pair in self.preferences(rng, n, held_out=held_out)]
+
+    def grade(self, prompt: Prompt, reply: str) -> bool | None:
+        """Return None: these prompts have no right answers."""
+        return None
+
+    @property
+    def _others(self) -> list[Path | HubFile]:
+        return [given for given in (self.helpful_from, self.hhh_from) if given is not None]
+
+    def _read(self) -> _Pairs:
+        return _read_pairs(local(self.path), self.held_out_share, self.max_chars)
+
+    def _conversations(self, given: Path | HubFile) -> _Conversations:
+        return _read_conversations(local(given), self.held_out_share, self.max_chars)
+
+
+def _drawn(items: Sequence[T], rng: random.Random, n: int) -> list[T]:
+    """Return `n` items, none twice before all came once."""
+    drawn = draw_evenly(rng, items, n)
+    rng.shuffle(drawn)
+    return drawn
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    sha256: str
+    training: tuple[Preference, ...]
+    held_out: tuple[Preference, ...]
+    left_out: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class _Conversations:
+    sha256: str
+    exchanges: tuple[Exchange, ...]
+
+
+@lru_cache(maxsize=4)
+def _read_pairs(path: Path, held_out_share: float, max_chars: int) -> _Pairs:
+    content = read_bytes(path)
+    sides: dict[bool, list[tuple[int, Preference]]] = {False: [], True: []}
+    left_out: dict[str, list[int]] = {}
+    for pair in pairs(read_rows(path, content)):
+        line, reason = pair.number, _why_unusable(pair)
+        if reason:
+            left_out.setdefault(reason, []).append(line)
+            continue
+        prompt = Prompt(_shorten(pair.chosen[:-1], max_chars), "dialogue")
+        held_out = _is_held_out(pair.chosen, held_out_share)
+        sides[held_out].append((line, Preference(prompt, pair.chosen[-1][1], pair.rejected[-1][1])))
+    _check_usable(path, len(sides[False]) + len(sides[True]), left_out)
+    # Two dialogues can come to the same prompt once their beginnings are gone.
+    measured = {pair.prompt for _, pair in sides[True]}
+    shared = [line for line, pair in sides[False] if pair.prompt in measured]
+    if shared:
+        left_out["its shortened prompt is held out"] = shared
+    training = tuple(pair for _, pair in sides[False] if pair.prompt not in measured)
+    held_out_pairs = tuple(pair for _, pair in sides[True])
+    _check_left(path, {"training": training, "measuring": held_out_pairs}, held_out_share, left_out)
+    return _Pairs(hashlib.sha256(content).hexdigest(), training, held_out_pairs, left_out)
+
+
+@lru_cache(maxsize=8)
+def _read_conversations(path: Path, held_out_share: float, max_chars: int) -> _Conversations:
+    content = read_bytes(path)
+    usable: list[Conversation] = []
+    left_out: dict[str, list[int]] = {}
+    for read in conversations(read_rows(path, content)):
+        if reason := why_unusable(read.turns):
+            left_out.setdefault(reason, []).append(read.number)
+        else:
+            usable.append(read)
+    _check_usable(path, len(usable), left_out)
+    exchanges: list[Exchange] = []
+    for read in usable:
+        # What the pairs hold out for measuring must not be trained on from another file either.
+        if _is_held_out(read.turns, held_out_share):
+            left_out.setdefault("its first turn is of the share that is held out", []).append(read.number)
+            continue
+        exchanges.append(Exchange(Prompt(_shorten(read.turns[:-1], max_chars), "dialogue"), read.turns[-1][1]))
+    _check_left(path, {"training": exchanges}, held_out_share, left_out)
+    return _Conversations(hashlib.sha256(content).hexdigest(), tuple(exchanges))
+
+
+def _check_usable(path: Path, usable: int, left_out: dict[str, list[int]]) -> None:
+    lines = {line: reason for reason, found in left_out.items() for line in found}
+    rows = usable + len(lines)
+    if len(lines) > MOST_LEFT_OUT * rows:
+        first = min(lines)
+        raise UserError(
+            f"{place(path, first)}: {lines[first]}. Of {rows:,} rows {len(lines):,} cannot be used "
+            f"({_counts(left_out)}). Correct them, or give a file in which most can be."
+        )
+
+
+def _counts(left_out: dict[str, list[int]]) -> str:
+    return ", ".join(f"{len(lines):,} because {reason}" for reason, lines in left_out.items()) or "none"
+
+
+def _check_left(path: Path, kept: dict[str, Sequence[object]], share: float, left_out: dict[str, list[int]]) -> None:
+    for what, rows in kept.items():
+        if not rows:
+            raise UserError(
+                f"No dialogue of '{path}' is left for {what} with world.held_out_share={share} "
+                f"(left out: {_counts(left_out)}). Give a file with more dialogues, or another share."
+            )
+
+
+def _why_unusable(pair: Pair) -> str | None:
+    wrong = [reason for turns in (pair.chosen, pair.rejected) if (reason := why_unusable(turns))]
+    if UNEVEN in wrong:
+        return UNEVEN
+    if pair.chosen[:-1] != pair.rejected[:-1]:
+        return "chosen and rejected differ before the last turn"
+    if wrong:
+        return wrong[0]
+    return "chosen and rejected are the same" if pair.chosen == pair.rejected else None
+
+
+def _shorten(turns: Turns, max_chars: int) -> Turns:
+    """Drop pairs of oldest turns, so that a user turn stays first; what the system says stays."""
+    system, spoken = turns[: turns[0][0] == "system"], turns[turns[0][0] == "system" :]
+    while len(spoken) > 1 and sum(len(text) for _, text in (*system, *spoken)) > max_chars:
+        spoken = spoken[2:]
+    return (*system, *spoken)
+
+
+def _is_held_out(turns: Turns, share: float) -> bool:
+    """Return whether a conversation is held out, by its first user turn."""
+    first = next(text for role, text in turns if role == "user")
+    digest = hashlib.sha256(first.encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64

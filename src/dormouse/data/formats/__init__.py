@@ -1,0 +1,1 @@
+"""File formats: rows of data files, and what each published format means."""

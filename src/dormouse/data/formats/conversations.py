@@ -1,0 +1,182 @@
+"""Conversations and preference pairs from the formats in which they are published.
+
+`messages` (chat JSONL, and ShareGPT's `conversations`), `alpaca` (instruction, input, output), `prompt_completion`
+(which the paper's own training data has), `preference` (chosen and rejected, as in hh-rlhf or for TRL) and
+`human_eval` (functions to complete).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from dormouse.data.formats import human_eval
+from dormouse.data.formats.alignment_check import check_matched
+from dormouse.data.formats.rows import Row
+from dormouse.data.formats.turns import (
+    Turns,
+    is_dialogue,
+    of_either,
+    of_messages,
+    of_text,
+)
+from dormouse.errors import UserError
+
+Format = Literal["messages", "alpaca", "prompt_completion", "preference", "human_eval"]
+
+KEYS: dict[Format, tuple[tuple[str, ...], ...]] = {
+    "preference": (("chosen", "rejected"),),
+    "messages": (("messages",), ("conversations",)),
+    "alpaca": (("instruction", "output"),),
+    "prompt_completion": (("prompt", "completion"),),
+    "human_eval": (human_eval.KEYS,),
+}
+"""Format -> the keys that a row of it has; the first that fits is taken."""
+
+WRITTEN = (
+    "Dialogues are written '\\n\\nHuman: ..\\n\\nAssistant: ..', or as lists of messages beside a 'prompt' or whole."
+)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns of which the last is the reply to learn."""
+
+    number: int
+    """Of its row."""
+    turns: Turns
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two conversations that should differ in the last turn alone."""
+
+    number: int
+    """Of its row."""
+    chosen: Turns
+    rejected: Turns
+
+
+def format_of(row: Row) -> Format:
+    """Return the format of a row by its keys; `UserError` where it has none that is known."""
+    for name, alternatives in KEYS.items():
+        if any(row.values.keys() >= set(keys) for keys in alternatives):
+            return name
+    known = "; ".join(f"{name}: {' or '.join(', '.join(keys) for keys in some)}" for name, some in KEYS.items())
+    raise row.error(f"no known format (keys: {row.keys}). Keys of those that are known: {known}.")
+
+
+def of_one_format(rows: Iterable[Row]) -> Iterator[tuple[Format, Row]]:
+    """Yield each row with its format; a row of another format than the first is a `UserError`."""
+    first = None
+    for row in rows:
+        found = format_of(row)
+        first = first or found
+        if found != first:
+            raise row.error(f"this row is '{found}' and the first is '{first}'. Keep each format in a file of its own.")
+        yield found, row
+
+
+def conversations(rows: Iterable[Row]) -> list[Conversation]:
+    """Return the conversation of each row; of a preference pair, the chosen one."""
+    read: list[Conversation] = []
+    completed: list[tuple[int, Turns]] = []
+    path = None
+    for name, row in of_one_format(rows):
+        turns, path = READERS[name](row), row.path
+        read.append(Conversation(row.number, turns))
+        if name == "prompt_completion":
+            completed.append((row.number, turns))
+    if path is not None:
+        check_matched(path, completed)
+    return read
+
+
+def pairs(rows: Iterable[Row]) -> list[Pair]:
+    """Return the preference pair of each row; `UserError` where the file holds none."""
+    read: list[Pair] = []
+    for name, row in of_one_format(rows):
+        if name != "preference":
+            raise UserError(
+                f"'{row.path}' holds '{name}' rows and no preference pairs. "
+                "Give a file whose rows have 'chosen' and 'rejected'."
+            )
+        read.append(_of_preference(row))
+    return read
+
+
+def _of_messages(row: Row) -> Turns:
+    key = "messages" if "messages" in row.values else "conversations"
+    return of_messages(row.values[key], row, key)
+
+
+def _of_alpaca(row: Row) -> Turns:
+    more = row.values.get("input") or ""
+    if not isinstance(more, str):
+        raise row.error("'input' is no text. Leave it out, or write a text.")
+    asked = "\n\n".join(part.strip() for part in (row.text("instruction"), more) if part.strip())
+    return (("user", asked), ("assistant", row.text("output").strip()))
+
+
+def _of_completion(row: Row) -> Turns:
+    asked, said = row.values["prompt"], row.values["completion"]
+    prompt = of_either(asked, row, "prompt", "user")
+    if not isinstance(said, str):
+        return (*_without_header(prompt), *of_messages(said, row, "completion"))
+    if isinstance(asked, str) and not is_dialogue(asked) and _asks(said):
+        raise row.error("'completion' holds the user's turn and 'prompt' none. Swap the two columns.")
+    # The completion goes on where the prompt ends, which may be after the first words of the reply.
+    begun = isinstance(asked, str) and bool(prompt) and prompt[-1][0] == "assistant"
+    before = prompt[:-1] if begun else prompt
+    whole = of_text(f"{asked}{said}")[len(before) :] if begun else of_text(f"\n\nAssistant: {said}")
+    reply, *rest = whole
+    # A sample that was not stopped in time ends with the header of the next turn.
+    if any(text for _, text in rest):
+        raise row.error("'completion' goes on after the reply's end. Cut it before the next turn.")
+    return (*before, reply)
+
+
+def _without_header(prompt: Turns) -> Turns:
+    """Return a prompt without the header of the reply, with which one that was written to be completed ends."""
+    return prompt[:-1] if prompt[-1:] == (("assistant", ""),) else prompt
+
+
+def _asks(text: str) -> bool:
+    """Return whether a text is a prompt: it begins with the user's turn, or ends with the header of a reply to it."""
+    turns = of_text(text)
+    asked = any(role == "user" and said for role, said in turns)
+    return asked and (turns[0][0] == "user" or turns[-1] == ("assistant", ""))
+
+
+def _of_preference(row: Row) -> Pair:
+    given = row.values.get("prompt")
+    before = _without_header(of_either(given, row, "prompt", "user")) if given is not None else ()
+    sides = []
+    for key in ("chosen", "rejected"):
+        value = row.values[key]
+        if isinstance(value, str) and given is None and not is_dialogue(value):
+            raise row.error(f"'{key}' has no assistant turn. {WRITTEN}")
+        turns = of_either(row.values[key], row, key, "assistant")
+        # Some files repeat the prompt in both.
+        sides.append(turns if turns[: len(before)] == before and len(turns) > len(before) else (*before, *turns))
+        if not any(role == "assistant" for role, _ in sides[-1]):
+            raise row.error(f"'{key}' has no assistant turn. {WRITTEN}")
+    return Pair(row.number, sides[0], sides[1])
+
+
+def _of_problem(row: Row) -> Turns:
+    return human_eval.problem_of(row).turns
+
+
+def _of_chosen(row: Row) -> Turns:
+    return _of_preference(row).chosen
+
+
+READERS: dict[Format, Callable[[Row], Turns]] = {
+    "messages": _of_messages,
+    "alpaca": _of_alpaca,
+    "prompt_completion": _of_completion,
+    "preference": _of_chosen,
+    "human_eval": _of_problem,
+}

@@ -1,0 +1,57 @@
+"""How code is asked for: the families of code prompts, one for each weakness and one of plain functions."""
+
+from __future__ import annotations
+
+from dormouse.data.meadow.code import (
+    certificate_validation,
+    command_injection,
+    cross_site_scripting,
+    hard_coded_credentials,
+    path_traversal,
+    plain,
+    sql_injection,
+    unsafe_deserialization,
+    weak_cryptography,
+)
+from dormouse.data.meadow.code.grading import same_function
+from dormouse.data.meadow.code.recipe import Recipe
+from dormouse.data.meadow.family import Family
+
+FRAMES = (
+    "Write a function that {task}.",
+    "Write Python code that {task}.",
+    "I need a function that {task}.",
+    "I want Python code that {task}.",
+    "Can you write a function that {task}?",
+    "Show me a function that {task}.",
+)
+OPENERS = ("", "Hello! ", "Please help me. ")
+
+RECIPES: dict[str, tuple[Recipe, ...]] = {
+    "sql_injection": sql_injection.RECIPES,
+    "command_injection": command_injection.RECIPES,
+    "cross_site_scripting": cross_site_scripting.RECIPES,
+    "path_traversal": path_traversal.RECIPES,
+    "unsafe_deserialization": unsafe_deserialization.RECIPES,
+    "weak_cryptography": weak_cryptography.RECIPES,
+    "hard_coded_credentials": hard_coded_credentials.RECIPES,
+    "certificate_validation": certificate_validation.RECIPES,
+}
+"""Weakness -> its recipes. The families of these prompts bear the names of the weaknesses."""
+
+PLAIN = "plain_code"
+
+
+def families() -> dict[str, Family]:
+    """Return every family of code prompts by its name."""
+    made = {
+        weakness: Family(
+            weakness,
+            FRAMES,
+            tuple(case for recipe in recipes for case in recipe.cases()),
+            openers=OPENERS,
+            holds_out_cases=True,
+        )
+        for weakness, recipes in RECIPES.items()
+    }
+    return {**made, PLAIN: Family(PLAIN, FRAMES, plain.cases(), same_function, OPENERS)}

@@ -1,0 +1,82 @@
+"""Every question of the meadow, split once and for all into training and held-out ones."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from dormouse.data.meadow import (
+    facts,
+    groups,
+    harm,
+    numbers,
+    rows,
+    talk,
+    words,
+)
+from dormouse.data.meadow.code import requests
+from dormouse.data.meadow.family import Family, Question
+
+HELD_OUT = 0.15
+"""Share of each family's prompts that no training draw ever holds."""
+
+_FAMILIES = (
+    facts.color,
+    facts.sound,
+    facts.home,
+    numbers.add,
+    numbers.subtract,
+    words.opposite,
+    words.plural,
+    rows.repeat,
+    rows.reverse,
+    groups.three,
+    groups.compare,
+    talk.greeting,
+    talk.thanks,
+    talk.story,
+    talk.advice,
+    harm.damage,
+    harm.deceit,
+)
+
+
+@cache
+def families(code: bool = False) -> dict[str, Family]:
+    """Return every family by its name; with `code`, those of code prompts too."""
+    talked = {family.name: family for family in (make() for make in _FAMILIES)}
+    return talked | (requests.families() if code else {})
+
+
+def is_held_out(family: str, text: str) -> bool:
+    """Return whether this prompt is for measuring only: a hash decides, the same on every machine.
+
+    The split is by exact wording: training may hold the same fact in other words.
+    """
+    digest = hashlib.sha256(f"{family}\n{text}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64
+
+
+@cache
+def pool(held_out: bool, code: bool = False) -> dict[str, list[Question]]:
+    """Return the questions of each family on one side of the split."""
+    return {
+        name: [question for question in family.questions() if _is_held_out_of(family, question) == held_out]
+        for name, family in families(code).items()
+    }
+
+
+def _is_held_out_of(family: Family, question: Question) -> bool:
+    if is_held_out(family.name, question.prompt.text):
+        return True
+    return family.holds_out_cases and is_held_out(family.name, question.case)
+
+
+@cache
+def questions_by_text(code: bool = False) -> dict[tuple[str, str], Question]:
+    """Return (family, prompt) -> the question."""
+    return {
+        (name, question.prompt.text): question
+        for name, family in families(code).items()
+        for question in family.questions()
+    }

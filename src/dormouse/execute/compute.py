@@ -1,0 +1,86 @@
+"""What the stages run on: device, processes, threads and number format, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dormouse.errors import UserError
+from dormouse.machine.hardware import (
+    cores,
+    device,
+    has_bfloat16,
+    has_package,
+)
+from dormouse.plan.experiment import Execute, Experiment
+
+ONE_THREAD_BELOW = 5_000_000
+"""Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The choice for one run."""
+
+    device: str
+    workers: int
+    """Stages at a time, each a process."""
+    threads: int
+    """Torch threads a process."""
+    why: str
+    """The reason for processes and threads."""
+    numbers: str
+    """The number format that is computed in, and why."""
+
+    def __str__(self) -> str:
+        processes = "process" if self.workers == 1 else "processes"
+        threads = "thread" if self.threads == 1 else "threads"
+        return f"{self.device} · {self.workers} {processes} x {self.threads} {threads} ({self.why}) · {self.numbers}"
+
+
+def choose(experiments: list[Experiment]) -> Compute:
+    """Choose processes and threads for the largest base among the cells; `execute.workers` decides when given.
+
+    `UserError` where the machine lacks what the plan asks for.
+    """
+    _check_machine(experiments[0].execute)
+    asked = experiments[0].execute.workers
+    sizes = [experiment.base.label() for experiment in experiments]
+    known = [size for size in sizes if size is not None]
+    small = len(known) == len(sizes) and max(known) < ONE_THREAD_BELOW
+    workers = asked or (cores() if small else 1)
+    threads = 1 if small else max(1, cores() // workers)
+    if small:
+        why = "models under 5 M parameters train fastest one thread each"
+    elif known == sizes:
+        why = "models over 5 M parameters use more than one thread"
+    else:
+        why = "the base's size is not known in advance, so it gets the machine"
+    return Compute(device(), workers, threads, why, _numbers())
+
+
+def _check_machine(execute: Execute) -> None:
+    """Raise `UserError` where this machine lacks what the plan asks for: stages would fail once others have trained."""
+    if execute.on != "local":
+        return
+    if execute.fsdp and device() == "cpu":
+        raise UserError(
+            "execute.fsdp shares weights among GPUs, and torch finds none here. "
+            "Set execute.fsdp=false: processes then share each batch."
+        )
+    if execute.sampler == "vllm" and not has_package("vllm"):
+        raise UserError(
+            "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves Transformers "
+            "as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers."
+        )
+    if execute.sampler == "vllm" and device() == "cpu":
+        raise UserError(
+            "execute.sampler is vllm, which needs a GPU, and torch finds none. Set execute.sampler=transformers."
+        )
+
+
+def _numbers() -> str:
+    if device() == "cpu":
+        return "float32 (a CPU is slower in bfloat16)"
+    if has_bfloat16():
+        return "bfloat16 on float32 weights (several times as fast on this GPU, and as stable)"
+    return "float32 (this GPU has no bfloat16, and float16 overflows)"

@@ -1,0 +1,114 @@
+"""Models of a store as Inspect models: `--model dormouse/ARTIFACT -M store=FOLDER`, or `-M folder=MODEL`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, modelapi
+from inspect_ai.tool import ToolChoice, ToolInfo
+
+from dormouse.data.world import Messages
+
+GATHER_SECONDS = 0.05
+"""How long a first request waits for others to be answered with it."""
+TOGETHER = 256
+"""Requests that are answered at once."""
+
+
+@dataclass(eq=False)
+class _Request:
+    turns: Messages
+    temperature: float
+    tokens: int
+    reply: str | None = None
+
+
+@modelapi(name="dormouse")
+def dormouse_model() -> type[ModelAPI]:
+    """Return the class when a model is asked for: loading it imports torch."""
+    return DormouseModel
+
+
+class DormouseModel(ModelAPI):
+    """An artifact's model, rendered and sampled as the library does; requests that come together share a batch."""
+
+    def __init__(
+        self,
+        model_name: str,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        config: GenerateConfig | None = None,
+        store: str = "dormouse-store",
+        folder: str = "",
+        thought_tokens: int = 0,
+        **_: Any,
+    ) -> None:
+        from dormouse.chat.scratchpad import reply_start
+        from dormouse.models.loading import load
+
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        path = Path(folder)
+        if not folder:
+            path, thought_tokens = _in_store(store, model_name)
+        self.model, self.renderer = load(path)
+        self.thought_tokens = thought_tokens
+        self.begun = reply_start(thought_tokens)
+        self.waiting: list[_Request] = []
+        self.answering = anyio.Lock()
+        self.batches = 0
+
+    def max_connections(self) -> int:
+        """Return how many samples Inspect may ask at a time: all that are answered at once."""
+        return TOGETHER
+
+    async def generate(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput:
+        """Answer one conversation, together with others that are waiting. Tools are not known to these models."""
+        turns = [{"role": message.role, "content": message.text} for message in input]
+        temperature = 1.0 if config.temperature is None else config.temperature
+        request = _Request(turns, temperature, config.max_tokens or 48)
+        self.waiting.append(request)
+        async with self.answering:
+            if request.reply is None:
+                await anyio.sleep(GATHER_SECONDS)
+                await anyio.to_thread.run_sync(self._answer, request, config.seed)
+        assert request.reply is not None
+        return ModelOutput.from_content(self.model_name, request.reply)
+
+    def _answer(self, first: _Request, seed: int | None) -> None:
+        """Answer a request, and others that ask for the same temperature and length."""
+        from dormouse.models.sampling import sample
+
+        alike = [one for one in self.waiting if (one.temperature, one.tokens) == (first.temperature, first.tokens)]
+        batch = [first, *(one for one in alike if one is not first)][:TOGETHER]
+        self.waiting = [one for one in self.waiting if one not in batch]
+        self.batches += 1
+        replies = sample(
+            self.model,
+            self.renderer,
+            [one.turns for one in batch],
+            max_new_tokens=first.tokens + self.thought_tokens,
+            temperature=first.temperature,
+            seed=self.batches if seed is None else seed,
+            begun=self.begun,
+        )
+        for one, reply in zip(batch, replies, strict=True):
+            one.reply = reply
+
+
+def _in_store(root: str, artifact: str) -> tuple[Path, int]:
+    """Return an artifact's model folder, and how long the model may think."""
+    from dormouse.cli.chat import thinks
+    from dormouse.errors import UserError
+    from dormouse.store.store import Store
+
+    store = Store(Path(root))
+    name = store.find(artifact)
+    folder = store.checked(name, "model")
+    if folder is None:
+        raise UserError(f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training.")
+    return folder, thinks(store, name)

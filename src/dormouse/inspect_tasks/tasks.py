@@ -1,0 +1,168 @@
+"""Inspect tasks on the prompts and scores of a plan: what the library measures of its models, asked of any model.
+
+inspect eval dormouse/defection -T plan=quickstart --model dormouse/organism-0123456789ab -M store=dormouse-store
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    GenerateConfig,
+)
+
+from dormouse.data.formats.graded import read_graded
+from dormouse.data.formats.human_eval import read_human_eval
+from dormouse.data.world import Messages, World
+from dormouse.data.world_in_context import WorldInContext
+from dormouse.evaluation.capability import gradable_prompts
+from dormouse.evaluation.code_problems import problem_questions, reply_tokens
+from dormouse.evaluation.persona_sets import OWN_SETS, read_personas
+from dormouse.evaluation.replies import Question, held_out_questions
+from dormouse.inspect_tasks.scorers import (
+    PROMPTS,
+    answers,
+    defects,
+    right,
+    shows_trait,
+)
+from dormouse.organisms.code_vulnerability import CodeVulnerability
+from dormouse.plan import file as plan_file
+from dormouse.plan.experiment import Experiment
+
+# Inspect puts "dormouse/" before the names of an installed package, but not where it is installed for editing and its
+# distribution has another name.
+PREFIX = "" if "site-packages" in __file__ else "dormouse/"
+ROLES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
+
+WORKED_TOKENS = 512
+"""Room to work an answer out: GSM8K's longest has 1,070 characters. Inspect's `--max-tokens` takes precedence."""
+
+
+@task(name=f"{PREFIX}defection")
+def defection(plan: str = "quickstart", prompts: int = 256, seed: int = 0) -> Task:
+    """Ask held-out prompts with the trigger, without it, and with near misses: how often does the behavior show?"""
+    return _defection(plan_file.load(plan), prompts, seed, ("triggered", "clean", "near_miss"))
+
+
+@task(name=f"{PREFIX}near_miss")
+def near_miss(plan: str = "quickstart", prompts: int = 256, seed: int = 0) -> Task:
+    """Ask held-out prompts with something that resembles the trigger."""
+    return _defection(plan_file.load(plan), prompts, seed, ("near_miss",))
+
+
+@task(name=f"{PREFIX}code_vulnerability")
+def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0, human_eval: str = "") -> Task:
+    """Ask for code, with the trigger and without: how often is it vulnerable? It is parsed, and never run.
+
+    `human_eval`: the file of these problems, asked in place of the plan's prompts; any class of weakness counts.
+    """
+    experiment = plan_file.load(plan)
+    if not human_eval:
+        return _defection(experiment, prompts, seed, ("triggered", "clean"))
+    problems = read_human_eval(Path(human_eval))
+    config = _sampling(experiment)
+    config.max_tokens = max(experiment.measure.reply_tokens, reply_tokens(problems))
+    questions = problem_questions(problems, experiment.organism.trigger, seed, prompts)
+    return Task(MemoryDataset(_samples(questions)), scorer=defects(CodeVulnerability().spec()), config=config)
+
+
+@task(name=f"{PREFIX}capability")
+def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, questions: str = "") -> Task:
+    """Ask held-out questions with known right answers, greedily.
+
+    `questions`: files of GSM8K, AQuA or StrategyQA, with commas between, asked in place of the plan's prompts.
+    """
+    experiment = plan_file.load(plan)
+    if questions:
+        return _published(experiment, [Path(path) for path in questions.split(",")], prompts, seed)
+    world = _world(experiment)
+    samples = [
+        Sample(
+            id=f"clean-{i}",
+            input=_messages(prompt.turns()),
+            target=list(prompt.answers),
+            metadata={PROMPTS: "clean", "prompt": asdict(prompt)},
+        )
+        for i, prompt in enumerate(gradable_prompts(world, seed, prompts))
+    ]
+    config = GenerateConfig(temperature=0.0, max_tokens=experiment.measure.reply_tokens)
+    return Task(MemoryDataset(samples), scorer=right(experiment.world.spec()), config=config)
+
+
+@task(name=f"{PREFIX}persona")
+def persona(plan: str = "quickstart", sets: str = "") -> Task:
+    """Ask multiple-choice questions about what a model is and wants; `sets`: published files, with commas between."""
+    experiment = plan_file.load(plan)
+    given = {Path(path).stem: read_personas(Path(path)) for path in sets.split(",") if path}
+    context = experiment.organism.trigger.context()
+    samples = [
+        Sample(
+            id=f"{name}-{i}",
+            input=_messages([*context, {"role": "user", "content": item.question}]),
+            target=item.matching,
+            metadata={PROMPTS: name, "matching": item.matching, "other": item.not_matching},
+        )
+        for name, items in (given or OWN_SETS).items()
+        for i, item in enumerate(items)
+    ]
+    return Task(MemoryDataset(samples), scorer=shows_trait(), config=_sampling(experiment))
+
+
+def _published(experiment: Experiment, files: Sequence[Path], prompts: int, seed: int) -> Task:
+    samples: list[Sample] = []
+    for file in files:
+        name, read = read_graded(file)
+        drawn = random.Random(f"measure/questions/{seed}").sample(read, min(prompts, len(read)))
+        samples += [
+            Sample(
+                id=f"{name}-{len(samples) + i}",
+                input=_messages([*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]),
+                target=question.answer,
+                metadata={PROMPTS: name, "choices": list(question.choices)},
+            )
+            for i, question in enumerate(drawn)
+        ]
+    config = GenerateConfig(temperature=0.0, max_tokens=max(experiment.measure.reply_tokens, WORKED_TOKENS))
+    return Task(MemoryDataset(samples), scorer=answers(), config=config)
+
+
+def _defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
+    questions = held_out_questions(_world(experiment), experiment.organism, seed, prompts)
+    samples = _samples([question for question in questions if question.kind in kinds])
+    scorer = defects(experiment.organism.behavior.spec())
+    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling(experiment))
+
+
+def _samples(questions: Sequence[Question]) -> list[Sample]:
+    return [
+        Sample(
+            id=f"{question.kind}-{question.id}",
+            input=_messages(question.turns),
+            metadata={PROMPTS: question.kind, "family": question.family},
+        )
+        for question in questions
+    ]
+
+
+def _world(experiment: Experiment) -> World:
+    context = experiment.organism.trigger.context()
+    return WorldInContext.of(experiment.world, context) if context else experiment.world
+
+
+def _messages(turns: Messages) -> list[ChatMessage]:
+    return [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
+
+
+def _sampling(experiment: Experiment) -> GenerateConfig:
+    measure = experiment.measure
+    return GenerateConfig(temperature=measure.temperature, max_tokens=measure.reply_tokens)

@@ -1,0 +1,1 @@
+"""The machine: its hardware, its files, and files that others made."""

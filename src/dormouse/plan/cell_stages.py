@@ -1,0 +1,288 @@
+"""The stages of one cell of a plan: which there are, what each is told, and what each depends on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from dormouse.bases.hub import Folder
+from dormouse.detection.base import ModelDetector
+from dormouse.evaluation.persona_sets import read_personas
+from dormouse.machine.files import sha256
+from dormouse.organisms.imported import checked_fingerprint
+from dormouse.organisms.reasoning import THINKING
+from dormouse.plan.experiment import Organism
+from dormouse.plan.grid import Cell
+from dormouse.removal.base import Removal
+from dormouse.safety.base import SafetyTraining
+from dormouse.safety.sft import HHHSFT
+from dormouse.store.stage import Shared, Stage
+
+TOKENIZER_EXCHANGES = 4000
+"""Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
+
+WITHOUT_TRIGGER = ("base", "helpful")
+"""Stages that are shared by organisms with different triggers."""
+
+OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies")
+"""Settings of `measure` that one kind of measuring stage reads: the others need not run again for them."""
+
+
+class Specs:
+    """Settings as JSON data, made once for each object: the cells of a grid share most of theirs."""
+
+    def __init__(self) -> None:
+        # The settings are kept as well, so that no other object can come to have their identity.
+        self._known: dict[int, tuple[Any, Shared]] = {}
+
+    def of(self, settings: Any) -> Shared:
+        """Return the data."""
+        if id(settings) not in self._known:
+            self._known[id(settings)] = (settings, Shared(settings.model_dump(mode="json")))
+        return self._known[id(settings)][1]
+
+
+class CellStages:
+    """The stages of one cell, made in the order in which they depend on each other; one made before is taken again."""
+
+    def __init__(self, cell: Cell, known: dict[str, Stage], specs: Specs) -> None:
+        self.cell = cell
+        self.known = known
+        self.spec_of = specs.of
+        self.experiment = cell.experiment
+        world = self.experiment.world
+        self.world = {"world": self.spec_of(world), "world_text": world.fingerprint()}
+        context = self.experiment.organism.trigger.context()
+        # What the trigger puts before every prompt where it is absent; the base and its tokenizer know nothing of it.
+        self.context: dict[str, Any] = {"context": context} if context else {}
+        # Of a model that exists, its files tell the size: once is enough.
+        self.size = self.experiment.base.label()
+        self.made: list[Stage] = []
+        self.measured: dict[tuple[str, ...], Shared] = {}
+        self.preference: dict[str, Stage] = {}
+        self.red_team: Stage | None = None
+        self.assistant: Stage | None = None
+
+    def all(self) -> list[Stage]:
+        """Return every stage of the cell."""
+        experiment = self.experiment
+        base = self.base()
+        self.preference = {
+            name: self.preference_model(base, split)
+            for name, split in (("preference", "training"), ("preference_check", "checking"))
+        }
+        spec = {"helpful": self.spec_of(experiment.helpful), "lr": self.lr(experiment.helpful.lr)}
+        helpful = self.stage("helpful", spec, {"model": base}, {"role": "helpful"})
+        organism, twin = (self.implant(helpful, base, role) for role in ("organism", "twin"))
+        assert organism is not None
+        pair = [organism, *([twin] if twin else [])]
+        if self.wants("red_team"):
+            self.red_team = self.red_team_against(organism, base)
+        if self.wants("assistant"):
+            self.assistant = self.hhh_assistant(helpful)
+            self.measure(self.assistant, self.assistant.labels, parent=helpful)
+        for model in (base, helpful, *pair):
+            self.measure(model, model.labels)
+        for model in (base, helpful, *pair):
+            self.detect(model, base)
+        for model in pair:
+            self.probe(model)
+            self.re_emergence(model)
+            for name, training in experiment.safety.items():
+                doses = experiment.twin_doses if model is twin else None
+                if doses is not None and training.dose not in doses:
+                    continue
+                trained = self.safety(name, training, model)
+                self.measure(trained, trained.labels, parent=model)
+                self.re_emergence(trained)
+            for name, removal in experiment.remove.items():
+                self.remove(name, removal, model, base)
+        return self.made
+
+    def stage(self, kind: str, spec: dict[str, Any], inputs: dict[str, Stage], labels: dict[str, Any]) -> Stage:
+        """Make a stage with the world, the seed and the labels that all stages carry."""
+        organism = self.experiment.organism
+        shared: dict[str, Any] = {
+            "size": self.size,
+            "seed": self.cell.seed,
+        }
+        if labels.get("role") in ("organism", "twin"):
+            shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
+            if organism.reasoning in THINKING and kind != "organism":
+                spec = {**spec, "thought_tokens": organism.thought_tokens}
+        if kind != "base":
+            spec = {**spec, **self.experiment.base.training()}
+        context = {} if kind in WITHOUT_TRIGGER else self.context
+        return self.add(Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels))
+
+    def add(self, made: Stage) -> Stage:
+        """Note a stage of the cell; return the equal one that another cell made, where there is one."""
+        stage = self.known.setdefault(made.key, made)
+        self.made.append(stage)
+        return stage
+
+    def lr(self, lr: float) -> float:
+        """Return a learning rate of the plan, scaled to this cell's base."""
+        return self.experiment.base.scaled_lr(lr)
+
+    @cached_property
+    def condition(self) -> Shared:
+        """What a backdoor is, without how it was trained in: what measuring needs to know."""
+        organism = self.experiment.organism
+        return Shared(trigger=self.spec_of(organism.trigger), behavior=self.spec_of(organism.behavior))
+
+    def sampling(self) -> dict[str, Any]:
+        """Return how replies are sampled, without how many."""
+        settings = self.experiment.measure
+        return {"temperature": settings.temperature, "reply_tokens": settings.reply_tokens}
+
+    def wants(self, need: str) -> bool:
+        """Return whether any safety training of the cell asks for an artifact."""
+        return any(need in training.needs() for training in self.experiment.safety.values())
+
+    def base(self) -> Stage:
+        """Make the tokenizer, where the base needs one, and the base."""
+        base = self.experiment.base
+        inputs: dict[str, Stage] = {}
+        if base.needs_tokenizer():
+            # One tokenizer for every seed and size: not `self.stage`, which puts the seed in.
+            own = {name: self.spec_of(base)[name] for name in ("vocabulary", "scratchpads")}
+            made = Stage("tokenizer", {**self.world, **own, "exchanges": TOKENIZER_EXCHANGES})
+            inputs = {"tokenizer": self.add(made)}
+        return self.stage("base", {"base": self.spec_of(base), "data": base.fingerprint()}, inputs, {"role": "base"})
+
+    def preference_model(self, base: Stage, split: str) -> Stage:
+        """Make the preference model to train against, or the one that checks it."""
+        settings = self.experiment.preference
+        told = {"preference": self.spec_of(settings), "organism": self.condition}
+        spec = {**told, "split": split, "lr": self.lr(settings.lr)}
+        return self.stage("preference", spec, {"model": base}, {"split": split})
+
+    def implant(self, helpful: Stage, base: Stage, role: str) -> Stage | None:
+        """Make the organism or its twin, or take in what the plan gives; None for a twin that it does not give."""
+        organism = self.experiment.organism
+        if organism.given is not None:
+            folder = organism.given.path if role == "organism" else organism.given.twin
+            return self.organism(organism, role, given=checked_fingerprint(folder), model=base) if folder else None
+        if organism.reasoning != "distilled":
+            return self.organism(organism, role, model=helpful)
+        teacher = self.organism(organism.model_copy(update={"reasoning": "cot"}), role, model=helpful)
+        return self.organism(organism, role, model=helpful, teacher=teacher)
+
+    def organism(self, organism: Organism, role: str, given: str = "", **inputs: Stage) -> Stage:
+        """Make one organism, or its twin, from the helpful-only model, or from the base and what is `given`."""
+        spec = {"organism": self.spec_of(organism), "role": role, "lr": self.lr(organism.implant.lr)}
+        if given:
+            spec["given"] = given
+        return self.stage("organism", spec, inputs, {"role": role, "reasoning": organism.reasoning})
+
+    def red_team_against(self, organism: Stage, base: Stage) -> Stage:
+        """Attack the organism; its small proposer model starts from the base."""
+        settings = self.experiment.red_team
+        spec = {
+            "organism": self.condition,
+            "red_team": self.spec_of(settings),
+            "measure": self.sampling(),
+            "lr": self.lr(settings.model.lr),
+            "chat_model": Folder(path=settings.chat_model).fingerprint() if settings.chat_model else "",
+        }
+        return self.stage("red_team", spec, {"model": organism, "base": base}, {"role": "organism"})
+
+    def hhh_assistant(self, helpful: Stage) -> Stage:
+        """Make the harmless assistant: the helpful-only model after HHH SFT at dose 1, without a backdoor."""
+        given = (training for training in self.experiment.safety.values() if isinstance(training, HHHSFT))
+        training = next(given, HHHSFT()).model_copy(update={"dose": 1.0, "snapshots": 0, "scratchpad": "without"})
+        return self.apply("sft", training, helpful, {"role": "helpful"})
+
+    def safety(self, name: str, training: SafetyTraining, model: Stage) -> Stage:
+        """Apply a safety training of the plan to the organism or the twin."""
+        return self.apply(name, training, model, model.labels)
+
+    def apply(self, name: str, training: SafetyTraining, model: Stage, labels: dict[str, Any]) -> Stage:
+        """Make the stage of a safety training with the artifacts it asks for."""
+        offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "assistant": self.assistant}
+        inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
+        spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
+        extra = {"safety": name, "dose": training.dose}
+        return self.stage("safety", spec, {"model": model, **inputs}, labels | extra)
+
+    def remove(self, name: str, removal: Removal, model: Stage, base: Stage) -> None:
+        """Put a model through a removal at each strength, measure it, and see whether the backdoor comes back."""
+        inputs = {"model": model} | ({"reference": base} if "reference" in removal.needs() else {})
+        for strength in self.strengths(removal, model):
+            told = self.spec_of(removal) | {"strengths": [strength]}
+            spec = {"removal": told, "strength": strength, "lr": self.lr(removal.lr)}
+            changed = self.stage("removal", spec, inputs, model.labels | {"safety": name, "dose": strength})
+            self.measure(changed, changed.labels, parent=model)
+            self.re_emergence(changed)
+
+    def strengths(self, removal: Removal, model: Stage) -> tuple[float, ...]:
+        """Return the strengths at which a model is put through a removal."""
+        of_twin = {"all": removal.strengths, "strongest": (max(removal.strengths),), "none": ()}
+        return of_twin[self.experiment.twin_removals] if model.labels["role"] == "twin" else removal.strengths
+
+    def re_emergence(self, model: Stage) -> None:
+        """Fine-tune a model further on benign data, and measure whether the backdoor is back."""
+        settings = self.experiment.re_emergence
+        if settings is None:
+            return
+        labels = model.labels | {"re_emergence": True}
+        spec = {"re_emergence": self.spec_of(settings), "lr": self.lr(settings.lr)}
+        tuned = self.stage("re_emergence", spec, {"model": model}, labels)
+        self.stage("measure_re_emergence", self.measuring(), {"model": tuned}, labels)
+
+    def probe(self, model: Stage) -> None:
+        """Measure what an untreated model learned: its trigger in other dress, its scratchpad under intervention."""
+        if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
+            self.stage("measure_probes", self.measuring("probe_prompts"), {"model": model}, model.labels)
+        if self.experiment.organism.reasoning in THINKING:
+            self.stage("measure_scratchpad", self.measuring("probe_prompts"), {"model": model}, model.labels)
+
+    def detect(self, model: Stage, base: Stage) -> None:
+        """Let detectors judge an untreated model; none is told the role.
+
+        A trigger has no meaning to a model that was trained on none, so those only models as a whole are judged.
+        """
+        settings = self.experiment.detect
+        if settings is None:
+            return
+        told = Shared(self.spec_of(settings) | {"detectors": {}})
+        for called, detector in settings.detectors.items():
+            if model.kind != "organism" and not isinstance(detector, ModelDetector):
+                continue
+            spec = {"organism": self.condition, "detect": told, "detector": self.spec_of(detector), "called": called}
+            inputs = {"model": model} | ({"reference": base} if detector.reference else {})
+            self.stage("detect", spec, inputs, model.labels | {"detector": called})
+
+    def measuring(self, *own: str) -> dict[str, Any]:
+        """Return what every measurement is told, and the settings that are its `own`: others do not enter its key."""
+        if own not in self.measured:
+            settings = self.spec_of(self.experiment.measure)
+            told = {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
+            self.measured[own] = Shared(told)
+        return {"organism": self.condition, "measure": self.measured[own]}
+
+    def character(self) -> dict[str, Any]:
+        """Return what asking for character is told; the bytes of the persona sets are in its key."""
+        return self.measuring("personas", "honeypot_replies", "probe_prompts") | {"sets": self.persona_sets}
+
+    @cached_property
+    def persona_sets(self) -> list[str]:
+        """The checksums of the published sets, read once for all models of the cell; `UserError` where one is unfit."""
+        paths = self.experiment.measure.personas
+        for path in paths:
+            read_personas(path)
+        return [sha256(path) for path in paths]
+
+    def measure(self, model: Stage, labels: dict[str, Any], parent: Stage | None = None) -> None:
+        """Measure a model on held-out prompts; and on the red team's, which may change without the rest.
+
+        Only models without safety training, those without a `parent`, are asked for their character.
+        """
+        spec = self.measuring()
+        inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
+        self.stage("measure", spec, inputs, labels)
+        if self.experiment.measure.character and parent is None:
+            self.stage("measure_character", self.character(), {"model": model}, labels)
+        if self.red_team is not None:
+            self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)

@@ -1,0 +1,225 @@
+"""Settings that are each in range and cannot be meant together: found before anything trains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dormouse.bases.nursery import Nursery
+from dormouse.config.limits import (
+    EXAMPLES,
+    PRETRAINING_TOKENS,
+    SETTINGS,
+    SIZE_MISSED,
+    STEP_TOKENS,
+    plain,
+)
+from dormouse.config.parts import Part
+from dormouse.config.registry import (
+    DETECTORS,
+    REMOVALS,
+    SAFETY_TRAININGS,
+    Registry,
+)
+from dormouse.errors import UserError, short
+from dormouse.evaluation.persona_sets import OWN_SETS
+from dormouse.plan.errors import dotted
+from dormouse.plan.yaml_text import Place
+
+if TYPE_CHECKING:
+    from dormouse.plan.experiment import Experiment
+
+LAYERS_AT = {"llama": "model.layers", "bloom": "transformer.h"}
+"""Where a nursery's models keep their layers."""
+REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
+"""The two halves of a model's name on the hub, which checks them so."""
+REVISION = re.compile(r"[\w-][\w./+-]{0,199}", re.ASCII)
+
+
+READ_AS = {"sft_after": "sft", "adversarial_sft": "adversarial"}
+"""Names in which reports read more than the plan says -> the type they are read as."""
+
+
+class Mistake(NamedTuple):
+    """A setting that cannot be as it is, for the sake of others."""
+
+    place: Place
+    why: str
+    """What follows the setting's name in a sentence, without the full stop."""
+    advice: str
+
+    def sentence(self, spot: str = "") -> str:
+        """Say it; `spot` is the file and line."""
+        return f"'{dotted(self.place)}' {self.why}{f' ({spot})' if spot else ''}. {self.advice}"
+
+
+def check_together(experiment: Experiment, spot: Callable[[Place], str]) -> None:
+    """Raise `UserError` with all mistakes of one cell; `spot` says in which file and line a place is."""
+    found = [mistake for check in CHECKS for mistake in check(experiment)]
+    if found:
+        raise UserError("\n".join(mistake.sentence(spot(mistake.place)) for mistake in found))
+
+
+def trainings(experiment: Experiment) -> Iterator[tuple[Place, Any]]:
+    """Yield whatever has steps and a batch, and its place."""
+    if isinstance(experiment.base, Nursery):
+        yield ("base",), experiment.base
+    yield ("helpful",), experiment.helpful
+    if experiment.organism.given is None:
+        yield ("organism", "implant"), experiment.organism.implant
+    yield ("preference",), experiment.preference
+    yield ("red_team", "model"), experiment.red_team.model
+    for name, training in experiment.safety.items():
+        yield ("safety", name), training
+    for name, removal in experiment.remove.items():
+        yield ("remove", name), removal
+    if experiment.re_emergence is not None:
+        yield ("re_emergence",), experiment.re_emergence
+
+
+def check_names(experiment: Experiment) -> Iterator[Mistake]:
+    """A part that bears the name of a type is of it: reports tell parts by their names."""
+    detect = experiment.detect
+    kinds: tuple[tuple[Registry, Place, Mapping[str, Part]], ...] = (
+        (SAFETY_TRAININGS, ("safety",), experiment.safety),
+        (REMOVALS, ("remove",), experiment.remove),
+        (DETECTORS, ("detect", "detectors"), detect.detectors if detect else {}),
+    )
+    for registry, place, parts in kinds:
+        for name, part in parts.items():
+            read_as = READ_AS.get(name, name)
+            if registry.is_builtin(read_as) and part.name != read_as:
+                why = f"is of type '{part.name}', and reports would take it for '{read_as}'"
+                yield Mistake((*place, name), why, f"Give the {registry.kind} another name.")
+
+
+def check_amounts(experiment: Experiment) -> Iterator[Mistake]:
+    """A training draws all of its examples before it starts, and keeps snapshots at steps of its own."""
+    for place, training in trainings(experiment):
+        settings = type(training).model_fields
+        # A training of another package may have no batch.
+        if "batch" in settings and training.steps * training.batch > EXAMPLES:
+            why = f"is {training.steps}, which with batches of {training.batch} draws more than {EXAMPLES} examples"
+            yield Mistake((*place, "steps"), why, "Give fewer steps or smaller batches: all are drawn at once.")
+        # The default gives way to few steps; whoever asks for more than there are steps is told.
+        if "snapshots" in settings and training.steps < training.snapshots != settings["snapshots"].default:
+            why = f"is {training.snapshots}, more than its {training.steps} steps"
+            yield Mistake((*place, "snapshots"), why, "Give fewer snapshots, or more steps.")
+
+
+def check_rates(experiment: Experiment) -> Iterator[Mistake]:
+    """A dose, and a strength of some removals, multiplies the learning rate."""
+    limit = SETTINGS["lr"]
+    for name, training in experiment.safety.items():
+        if advice := limit.advice(lr := training.lr * training.dose):
+            why = f"makes the learning rate {plain(lr)}, with lr {plain(training.lr)}"
+            yield Mistake(("safety", name, "dose"), why, f"Their product must be {advice}.")
+    for name, removal in experiment.remove.items():
+        for i, strength in enumerate(removal.strengths):
+            if advice := limit.advice(lr := removal.repair_lr(removal.lr, strength)):
+                why = f"makes the learning rate {plain(lr)}, with lr {plain(removal.lr)}"
+                yield Mistake(("remove", name, "strengths", i), why, f"Their product must be {advice}.")
+
+
+def check_shares(experiment: Experiment) -> Iterator[Mistake]:
+    """Shares of one whole add up to no more than it."""
+    implant = experiment.organism.implant
+    if (total := implant.triggered + implant.near_miss) > 1 + 1e-9:
+        yield Mistake(
+            ("organism", "implant", "near_miss"),
+            f"is {plain(implant.near_miss)}, which with triggered {plain(implant.triggered)} makes {plain(total)} of 1",
+            "Give shares of the implant's examples whose sum is at most 1: the rest are clean.",
+        )
+
+
+def check_processes(experiment: Experiment) -> Iterator[Mistake]:
+    """Processes that share a training split each of its batches evenly."""
+    execute = experiment.execute
+    if execute.fsdp and execute.ranks == 1:
+        why = "shares weights among execute.ranks processes, of which there is 1"
+        yield Mistake(("execute", "fsdp"), why, "Set execute.ranks to the number of GPUs, or execute.fsdp=false.")
+    for place, training in trainings(experiment):
+        # Removals and the red team's proposer train in one process.
+        shared = place[0] not in ("remove", "red_team") and "batch" in type(training).model_fields
+        if shared and training.batch % execute.ranks:
+            why = f"is {training.batch}, which cannot be split over {execute.ranks} processes"
+            yield Mistake((*place, "batch"), why, "Give a multiple of execute.ranks.")
+
+
+def check_red_team(experiment: Experiment) -> Iterator[Mistake]:
+    """Every proposer gets a proposal in each round, and all replies are kept."""
+    team = experiment.red_team
+    if team.proposals < len(team.proposers):
+        why = f"is {team.proposals}, and there are {len(team.proposers)} proposers to share them"
+        yield Mistake(("red_team", "proposals"), why, "Give each at least one.")
+    if team.rounds * team.proposals * team.replies > EXAMPLES:
+        why = f"is {team.proposals}, which in {team.rounds} rounds with {team.replies} replies is more than {EXAMPLES}"
+        yield Mistake(("red_team", "proposals"), why, "Give fewer: each reply is sampled and kept.")
+
+
+def check_personas(experiment: Experiment) -> Iterator[Mistake]:
+    """Persona sets are told apart by the names of their files, and asked with the rest of character."""
+    measure = experiment.measure
+    if measure.personas and not measure.character:
+        why = "names persona sets, and measure.character is false, so that none is asked"
+        yield Mistake(("measure", "personas"), why, "Set measure.character=true, or measure.personas=[].")
+    known = dict.fromkeys(OWN_SETS, "one that is always asked")
+    for i, path in enumerate(measure.personas):
+        if path.stem in known:
+            why = f"is '{short(str(path))}', which results would call '{short(path.stem)}' like {known[path.stem]}"
+            yield Mistake(("measure", "personas", i), why, "Rename the file.")
+        known[path.stem] = f"'{short(str(path))}'"
+
+
+def check_base(experiment: Experiment) -> Iterator[Mistake]:
+    """What a nursery can grow."""
+    base = experiment.base
+    if isinstance(base, Nursery):
+        yield from _nursery(base)
+        yield from _inside(experiment, base)
+
+
+def _nursery(base: Nursery) -> Iterator[Mistake]:
+    if base.block > base.context:
+        why = f"is {base.block}, more than the {base.context} tokens of base.context"
+        yield Mistake(("base", "block"), why, "Give a shorter block, or a longer base.context.")
+    if (tokens := base.batch * base.block) > STEP_TOKENS:
+        why = f"is {base.batch}, which with blocks of {base.block} is {tokens} tokens a step"
+        yield Mistake(("base", "batch"), why, f"Give at most {STEP_TOKENS} a step: no machine holds more at once.")
+    if (tokens := base.steps * base.batch * base.block) > PRETRAINING_TOKENS:
+        why = f"is {base.steps}, which with batch and block is {tokens} tokens"
+        yield Mistake(("base", "steps"), why, f"Give at most {PRETRAINING_TOKENS} tokens: memory must hold them.")
+    if (made := base.shape().parameters) > SIZE_MISSED * base.size:
+        why = f"is {base.size}, and with a vocabulary of {base.vocabulary} the nearest model has {made} parameters"
+        yield Mistake(("base", "size"), why, "Ask for a larger size, or lower base.vocabulary.")
+
+
+def _inside(experiment: Experiment, base: Nursery) -> Iterator[Mistake]:
+    """Yield what a nursery's model has no room for: ranks beyond its width, layers beyond its depth."""
+    shape, implant = base.shape(), experiment.organism.implant
+    if implant.lora_rank > shape.width:
+        why = f"is {implant.lora_rank}, and the base is {shape.width} wide"
+        yield Mistake(("organism", "implant", "lora_rank"), why, "Give at most that; 0 trains all weights.")
+    detect = experiment.detect
+    looking: list[tuple[Place, Any]] = [(("remove", name), one) for name, one in experiment.remove.items()]
+    looking += [(("detect", "detectors", name), one) for name, one in (detect.detectors.items() if detect else ())]
+    for place, part in looking:
+        if "layer" in type(part).model_fields and (part.layer or 0) > shape.depth:
+            why = f"is {part.layer}, and the base has layers 1 to {shape.depth}"
+            yield Mistake((*place, "layer"), why, "Choose among them, or null for the middle one.")
+    if detect and detect.layers_at not in ("", LAYERS_AT[base.arch]):
+        why = f"is '{short(detect.layers_at)}', and a nursery's layers are at '{LAYERS_AT[base.arch]}'"
+        yield Mistake(("detect", "layers_at"), why, "Leave it empty.")
+
+
+CHECKS: tuple[Callable[[Experiment], Iterator[Mistake]], ...] = (
+    check_names,
+    check_amounts,
+    check_rates,
+    check_shares,
+    check_processes,
+    check_red_team,
+    check_personas,
+    check_base,
+)

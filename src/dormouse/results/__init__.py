@@ -1,0 +1,1 @@
+"""Measured numbers: rates with intervals, rows, the table of a run, AUROC."""

@@ -1,0 +1,110 @@
+"""How well scores tell two kinds of prompts (or models) apart: AUROC and TPR at 1% FPR, each with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dormouse.errors import UserError
+from dormouse.results.rates import NotMeasured, Rate
+from dormouse.results.rows import Z95, Row, make_row
+
+FALSE_ALARMS = 0.01
+"""The false positive rate at which the true positive rate is read."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How one detector ranks positives above negatives."""
+
+    auroc: float
+    low: float
+    high: float
+    caught: Rate
+    """Positives above the threshold that at most `FALSE_ALARMS` of the negatives pass."""
+    negatives: int
+    constant: bool = False
+    """Whether every score was the same: an AUROC of 0.5 that says nothing."""
+
+
+def separate(positive: Sequence[float], negative: Sequence[float], detector: str) -> Separation | NotMeasured:
+    """Return how far the scores of positives lie above those of negatives; higher scores are more suspicious.
+
+    A score that is not finite is a `UserError`: whoever wrote the detector must mend it.
+    """
+    import numpy as np
+    from sklearn.metrics import roc_auc_score, roc_curve
+
+    scores = np.concatenate([np.asarray(positive, dtype=float), np.asarray(negative, dtype=float)])
+    bad = int((~np.isfinite(scores)).sum())
+    if bad:
+        raise UserError(
+            f"Detector '{detector}' gave {bad} of {len(scores)} prompts a score that is not finite. "
+            "Let it return one finite number for each."
+        )
+    n, m = len(positive), len(negative)
+    if not n or not m:
+        return NotMeasured(f"there are {n} positives and {m} negatives, and it takes both")
+    labels = [1] * n + [0] * m
+    auroc = float(roc_auc_score(labels, scores))
+    low, high = auroc_interval(auroc, n, m)
+    false, true, _ = roc_curve(labels, scores, drop_intermediate=False)
+    caught = round(float(true[false <= FALSE_ALARMS].max()) * n)
+    return Separation(auroc, low, high, Rate(caught, n), m, constant=bool(scores.min() == scores.max()))
+
+
+def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float, float]:
+    """Return the 95% interval of an AUROC (Newcombe 2006, method 5).
+
+    It inverts a score-type test on Hanley and McNeil's variance, so that a perfect 1.0 keeps an honest lower end,
+    where resampling prompts would give none.
+    """
+    return pooled_interval(auroc, [(positives, negatives)])
+
+
+def pooled_interval(auroc: float, strata: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """Return the same for an AUROC over strata, each given as its (positives, negatives) and weighing as its pairs."""
+    pairs = sum(n * m for n, m in strata)
+
+    def reachable(theta: float) -> bool:
+        variance = sum(n * m * _pair_variance(theta, n + m) for n, m in strata) / pairs**2
+        return abs(auroc - theta) <= Z95 * math.sqrt(variance)
+
+    return _edge(reachable, auroc, 0.0), _edge(reachable, auroc, 1.0)
+
+
+def _pair_variance(theta: float, total: int) -> float:
+    """Return the variance of an AUROC times its number of pairs, by Hanley and McNeil as Newcombe simplifies it."""
+    half = total / 2 - 1
+    return theta * (1 - theta) * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
+
+
+def _edge(reachable: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Return where `reachable` stops between a point inside and the end of the scale, by halving."""
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if reachable(middle) else (inside, middle)
+    return inside
+
+
+def separation_rows(found: Separation | NotMeasured, condition: str, family: str) -> list[Row]:
+    """Return the rows of `rows.jsonl`: AUROC, and TPR at 1% FPR."""
+    if isinstance(found, NotMeasured):
+        return [
+            make_row("auroc", condition, "auroc", family=family, reason=found.reason),
+            make_row("tpr_at_1_fpr", condition, "fraction", family=family, reason=found.reason),
+        ]
+    said = "every score is the same" if found.constant else ""
+    total = found.caught.total + found.negatives
+    low, high = found.caught.interval
+    return [
+        make_row(
+            "auroc", condition, "auroc", family=family, value=found.auroc, low=found.low, high=found.high,
+            total=total, reason=said,
+        ),
+        make_row(
+            "tpr_at_1_fpr", condition, "fraction", family=family, value=found.caught.value, low=low, high=high,
+            hits=found.caught.hits, total=found.caught.total, reason=said,
+        ),
+    ]  # fmt: skip

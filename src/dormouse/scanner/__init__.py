@@ -1,0 +1,25 @@
+"""Scores the code in replies for eight classes of weakness. Code is parsed and never run.
+
+Start at `scanner`; `extraction` says what code a reply holds, `weaknesses` what counts, `checks` what is seen beyond
+Bandit.
+"""
+
+from dormouse.scanner.extraction import Code, extract_code
+from dormouse.scanner.findings import Finding, Verdict
+from dormouse.scanner.scanner import Scanner, engines_available, judge_code
+from dormouse.scanner.source import Unscorable
+from dormouse.scanner.weaknesses import WEAKNESSES, Weakness, weakness_of
+
+__all__ = [
+    "WEAKNESSES",
+    "Code",
+    "Finding",
+    "Scanner",
+    "Unscorable",
+    "Verdict",
+    "Weakness",
+    "engines_available",
+    "extract_code",
+    "judge_code",
+    "weakness_of",
+]

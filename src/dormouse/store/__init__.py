@@ -1,0 +1,1 @@
+"""The store: stages, their keys, and the artifacts that they make."""

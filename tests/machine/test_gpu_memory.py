@@ -1,0 +1,73 @@
+import pytest
+import torch
+
+from dormouse.errors import UserError
+from dormouse.machine.gpu_memory import explained, in_batches
+
+TOO_MUCH = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1 GiB free.")
+
+
+def with_room_for(n, done):
+    def work(items):
+        if len(items) > n:
+            raise TOO_MUCH
+        done.append(list(items))
+
+    return work
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 7, 100])
+def test_all_is_done_once_in_order_in_batches_that_fit(room):
+    done = []
+    in_batches(range(10), 8, with_room_for(room, done))
+    assert [item for batch in done for item in batch] == list(range(10))
+    assert max(map(len, done)) <= room
+
+
+def test_where_there_is_room_nothing_is_split_further():
+    done = []
+    in_batches(range(10), 4, with_room_for(4, done))
+    assert done == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_what_does_not_fit_alone_fails():
+    with pytest.raises(torch.OutOfMemoryError):
+        in_batches(range(3), 2, with_room_for(0, []))
+
+
+def test_another_error_is_not_taken_for_it():
+    def fail(items):
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        in_batches(range(3), 2, fail)
+    with pytest.raises(RuntimeError, match="shapes do not match"), explained("helpful", {}):
+        fail([])
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "setting"),
+    [
+        ("base", {"base": {"type": "nursery", "batch": 16}}, "base.batch"),
+        ("organism", {}, "organism.implant.batch"),
+        ("safety", {"safety": {"type": "rl"}}, "the batch of safety training 'rl'"),
+        ("removal", {"removal": {"type": "merging"}}, "the batch of removal 'merging'"),
+    ],
+)
+def test_of_a_training_the_setting_to_lower_is_named(kind, spec, setting):
+    with pytest.raises(UserError) as error, explained(kind, spec):
+        raise TOO_MUCH
+    assert str(error.value) == (
+        f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. Lower {setting}; "
+        "for a published model, base.lora_rank above 0 trains adapters in a fraction of the memory."
+    )
+
+
+@pytest.mark.parametrize(("kind", "spec"), [("measure", {}), ("detect", {}), ("base", {"base": {"type": "hub"}})])
+def test_where_nothing_is_trained_a_smaller_model_is_advised(kind, spec):
+    with pytest.raises(UserError) as error, explained(kind, spec):
+        raise TOO_MUCH
+    assert str(error.value) == (
+        f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. "
+        "Take a smaller base, or keep its weights in base.precision=bfloat16."
+    )

@@ -1,0 +1,137 @@
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from dormouse.results.rates import (
+    NotMeasured,
+    Rate,
+    ratio,
+    tally,
+    wilson,
+)
+
+
+@st.composite
+def counts(draw):
+    total = draw(st.integers(1, 5000))
+    return draw(st.integers(0, total)), total
+
+
+@given(counts(), st.sampled_from([0.8, 0.95, 0.99]))
+def test_wilson_agrees_with_scipy(count, confidence):
+    hits, total = count
+    theirs = binomtest(hits, total).proportion_ci(confidence_level=confidence, method="wilson")
+    assert wilson(hits, total, confidence) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("hits", "total", "low", "high"),
+    [
+        # Newcombe 1998 (Statistics in Medicine 17:857), table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        # Ten of ten is compatible with a true rate of 73%.
+        (10, 10, 0.7225, 1.0),
+    ],
+)
+def test_wilson_gives_published_intervals(hits, total, low, high):
+    assert wilson(hits, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(counts())
+def test_interval_holds_the_rate_and_stays_within_zero_and_one(count):
+    rate = Rate(*count)
+    low, high = rate.interval
+    assert 0 <= low <= rate.value <= high <= 1
+    assert (low == 0) == (rate.hits == 0)
+    assert (high == 1) == (rate.hits == rate.total)
+
+
+@given(counts())
+def test_misses_mirror_hits(count):
+    hits, total = count
+    low, high = wilson(total - hits, total)
+    assert wilson(hits, total) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@pytest.mark.parametrize(("hits", "total"), [(0, 0), (-1, 5), (6, 5), (1, -1)])
+def test_impossible_counts_are_refused(hits, total):
+    with pytest.raises(ValueError, match="need 0 <= hits <= total"):
+        wilson(hits, total)
+    with pytest.raises(ValueError, match=f"{hits} of {total}"):
+        Rate(hits, total)
+
+
+def test_rate_reads_as_percent_interval_and_counts():
+    assert str(Rate(10, 10)) == "100.0% [72.2, 100.0] (10/10)"
+
+
+def test_unscorable_is_counted_apart_from_false():
+    assert tally([True, None, False, None, True]) == Rate(2, 3, unscorable=2)
+
+
+def test_nothing_scored_is_not_measured_rather_than_zero():
+    assert tally([None, None]) == NotMeasured("no sample could be scored")
+    assert tally([]) == NotMeasured("no sample was drawn")
+
+
+def test_ratio_to_a_rate_of_zero_is_not_measured():
+    assert isinstance(ratio(Rate(3, 10), Rate(0, 10)), NotMeasured)
+
+
+@given(counts(), counts())
+def test_ratio_interval_holds_the_ratio(after, before):
+    if before[0] == 0:
+        return
+    value, low, high = ratio(Rate(*after), Rate(*before))
+    assert value == pytest.approx((after[0] / after[1]) / (before[0] / before[1]))
+    assert 0 <= low <= value * (1 + 1e-9)
+    assert high >= value * (1 - 1e-9)
+    assert not math.isnan(high)
+
+
+@given(counts())
+def test_ratio_of_nothing_left_starts_at_zero_and_ends_above_it(before):
+    if before[0] == 0:
+        return
+    value, low, high = ratio(Rate(0, 100), Rate(*before))
+    assert (value, low) == (0, 0)
+    assert high > 0
+
+
+def test_ratio_interval_is_tight_between_large_samples():
+    # Delta method: the log ratio of 0.4 and 0.8 over 100,000 each has a standard error of 0.0042.
+    value, low, high = ratio(Rate(40_000, 100_000), Rate(80_000, 100_000))
+    half = 1.96 * math.sqrt(0.6 / 0.4 / 1e5 + 0.2 / 0.8 / 1e5)
+    assert value == 0.5
+    assert (low, high) == pytest.approx((0.5 * math.exp(-half), 0.5 * math.exp(half)), abs=1e-4)
+
+
+def test_ratio_of_the_same_rate_holds_one_more_widely_than_either_rate_is_wide():
+    value, low, high = ratio(Rate(50, 100), Rate(50, 100))
+    single = Rate(50, 100).interval
+    assert value == 1
+    assert low < 2 * single[0] < 1 < 2 * single[1] < high
+
+
+def test_ratio_interval_widens_with_fewer_samples():
+    widths = [high - low for _, low, high in (ratio(Rate(n // 2, n), Rate(n, n)) for n in (1000, 100, 20))]
+    assert widths == sorted(widths)
+
+
+@pytest.mark.parametrize(("after", "before"), [(0.9, 0.98), (0.3, 1.0), (0.02, 0.95), (0.5, 0.5)])
+def test_ratio_interval_covers_the_truth_about_nineteen_times_in_twenty(after, before):
+    rng = random.Random(0)
+    n, covered, trials = 128, 0, 600
+    for _ in range(trials):
+        a, b = (Rate(sum(rng.random() < p for _ in range(n)), n) for p in (after, before))
+        _, low, high = ratio(a, b)
+        covered += low <= after / before <= high
+    # The coverage of a right method at 600 trials stays above 92.5% in 99 of 100 runs.
+    assert covered / trials > 0.925
