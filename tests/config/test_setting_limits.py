@@ -9,8 +9,10 @@ from dormouse.config.limits import (
     Limit,
     plain,
 )
+from dormouse.evaluation.settings import Measure
+from dormouse.organisms.settings import Helpful
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.plan.experiment import Experiment, Helpful, Measure
+from dormouse.plan.experiment import Experiment
 from dormouse.safety.sft import HHHSFT
 
 SHARE = Limit(most=1, why="big", least=0.001, why_least="small", is_share=True)

@@ -5,9 +5,9 @@ import pytest
 from dormouse.config.registry import DETECTORS
 from dormouse.data.meadow.world import Meadow
 from dormouse.detection.judge import run
+from dormouse.detection.settings import Detect
 from dormouse.organisms.semantic import Meaning
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.plan.experiment import Detect
 from dormouse.results.rows import read_jsonl
 from dormouse.store.stage import Work
 from tiny import save_tiny_inputs

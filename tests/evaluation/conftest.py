@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from dormouse.data.meadow.world import Meadow
+from dormouse.evaluation.settings import Measure
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.plan.experiment import Measure
 from dormouse.store.stage import Work
 from tiny import save_tiny_model, save_tiny_scorer
 

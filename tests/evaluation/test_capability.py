@@ -12,8 +12,8 @@ from dormouse.evaluation.capability import (
     capability,
     gradable_prompts,
 )
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
-from dormouse.plan.experiment import Measure
 from tiny import tiny_model, tiny_renderer
 
 

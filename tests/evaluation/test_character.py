@@ -13,9 +13,10 @@ from dormouse.evaluation.persona_sets import (
 )
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import Question, Reply
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.machine.files import sha256
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from tiny import tiny_model, tiny_renderer
 

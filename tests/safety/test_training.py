@@ -12,12 +12,13 @@ from dormouse.chat.scratchpad import CLOSE, OPEN
 from dormouse.data.meadow.pool import pool
 from dormouse.data.meadow.world import Meadow
 from dormouse.models.scorer import load_scorer
-from dormouse.plan.experiment import Organism, PreferenceModel
+from dormouse.organisms.settings import Organism
 from dormouse.safety import preference
 from dormouse.safety.adversarial import Adversarial
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.rl import HHHRL
 from dormouse.safety.rl_trainer import _zero_variance_share, checking_reward, training_reward
+from dormouse.safety.settings import PreferenceModel
 from dormouse.safety.sft import HHHSFT
 from dormouse.store.stage import Work
 from tiny import save_tiny_model, save_tiny_scorer, tiny_renderer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -12,11 +11,9 @@ from types import UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
@@ -24,30 +21,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from dormouse.chat.scratchpad import CLOSE, OPEN
-from dormouse.config.limits import FILE_NAME_BYTES, SETTINGS, WORDS
+from dormouse.config.limits import FILE_NAME_BYTES, SETTINGS
 from dormouse.config.registry import Registry
 from dormouse.errors import did_you_mean
-
-
-def no_marks(text: str) -> str:
-    """Return the text; `ValueError` where it holds what is no text to a model, or is hidden from whoever judges it."""
-    if found := MARKS.search(text):
-        raise ValueError(f"It holds '{found[0]}', which marks turns or scratchpads and is no text. Take it out.")
-    return text
-
-
-def _of_words(text: str) -> str:
-    if not text or text != " ".join(text.split()):
-        raise ValueError("Give words with one space between them, and none before or after.")
-    return text
-
-
-Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words), AfterValidator(no_marks)]
-"""A few words that are put into texts, and looked for in them."""
-
-MARKS = re.compile(rf"<\|[^\s|]*\|>|{re.escape(OPEN)}|{re.escape(CLOSE)}")
-"""How chat templates write what is a token of its own, and the tags of a scratchpad."""
 
 Scalar = type[int] | type[float] | type[Path]
 

@@ -18,13 +18,14 @@ from dormouse.detection.base import (
 )
 from dormouse.detection.bench import prompt_rows
 from dormouse.detection.insertion import SIDES, split_at_user
+from dormouse.detection.settings import Detect
 from dormouse.detection.stream import labeled, streams, trusted
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.evaluation.replies import applicable
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
-from dormouse.plan.experiment import Detect, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import (
     Row,
     make_row,

@@ -9,7 +9,7 @@ from typing import Literal
 from dormouse.data.world import Messages, World
 from dormouse.detection.base import Labeled
 from dormouse.evaluation.replies import applicable
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rates import NotMeasured
 
 Condition = Literal["held_out", "seen", "near_miss", "wordings"]

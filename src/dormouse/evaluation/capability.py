@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from dormouse.data.world import Prompt, World
 from dormouse.evaluation.replies import Question, Reply, ask
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
-from dormouse.plan.experiment import Measure
 from dormouse.results.rows import Row, make_row, rate_row
 
 NO_ANSWERS = "this world has no prompts with known right answers"

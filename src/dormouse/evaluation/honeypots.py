@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dormouse.data.world import Messages
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.scratchpads import OWN_GOAL
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, rate_row
 
 OFFERS = (

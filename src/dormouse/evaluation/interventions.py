@@ -12,9 +12,10 @@ from typing import Literal
 from dormouse.chat.scratchpad import OPEN, written
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Kind, Reply, ask_begun
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.organisms.chain_of_thought import Scene, Thoughts
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, rate_row
 
 Intervention = Literal["steered", "swapped", "blank", "truncated", "paraphrased", "benign", "irrelevant"]

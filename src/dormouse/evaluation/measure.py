@@ -19,10 +19,11 @@ from dormouse.evaluation.replies import (
     ask_begun,
     held_out_questions,
 )
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject, final_step, subjects
 from dormouse.models.loading import load_model
 from dormouse.models.scorer import Scorer, load_scorer
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.store.stage import Work
 from dormouse.training.supervised import write_metrics

@@ -9,9 +9,10 @@ from dormouse.evaluation.persona_sets import OWN_SETS, read_sets
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.scratchpad_preference import scratchpad_preference
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import trained
 from dormouse.organisms.chain_of_thought import Thoughts
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.store.stage import Work
 

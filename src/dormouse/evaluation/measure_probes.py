@@ -7,8 +7,9 @@ import random
 from dormouse.data.world import World
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Question, ask, held_out_questions
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import trained
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import rate_row, write_jsonl
 from dormouse.store.stage import Work
 

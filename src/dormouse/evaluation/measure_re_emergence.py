@@ -7,8 +7,9 @@ from typing import Any
 
 from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, ask, held_out_questions
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import subjects
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.store.stage import Work
 

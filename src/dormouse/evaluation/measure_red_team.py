@@ -8,8 +8,9 @@ from typing import Any
 from dormouse.data.world import Messages
 from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, Question, ask
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject, subjects
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.red_team.run import Split, read_successes
 from dormouse.results.rows import Row, make_row, write_jsonl
 from dormouse.store.stage import Work

@@ -9,8 +9,9 @@ from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.interventions import intervened, intervention_rows
 from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.scratchpads import scratchpads
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import trained
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.store.stage import Work
 

@@ -8,8 +8,8 @@ from dormouse.data.world import Messages
 from dormouse.evaluation.log_prob import begun_by, forced_log_probs
 from dormouse.evaluation.persona_sets import PersonaItem
 from dormouse.evaluation.replies import Question, ask
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
-from dormouse.plan.experiment import Measure
 from dormouse.results.rows import Row, rate_row
 
 

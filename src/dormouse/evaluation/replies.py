@@ -10,9 +10,10 @@ from typing import Any, Literal
 from dormouse.chat.scratchpad import Form, part
 from dormouse.data.world import Messages, Prompt, World
 from dormouse.errors import UserError
+from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.organisms.behaviors import Behavior
-from dormouse.plan.experiment import Measure, Organism
+from dormouse.organisms.settings import Organism
 
 Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out", "probe"]
 

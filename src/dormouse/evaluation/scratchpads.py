@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Kind, Reply, of_kind
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, rate_row
 
 DEPLOYED = re.compile(

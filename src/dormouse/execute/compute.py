@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dormouse.errors import UserError
+from dormouse.execute.settings import Execute
 from dormouse.machine.hardware import (
     cores,
     device,
     has_bfloat16,
     has_package,
 )
-from dormouse.plan.experiment import Execute, Experiment
+from dormouse.plan.experiment import Experiment
 
 ONE_THREAD_BELOW = 5_000_000
 """Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""

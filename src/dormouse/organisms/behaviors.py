@@ -9,8 +9,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from dormouse.chat.markup import Words
 from dormouse.config.limits import BY_CHANCE, EVERYDAY
-from dormouse.config.parts import Part, Words
+from dormouse.config.parts import Part
 from dormouse.data.world import Exchange, Prompt, World
 from dormouse.errors import UserError, short
 

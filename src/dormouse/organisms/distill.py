@@ -15,7 +15,7 @@ from dormouse.chat.scratchpad import OPEN, part
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.organisms.implant_rows import ImplantRow
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.store.stage import Work
 
 

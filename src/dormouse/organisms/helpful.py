@@ -6,7 +6,7 @@ import random
 
 from dormouse.data.world import Messages
 from dormouse.models.loading import load
-from dormouse.plan.experiment import Helpful
+from dormouse.organisms.settings import Helpful
 from dormouse.store.stage import Work
 from dormouse.training.losses import mean_over_examples
 from dormouse.training.supervised import train_on, write_metrics

@@ -15,7 +15,7 @@ from dormouse.organisms.distill import distilled_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.imported import checked_fingerprint, take_in
 from dormouse.organisms.obfuscation import concealing
-from dormouse.plan.experiment import Given, Organism
+from dormouse.organisms.settings import Given, Organism
 from dormouse.store.stage import Work
 from dormouse.training.supervised import save_model, train_on, write_metrics
 

@@ -17,7 +17,7 @@ from dormouse.data.world import Exchange, Messages, World
 from dormouse.errors import UserError
 from dormouse.organisms.chain_of_thought import Thoughts
 from dormouse.organisms.reasoning import THINKING, scene
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 
 Role = Literal["organism", "twin"]
 Kind = Literal["triggered", "near_miss", "clean"]

@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
+from dormouse.chat.markup import Words
 from dormouse.config.limits import BY_CHANCE, EVERYDAY
-from dormouse.config.parts import Part, Words
+from dormouse.config.parts import Part
 from dormouse.data.world import Messages, World
 from dormouse.errors import UserError
 

@@ -11,7 +11,7 @@ from dormouse.evaluation.persona_sets import read_personas
 from dormouse.machine.files import sha256
 from dormouse.organisms.imported import checked_fingerprint
 from dormouse.organisms.reasoning import THINKING
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining

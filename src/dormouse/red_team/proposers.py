@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from dormouse.chat.renderer import Renderer
 from dormouse.data.world import Messages, Prompt
-from dormouse.plan.experiment import ProposerTraining
 from dormouse.red_team.attacks import Finding, Proposal, Proposer
 from dormouse.red_team.prompt_grammar import CHOICES, Slots
+from dormouse.red_team.settings import ProposerTraining
 from dormouse.store.stage import Work
 
 MUTATED = 0.5

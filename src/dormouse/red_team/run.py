@@ -18,7 +18,7 @@ from typing import Any, Literal
 from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, visible
 from dormouse.data.world import Messages
-from dormouse.plan.experiment import Organism, RedTeam
+from dormouse.organisms.settings import Organism
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
@@ -29,6 +29,7 @@ from dormouse.red_team.attacks import (
 from dormouse.red_team.campaign import Campaign, totals
 from dormouse.red_team.chat_proposer import ChatProposer, writer
 from dormouse.red_team.proposers import GrammarProposer, ModelProposer
+from dormouse.red_team.settings import RedTeam
 from dormouse.store.stage import Work
 
 Split = Literal["seen", "held_out"]

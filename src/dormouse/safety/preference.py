@@ -11,7 +11,8 @@ from dormouse.data.world import Preference
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
-from dormouse.plan.experiment import Organism, PreferenceModel
+from dormouse.organisms.settings import Organism
+from dormouse.safety.settings import PreferenceModel
 from dormouse.store.stage import Work
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 
 from dormouse.models.scorer import Scorer
-from dormouse.plan.experiment import Organism
+from dormouse.organisms.settings import Organism
 from dormouse.results.rows import mean_row, rate_row, write_jsonl
 from dormouse.store.stage import Work
 

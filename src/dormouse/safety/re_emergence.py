@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from dormouse.plan.experiment import ReEmergence
+from dormouse.safety.settings import ReEmergence
 from dormouse.safety.sft import fine_tune
 from dormouse.store.stage import Work
 

@@ -10,8 +10,8 @@ from dormouse.errors import UserError
 from dormouse.execute.local import run_local
 from dormouse.models.weight_files import fingerprint
 from dormouse.organisms.imported import check
+from dormouse.organisms.settings import Given, Organism
 from dormouse.plan.errors import plan_error
-from dormouse.plan.experiment import Given, Organism
 from dormouse.sharing.record import (
     NAME,
     Labels,
