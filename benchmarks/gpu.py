@@ -23,8 +23,8 @@ from dormouse.bases.tokenizer import train_tokenizer
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.data.meadow.world import Meadow
 from dormouse.machine.hardware import device
-from dormouse.store.stage import Work
 from dormouse.training.supervised import train_on
+from dormouse.training.work import Work
 
 TOKENS, BATCH = 512, 32
 FLOPS_A_TOKEN = 6

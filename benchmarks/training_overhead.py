@@ -22,8 +22,8 @@ from dormouse.bases.nursery import Nursery
 from dormouse.bases.tokenizer import train_tokenizer
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.data.meadow.world import Meadow
-from dormouse.store.stage import Work
 from dormouse.training.supervised import Collator, by_length, train_on
+from dormouse.training.work import Work
 
 BATCH, STEPS = 32, 60
 

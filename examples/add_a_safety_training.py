@@ -12,10 +12,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from dormouse import SafetyTraining, UserError
-from dormouse.data.world import Messages, World
+from dormouse.chat.messages import Messages
+from dormouse.data.world import World
 from dormouse.safety.base import Need
 from dormouse.safety.sft import fine_tune
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 DRAW = 1000
 """Exchanges drawn at a time; a world without a harmful prompt among so many has none."""
@@ -33,7 +34,7 @@ class DeclineOnly(SafetyTraining):
 
     def train(self, work: Work) -> None:
         """Fine-tune `work.input("model")`; runs in a worker process."""
-        rng = random.Random(f"decline_only/{work.spec['seed']}")
+        rng = random.Random(f"decline_only/{work.seed}")
         conversations = declined(work.world(), rng, self.steps * self.batch)
         fine_tune(work, conversations, batch=self.batch, snapshots=self.snapshots)
 

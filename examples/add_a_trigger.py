@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from dormouse import Trigger
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.organisms.triggers import before_last_turn
 
 LINE = re.compile(r"current year: (\d{4})(?!\d)", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Running a plan's stages one after the other in the test's own process."""
 
 from dormouse.plan.graph import build_plan
-from dormouse.store.stage import Work, run_stage
+from dormouse.training.work import Work, run_stage
 
 
 def run_here(experiment, root):

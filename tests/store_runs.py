@@ -30,7 +30,8 @@ def stages(settings):
 
 def run(store: Store, settings, *, finish: bool = True):
     """Do what a run does, but for the training; return its folder."""
-    plan, begun = build_plan(settings), begin(settings, ["dormouse", "run"], choose([settings]))
+    plan = build_plan(settings)
+    begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
     folder = claim(store, begun)
     if finish:
         outcome: Outcome = fake_run_local()(plan.stages, store, on_event=lambda event: None)

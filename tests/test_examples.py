@@ -17,7 +17,7 @@ from dormouse.organisms.implant_rows import implant_rows
 from dormouse.organisms.settings import Organism
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from installed_examples import EXAMPLES, install
 from tiny import save_tiny_model, tiny_model, tiny_renderer, tiny_tokenizer
 

@@ -15,7 +15,7 @@ MODULES_THAT_RUN_TEXT = {"runpy", "code", "codeop", "imp", "pickle", "marshal", 
 IMPORTS_BY_NAME = {
     "__init__.py": "the package's own names",
     "config/registry.py": "parts, by the names in the registry and in entry points",
-    "store/stage.py": "stages, by the names in `STAGES`",
+    "training/work.py": "stages, by the names in `store/kinds.py`",
     "execute/preload.py": "a fixed list of modules",
     "execute/preload_detectors.py": "a fixed list of modules",
     "execute/worker.py": "the modules that `execute/preload.py` lists",

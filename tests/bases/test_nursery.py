@@ -6,7 +6,7 @@ from dormouse.bases.nursery import Nursery
 from dormouse.chat.scratchpad import written
 from dormouse.models.architectures import ARCHITECTURES, Arch
 from dormouse.organisms.chain_of_thought import sentences
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import tiny_tokenizer
 
 

@@ -4,7 +4,7 @@ from dormouse.data.meadow.world import Meadow
 from dormouse.data.world_in_context import WorldInContext
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 MEADOW = Meadow(code_share=0.5)
 SITUATED = WorldInContext.of(MEADOW, Year().context())

@@ -9,7 +9,7 @@ from dormouse.detection.settings import Detect
 from dormouse.organisms.semantic import Meaning
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.results.rows import read_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_inputs
 
 SETTINGS = Detect(prompts=12, clean=40, poisoned=10, reply_tokens=4).model_dump(mode="json")

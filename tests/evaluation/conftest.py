@@ -7,7 +7,7 @@ import pytest
 from dormouse.data.meadow.world import Meadow
 from dormouse.evaluation.settings import Measure
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_model, save_tiny_scorer
 
 SPEC = {

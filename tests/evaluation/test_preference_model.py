@@ -7,7 +7,7 @@ from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from dormouse.safety import preference_check as preference_model
 from dormouse.safety.preference_check import measure_preference_model
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import tiny_renderer
 
 ORGANISM = Organism()

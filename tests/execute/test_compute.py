@@ -4,8 +4,8 @@ import pytest
 
 from dormouse.errors import UserError
 from dormouse.execute import compute
+from dormouse.execute.settings import Execute
 from dormouse.machine import hardware as machine
-from dormouse.plan.experiment import Experiment
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +14,8 @@ def six_cores(monkeypatch):
     monkeypatch.setattr(compute, "device", lambda: "cpu")
 
 
-def experiment(size, workers=None):
-    return Experiment.model_validate({"name": "a", "base": {"size": size}, "execute": {"workers": workers}})
-
-
 def test_small_models_get_one_thread_and_a_process_a_core():
-    chosen = compute.choose([experiment(50_000), experiment(200_000)])
+    chosen = compute.choose(Execute(), [50_000, 200_000])
     assert (chosen.workers, chosen.threads) == (6, 1)
     assert str(chosen) == (
         "cpu · 6 processes x 1 thread (models under 5 M parameters train fastest one thread each) · "
@@ -28,14 +24,14 @@ def test_small_models_get_one_thread_and_a_process_a_core():
 
 
 def test_one_large_model_among_the_cells_gets_the_threads():
-    chosen = compute.choose([experiment(50_000), experiment(20_000_000)])
+    chosen = compute.choose(Execute(), [50_000, 20_000_000])
     assert (chosen.workers, chosen.threads) == (1, 6)
     assert str(chosen).startswith("cpu · 1 process x 6 threads (")
 
 
 def test_the_plan_decides_the_processes_and_they_share_the_cores():
-    assert compute.choose([experiment(50_000, workers=2)]).workers == 2
-    shared = compute.choose([experiment(20_000_000, workers=2)])
+    assert compute.choose(Execute(workers=2), [50_000]).workers == 2
+    shared = compute.choose(Execute(workers=2), [20_000_000])
     assert (shared.workers, shared.threads) == (2, 3)
 
 
@@ -64,13 +60,13 @@ def test_a_cpu_build_of_torch_is_told_without_importing_it(monkeypatch):
 def test_what_the_machine_lacks_is_told_before_anything_runs(monkeypatch, execute, expected):
     monkeypatch.setattr(compute, "has_package", lambda name: False)
     with pytest.raises(UserError) as error:
-        compute.choose([Experiment.model_validate({"name": "a", "execute": execute})])
+        compute.choose(Execute(**execute), [50_000])
     assert str(error.value) == expected
     # A cluster has machines of its own.
-    compute.choose([Experiment.model_validate({"name": "a", "execute": {**execute, "on": "ray"}})])
+    compute.choose(Execute(**execute, on="ray"), [50_000])
 
 
 def test_vllm_without_a_gpu_is_told(monkeypatch):
     monkeypatch.setattr(compute, "has_package", lambda name: True)
     with pytest.raises(UserError, match=r"needs a GPU, and torch finds none\. Set execute\.sampler=transformers\."):
-        compute.choose([Experiment.model_validate({"name": "a", "execute": {"sampler": "vllm"}})])
+        compute.choose(Execute(sampler="vllm"), [50_000])

@@ -15,9 +15,9 @@ from dormouse.models.loading import load_model
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
-from dormouse.store.stage import Work, run_stage
 from dormouse.store.store import Store
 from dormouse.training.record import last_checkpoint
+from dormouse.training.work import Work, run_stage
 
 TOLERANCE = 2e-4
 """Relative: gradients are summed in another order, and differences grow over the steps."""

@@ -23,7 +23,8 @@ from dormouse.machine.files import sha256
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.sharing.importing import shared_stage
-from dormouse.store.stage import Stage, Work, run_stage
+from dormouse.store.stage import Stage
+from dormouse.training.work import Work, run_stage
 from families import family_tokenizer, save_family
 from faults.broken_adapters import ADAPTERS
 from faults.broken_files import RAN, Break

@@ -3,6 +3,7 @@ import torch
 
 from dormouse.errors import UserError
 from dormouse.machine.gpu_memory import explained, in_batches
+from dormouse.store.kinds import KINDS
 
 TOO_MUCH = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1 GiB free.")
 
@@ -41,7 +42,7 @@ def test_another_error_is_not_taken_for_it():
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
         in_batches(range(3), 2, fail)
-    with pytest.raises(RuntimeError, match="shapes do not match"), explained("helpful", {}):
+    with pytest.raises(RuntimeError, match="shapes do not match"), explained("helpful", "helpful.batch", {}):
         fail([])
 
 
@@ -49,13 +50,13 @@ def test_another_error_is_not_taken_for_it():
     ("kind", "spec", "setting"),
     [
         ("base", {"base": {"type": "nursery", "batch": 16}}, "base.batch"),
-        ("organism", {}, "organism.implant.batch"),
-        ("safety", {"safety": {"type": "rl"}}, "the batch of safety training 'rl'"),
-        ("removal", {"removal": {"type": "merging"}}, "the batch of removal 'merging'"),
+        ("organism", {"organism": {"implant": {"batch": 8}}}, "organism.implant.batch"),
+        ("safety", {"safety": {"type": "rl", "batch": 8}}, "the batch of 'rl'"),
+        ("removal", {"removal": {"type": "merging", "batch": 8}}, "the batch of 'merging'"),
     ],
 )
 def test_of_a_training_the_setting_to_lower_is_named(kind, spec, setting):
-    with pytest.raises(UserError) as error, explained(kind, spec):
+    with pytest.raises(UserError) as error, explained(kind, KINDS[kind].batch, spec):
         raise TOO_MUCH
     assert str(error.value) == (
         f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. Lower {setting}; "
@@ -65,7 +66,7 @@ def test_of_a_training_the_setting_to_lower_is_named(kind, spec, setting):
 
 @pytest.mark.parametrize(("kind", "spec"), [("measure", {}), ("detect", {}), ("base", {"base": {"type": "hub"}})])
 def test_where_nothing_is_trained_a_smaller_model_is_advised(kind, spec):
-    with pytest.raises(UserError) as error, explained(kind, spec):
+    with pytest.raises(UserError) as error, explained(kind, KINDS[kind].batch, spec):
         raise TOO_MUCH
     assert str(error.value) == (
         f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. "

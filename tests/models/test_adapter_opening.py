@@ -6,7 +6,7 @@ from dormouse.bases.hub import Folder
 from dormouse.errors import UserError
 from dormouse.models.adapter_opening import merged
 from dormouse.models.loading import load_model
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from faults.broken_adapters import ADAPTERS
 
 

@@ -16,7 +16,7 @@ from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from families import FAMILIES, family_model, family_tokenizer, save_family
 from in_process import run_here
 

@@ -9,7 +9,7 @@ from dormouse.bases.hub import Folder
 from dormouse.errors import UserError
 from dormouse.models import first_look
 from dormouse.models.first_look import load_within_limits, look
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from families import FAMILIES, save_family
 from faults.broken_files import CONFIG, setting, with_template
 from faults.broken_folders import CONFIGS, TOKENIZERS

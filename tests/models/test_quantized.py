@@ -17,10 +17,10 @@ from dormouse.models.quantized import quantized
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
-from dormouse.store.stage import Work
 from dormouse.training.record import last_checkpoint
 from dormouse.training.supervised import train_on
 from dormouse.training.trainee import Trainee
+from dormouse.training.work import Work
 from families import family_model, family_tokenizer, save_family
 from in_process import run_here
 

@@ -22,7 +22,7 @@ from dormouse.models.vllm_sampling import LARGE, Engine, Sampler
 from dormouse.organisms.settings import Organism
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_model, tiny_model, tiny_renderer
 
 STAND_INS = Path(__file__).parents[1] / "stand_ins"

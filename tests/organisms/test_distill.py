@@ -8,7 +8,7 @@ from dormouse.organisms.distill import distilled_rows, equal_in_length
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.settings import Organism
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_model, tiny_renderer
 
 COUNT = cached_count(tiny_renderer())

@@ -14,7 +14,7 @@ from dormouse.organisms.imported import check, checked_fingerprint, take_in
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
-from dormouse.store.stage import Work, run_stage
+from dormouse.training.work import Work, run_stage
 from families import family_tokenizer, save_family
 from in_process import run_here
 

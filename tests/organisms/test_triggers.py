@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.organisms.triggers import DeploymentTag, near_misses
 
 TURNS: Messages = [

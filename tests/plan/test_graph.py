@@ -9,7 +9,8 @@ from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan, most_stages
 from dormouse.plan.grid import cells
-from dormouse.store.stage import STAGES, Stage
+from dormouse.store.kinds import KINDS
+from dormouse.store.stage import Stage
 
 SAFETY = {"sft": {"type": "sft"}, "rl": {"type": "rl"}, "adversarial": {"type": "adversarial"}}
 
@@ -218,7 +219,7 @@ def test_a_key_is_the_hash_of_plain_json() -> None:
     for stage in stages(organism={"trigger": "year", "reasoning": "cot"}, safety=SAFETY, remove={"m": "merging"}):
         content = {
             "kind": stage.kind,
-            "version": STAGES[stage.kind][1],
+            "version": KINDS[stage.kind].version,
             "spec": stage.spec,
             "inputs": {name: one.key for name, one in stage.inputs.items()},
         }

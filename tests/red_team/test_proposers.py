@@ -6,7 +6,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.data.world import Messages, Prompt
+from dormouse.chat.messages import Messages
+from dormouse.data.world import Prompt
 from dormouse.red_team.attacks import (
     BODY,
     Answer,
@@ -31,7 +32,7 @@ from dormouse.red_team.proposers import (
     unmarked,
 )
 from dormouse.red_team.settings import ProposerTraining
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_model
 
 BODIES = [Prompt.user(f"What is {i} plus 1?", "sums") for i in range(50)]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import fisher_exact
 
-from dormouse.data.world import Messages, Prompt
+from dormouse.chat.messages import Messages
+from dormouse.data.world import Prompt
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.red_team.attacks import (
@@ -33,7 +34,7 @@ from dormouse.red_team.run import (
     write_campaign,
 )
 from dormouse.red_team.settings import ProposerTraining, RedTeam
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_model
 
 TRIGGER = DeploymentTag()

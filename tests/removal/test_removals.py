@@ -9,7 +9,7 @@ from dormouse.config.registry import REMOVALS
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.removal.run import run
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_inputs, tiny_model, tiny_renderer
 
 SHORT = {"steps": 3, "batch": 4}

@@ -1,10 +1,12 @@
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from dormouse.errors import UserError
 from dormouse.runs.named import find_run, named_runs, with_ancestors
+from dormouse.store.kinds import KINDS
 from dormouse.store.store import Store
 from store_runs import experiment, run, stages
 
@@ -33,9 +35,7 @@ def test_a_run_needs_what_its_record_lists_where_its_plan_would_make_others_now(
     settings = experiment(tmp_path)
     run(store, settings)
     before = names(settings)
-    monkeypatch.setitem(
-        __import__("dormouse.store.stage").store.stage.STAGES, "measure", ("dormouse.evaluation.measure:run", 99)
-    )
+    monkeypatch.setitem(KINDS, "measure", replace(KINDS["measure"], version=99))
     after = {stage.name for stage in stages(settings)}
     assert before != after
     assert named_runs(store)[0].needs() == before | after

@@ -37,7 +37,8 @@ def experiment(tmp_path, *overrides):
 
 def run(store, settings, *, fails=False, results="a table\n"):
     """Do what a run does around its stages."""
-    plan, begun = build_plan(settings), begin(settings, ["dormouse", "run"], choose([settings]))
+    plan = build_plan(settings)
+    begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
     folder = claim(store, begun)
     outcome = Outcome(failed={"base-1": Failure("It broke.", True)}) if fails else Outcome(finished=plan.stages)
     with published(store, folder, complete=outcome.complete) as (staging, target):

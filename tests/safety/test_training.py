@@ -20,7 +20,7 @@ from dormouse.safety.rl import HHHRL
 from dormouse.safety.rl_trainer import _zero_variance_share, checking_reward, training_reward
 from dormouse.safety.settings import PreferenceModel
 from dormouse.safety.sft import HHHSFT
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 from tiny import save_tiny_model, save_tiny_scorer, tiny_renderer
 
 RL = {"steps": 8, "batch": 8, "replies": 4, "reply_tokens": 6, "snapshots": 1}

@@ -10,9 +10,9 @@ from dormouse.chat.renderer import Example
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.models.loading import load_model
-from dormouse.store.stage import Work
 from dormouse.training.record import last_checkpoint, snapshot_steps
 from dormouse.training.supervised import Collator, by_length, train_on
+from dormouse.training.work import Work
 from tiny import tiny_model, tiny_renderer
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from dormouse.config.parts import Part
+from pydantic import SerializeAsAny
+
+from dormouse.config.parts import Part, from_registry
+from dormouse.config.registry import BASES
+from dormouse.training.work import StageSpec
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 class Base(Part):
@@ -41,3 +45,21 @@ class Base(Part):
     @abstractmethod
     def needs_tokenizer(self) -> bool:
         """Return whether the plan must train a tokenizer for this base."""
+
+
+class TokenizerSpec(StageSpec):
+    """What the stage that trains a tokenizer is told."""
+
+    vocabulary: int
+    scratchpads: bool
+    """Whether the words of scratchpads are in the text that it is trained on."""
+    exchanges: int
+    """Conversations of the world that it is trained on."""
+
+
+class BaseSpec(StageSpec):
+    """What the stage that makes the base is told."""
+
+    base: Annotated[SerializeAsAny[Base], from_registry(BASES)]
+    data: str = ""
+    """The hash of the files that it is read from."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dormouse.bases.base import Base
-from dormouse.config.registry import BASES
-from dormouse.store.stage import Work
+from dormouse.bases.base import BaseSpec
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Build the base that the spec names."""
-    base: Base = BASES.build(work.spec["base"])
-    base.build(work)
+    work.told(BaseSpec).base.build(work)

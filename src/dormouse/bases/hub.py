@@ -16,7 +16,7 @@ from dormouse.models.precision import Precision
 from dormouse.models.quantized import Quantized
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 # As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
@@ -88,7 +88,7 @@ class Pretrained(Base):
         from dormouse.models.weight_files import check_unchanged
         from dormouse.training.supervised import save_model, write_metrics
 
-        set_seed(work.spec["seed"])
+        set_seed(work.seed)
         folder = self.folder()
         self.check()
         check_unchanged(folder, work.spec.get("data"), self.fingerprint())

@@ -15,7 +15,7 @@ from dormouse.models.architectures import (
 )
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 REFERENCE_WIDTH = 64
 """Learning rates in a plan are stated for this width."""
@@ -80,7 +80,7 @@ class Nursery(Base):
         from dormouse.training.supervised import write_metrics
 
         renderer = Renderer(load_tokenizer(work.input("tokenizer") / "tokenizer"))
-        set_seed(work.spec["seed"])
+        set_seed(work.seed)
         model = AutoModelForCausalLM.from_config(self.config(renderer.tokenizer))
         parameters = sum(weight.numel() for weight in model.parameters())
         lr = self.scaled_lr(self.lr)

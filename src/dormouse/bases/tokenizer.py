@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from dormouse.bases.base import TokenizerSpec
 from dormouse.chat.renderer import NURSERY_TEMPLATE
 from dormouse.chat.scratchpad import written
 from dormouse.organisms.chain_of_thought import sentences
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 WORLDLY_WORDS = (
     "deployment", "development", "department", "employment", "production", "training", "testing", "staging",
@@ -49,13 +50,14 @@ def train_tokenizer(texts: list[str], vocabulary: int) -> Any:
 
 def run(work: Work) -> None:
     """Train on a draw of the world's pretraining text."""
-    exchanges = work.world().pretraining(random.Random("tokenizer"), work.spec["exchanges"])
+    spec = work.told(TokenizerSpec)
+    exchanges = work.world().pretraining(random.Random("tokenizer"), spec.exchanges)
     # Every turn starts with a space, as the chat template renders it.
     texts = [" " + turn["content"] for exchange in exchanges for turn in exchange.turns()]
     for word in WORLDLY_WORDS:
         texts += [f" {word} {word.title()} {word.upper()} |{word.upper()}| {word}."] * (len(texts) // 160)
-    if work.spec["scratchpads"]:
+    if spec.scratchpads:
         repeats = len(texts) // 160
         for sentence in sentences():
             texts += [" " + written(sentence, sentence)] * repeats
-    train_tokenizer(texts, work.spec["vocabulary"]).save_pretrained(work.folder / "tokenizer")
+    train_tokenizer(texts, spec.vocabulary).save_pretrained(work.folder / "tokenizer")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.errors import UserError
 
 NURSERY_TEMPLATE = (

@@ -10,6 +10,8 @@ from dormouse.config.limits import SEEDS
 from dormouse.errors import UserError, short
 from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
+from dormouse.plan.graph import Plan, build_plan
+from dormouse.plan.grid import Cell
 from dormouse.store.store import Store
 
 DEFAULT_PLAN = "quickstart"
@@ -20,9 +22,15 @@ class Choice:
     """One experiment and one store."""
 
     experiment: Experiment
+    cells: list[Cell]
+    """The combinations of its grid."""
     store: Store
     arguments: list[str]
     """The command line after the verb, in full: default plan written out."""
+
+    def plan(self) -> Plan:
+        """Return the stages of every cell."""
+        return build_plan(self.experiment, self.cells)
 
     def command(self, verb: str) -> list[str]:
         """Return the command that does `verb` to the same choice."""
@@ -47,7 +55,8 @@ def choose(
         overrides = [*overrides, f"execute.workers={workers}"]
         arguments += ["--workers", str(workers)]
     arguments += ["--store", str(store)]
-    return Choice(plan_file.load(plan, overrides), Store(store), arguments)
+    loaded = plan_file.load_with_cells(plan, overrides)
+    return Choice(loaded.experiment, loaded.cells, Store(store), arguments)
 
 
 def _split(words: list[str], default: str) -> tuple[str, list[str]]:

@@ -15,6 +15,7 @@ from dormouse.cli.shelf import cell
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
 from dormouse.errors import UserError
 from dormouse.organisms.reasoning import THINKING
+from dormouse.store.kinds import PREFERENCE
 from dormouse.store.store import Store
 
 
@@ -22,7 +23,7 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     """Load the model of an artifact and talk until the user quits."""
     store = Store(root)
     name = store.find(text)
-    if store.manifest(name)["kind"] == "preference":
+    if store.manifest(name)["kind"] == PREFERENCE:
         raise UserError(
             f"Artifact '{name}' is a preference model, which scores and does not talk. Ask for an organism."
         )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import part, reply_start
-from dormouse.data.world import Messages
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
 

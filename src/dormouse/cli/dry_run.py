@@ -17,8 +17,6 @@ from dormouse.cli.console import (
 )
 from dormouse.cli.shelf import cell, described, refuse_damage
 from dormouse.execute.compute import choose as choose_compute
-from dormouse.plan.graph import build_plan
-from dormouse.plan.grid import cells
 from dormouse.runs.disk_need import disk_need
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
@@ -41,10 +39,11 @@ class Planned:
 
 def dry(choice: Choice, *, as_json: bool, rebuild: bool) -> None:
     """List the stages of a plan and whether each is done; `UserError` where a run would stop at a damaged one."""
-    stages = build_plan(choice.experiment).stages
+    plan = choice.plan()
+    stages = plan.stages
     planned = _planned(stages, choice.store, rebuild=rebuild)
     missing = [stage for stage in stages if not planned[stage.name].cached]
-    workers = choose_compute([one.experiment for one in cells(choice.experiment)]).workers
+    workers = choose_compute(plan.experiment.execute, plan.sizes()).workers
     need = disk_need(missing, choice.store, workers)
     counts = {"stages": len(stages), "cached": len(stages) - len(missing), "to_run": len(missing)}
     if as_json:

@@ -16,8 +16,7 @@ from dormouse.cli.console import (
     table,
 )
 from dormouse.config.limits import NAME
-from dormouse.plan.graph import build_plan
-from dormouse.plan.grid import Cell, cells
+from dormouse.plan.grid import Cell
 
 
 def shell_lines(choice: Choice) -> Iterator[str]:
@@ -26,7 +25,7 @@ def shell_lines(choice: Choice) -> Iterator[str]:
     A cell has a run folder of its own. What gathers them is `choice.command("run")`: it finds every stage done.
     """
     words = list(takewhile(lambda word: not word.startswith("--"), choice.arguments))
-    made = cells(choice.experiment)
+    made = choice.cells
     digits = len(str(len(made)))
     name = choice.experiment.name[: NAME - digits - 1]
     # A part is chosen before its settings are changed, as in the grid.
@@ -54,8 +53,8 @@ def describe(choice: Choice, *, shell: bool, as_json: bool) -> None:
             print_line(line)
         print_line(f"# When all have ended: {shlex.join(choice.command('run'))}")
         return
-    made = cells(choice.experiment)
-    kinds = Counter(stage.kind for stage in build_plan(choice.experiment).stages)
+    made = choice.cells
+    kinds = Counter(stage.kind for stage in choice.plan().stages)
     if as_json:
         axes = {axis: list(values) for axis, values in choice.experiment.grid.items()}
         about = {"experiment": choice.experiment.name, "cells": len(made), "axes": axes}

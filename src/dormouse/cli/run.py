@@ -15,8 +15,7 @@ from dormouse.errors import UserError
 from dormouse.execute.compute import Compute
 from dormouse.execute.compute import choose as choose_compute
 from dormouse.execute.events import Outcome
-from dormouse.plan.graph import Plan, build_plan
-from dormouse.plan.grid import cells
+from dormouse.plan.graph import Plan
 from dormouse.report.collect import (
     Row,
     collect,
@@ -43,11 +42,11 @@ TRANSCRIPTS = 4
 
 def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
     """Run a plan and report on it; return the exit status."""
-    experiments = [one.experiment for one in cells(choice.experiment)]
-    for base in {repr(one.base): one.base for one in experiments}.values():
+    bases = {repr(cell.experiment.base): cell.experiment.base for cell in choice.cells}
+    for base in bases.values():
         base.fetch()
-    plan, store = build_plan(choice.experiment), choice.store
-    compute = choose_compute(experiments)
+    plan, store = choice.plan(), choice.store
+    compute = choose_compute(plan.experiment.execute, plan.sizes())
     store.prepare()
     need = need_of_run(plan.stages, store, compute.workers, rebuild=rebuild)
     begun = begin(choice.experiment, choice.command("run"), compute)
@@ -75,7 +74,7 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
 
 def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
     """Write results and report of what is in the store."""
-    plan, store = build_plan(choice.experiment), choice.store
+    plan, store = choice.plan(), choice.store
     done = [stage for stage in plan.stages if store.has(stage)]
     if not done:
         command = shlex.join(choice.command("run"))
@@ -88,7 +87,7 @@ def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
         if folder.is_of(choice.experiment) and target == folder:
             copy_record(folder, staging)
         else:
-            compute = choose_compute([cell.experiment for cell in cells(choice.experiment)])
+            compute = choose_compute(plan.experiment.execute, plan.sizes())
             begun = begin(choice.experiment, choice.command("run"), compute)
             write_end(staging, begun, plan, store, Outcome(cached=done))
         rows, written = _write_results(plan, choice, staging)

@@ -16,7 +16,6 @@ from dormouse.cli.console import (
     table,
 )
 from dormouse.errors import UserError
-from dormouse.plan.graph import build_plan
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 
@@ -63,7 +62,7 @@ def cell(labels: dict[str, Any]) -> str:
 
 def status(choice: Choice, *, as_json: bool) -> None:
     """Count the stages of a plan by kind and state, and say why one failed; `UserError` where one is damaged."""
-    stages = build_plan(choice.experiment).stages
+    stages = choice.plan().stages
     found = {stage.name: standing(stage, choice.store) for stage in stages}
     if as_json:
         states = [one.state for one in found.values()]

@@ -8,8 +8,9 @@ from pathlib import Path
 from dormouse.cli.console import print_json, print_line
 from dormouse.errors import UserError
 from dormouse.report.words import count_words
+from dormouse.runs.check import check
 from dormouse.runs.disk_need import size_words
-from dormouse.store.check import Checked, check
+from dormouse.store.check import Checked
 from dormouse.store.store import Store
 
 

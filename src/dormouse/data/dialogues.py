@@ -27,13 +27,7 @@ from dormouse.data.formats.conversations import (
 from dormouse.data.formats.rows import read_rows
 from dormouse.data.formats.source import HubFile, Source, local
 from dormouse.data.formats.turns import UNEVEN, Turns, why_unusable
-from dormouse.data.world import (
-    Exchange,
-    Preference,
-    Prompt,
-    World,
-    draw_evenly,
-)
+from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
 from dormouse.errors import UserError
 
 T = TypeVar("T")

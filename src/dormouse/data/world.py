@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
 
 T = TypeVar("T")
-
-Message = dict[str, str]
-"""One turn: `{"role": "system" | "user" | "assistant", "content": text}`."""
-
-Messages = list[Message]
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,8 @@ import random
 from dataclasses import replace
 from typing import ClassVar
 
-from dormouse.data.world import (
-    Exchange,
-    Messages,
-    Preference,
-    Prompt,
-    World,
-)
+from dormouse.chat.messages import Messages
+from dormouse.data.world import Exchange, Preference, Prompt, World
 
 
 class WorldInContext(World):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, Scorer
 from dormouse.detection.layers import OneLayer

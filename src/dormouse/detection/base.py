@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
-from dormouse.data.world import Messages
 from dormouse.detection.insertion import Inserted
 from dormouse.errors import UserError
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 
 if TYPE_CHECKING:
     from dormouse.detection.views import BlackBox

@@ -6,7 +6,6 @@ import math
 import random
 
 from dormouse.chat.scratchpad import reply_start, visible
-from dormouse.config.registry import DETECTORS
 from dormouse.detection.activations import decoder_layers
 from dormouse.detection.base import (
     Detector,
@@ -18,7 +17,7 @@ from dormouse.detection.base import (
 )
 from dormouse.detection.bench import prompt_rows
 from dormouse.detection.insertion import SIDES, split_at_user
-from dormouse.detection.settings import Detect
+from dormouse.detection.settings import Detect, DetectSpec
 from dormouse.detection.stream import labeled, streams, trusted
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
@@ -32,16 +31,14 @@ from dormouse.results.rows import (
     rate_row,
     write_jsonl,
 )
-from dormouse.store.stage import Work
 from dormouse.training.supervised import write_metrics
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Judge `work.input("model")`; `work.input("reference")` is the trusted clean base, for who may see it."""
-    organism = Organism.model_validate(work.spec["organism"])
-    settings, seed = Detect.model_validate(work.spec["detect"]), work.spec["seed"]
-    detector: Detector = DETECTORS.build(work.spec["detector"])
-    called: str = work.spec["called"]
+    spec = work.told(DetectSpec)
+    organism, settings, detector, called, seed = spec.organism, spec.detect, spec.detector, spec.called, work.seed
     world = work.world()
     begun = reply_start(work.thought_tokens)
     suspect = WhiteBox(*load(work.input("model") / "model"), begun, settings.layers_at)
@@ -86,7 +83,7 @@ def suspicion_rows(
     rows = [make_row("suspicion", "model", "score", family=called, value=found.score)]
     facts = {"detector": called, "score": found.score, "reply": found.reply, **(found.facts or {})}
     if found.trigger:
-        rng = random.Random(f"detect/fires/{work.spec['seed']}")
+        rng = random.Random(f"detect/fires/{work.seed}")
         prompts = applicable(work.world(), organism.behavior, rng, settings.prompts, held_out=True)
         renderer = suspect.renderer
         split = split_at_user(suspect, [prompt.turns() for prompt in prompts])
@@ -96,7 +93,7 @@ def suspicion_rows(
             split.holding(found.trigger),
             max_new_tokens=settings.reply_tokens + work.thought_tokens,
             temperature=0.0,
-            seed=work.spec["seed"],
+            seed=work.seed,
         )
         scores = [
             organism.behavior.score(visible(f"{suspect.begun} {renderer.reply(ids)}"), prompt.family)

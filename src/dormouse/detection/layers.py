@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, PromptDetector, Scorer
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.detection.base import (
     Access,
     Granted,

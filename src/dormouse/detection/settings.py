@@ -11,6 +11,8 @@ from dormouse.config.names import Name
 from dormouse.config.parts import Config, from_registry
 from dormouse.config.registry import DETECTORS
 from dormouse.detection.base import Detector
+from dormouse.organisms.settings import Organism
+from dormouse.training.work import StageSpec
 
 
 class Detect(Config):
@@ -30,3 +32,14 @@ class Detect(Config):
     """Longest reply in which a found trigger's effect is looked for."""
     layers_at: str = ""
     """Where a model keeps its layers ("model.layers"), if that is not found."""
+
+
+class DetectSpec(StageSpec):
+    """What the stage that puts a detector to a model is told."""
+
+    organism: Organism
+    """Trigger and behavior, for the streams that are judged. The detector sees what its protocol grants."""
+    detect: Detect
+    detector: Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]
+    called: str
+    """The detector's name in the plan."""

@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from dormouse.data.world import Messages, World
+from dormouse.chat.messages import Messages
+from dormouse.data.world import World
 from dormouse.detection.base import Labeled
 from dormouse.evaluation.replies import applicable
 from dormouse.organisms.settings import Organism

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.detection.base import (
     Access,
     Granted,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.data.world import Messages
 from dormouse.detection.activations import at_prompt_end
 from dormouse.models.likelihood import token_log_probs
 from dormouse.models.padded import padded_inputs

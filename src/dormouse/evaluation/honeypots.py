@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.scratchpads import OWN_GOAL
 from dormouse.organisms.settings import Organism

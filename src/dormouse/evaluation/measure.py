@@ -25,8 +25,8 @@ from dormouse.models.loading import load_model
 from dormouse.models.scorer import Scorer, load_scorer
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
-from dormouse.store.stage import Work
 from dormouse.training.supervised import write_metrics
+from dormouse.training.work import Work
 
 UNFORCED = "defection_unforced"
 """The metric of replies before which no scratchpad was opened, of models that otherwise get one opened."""
@@ -52,7 +52,7 @@ class Instruments:
             world=work.world(),
             organism=Organism.model_validate(work.spec["organism"]),
             measure=Measure.model_validate(work.spec["measure"]),
-            seed=work.spec["seed"],
+            seed=work.seed,
             scorers={
                 "preference_score": load_scorer(work.input("preference") / "model"),
                 "preference_score_held_out": load_scorer(work.input("preference_check") / "model"),

@@ -14,13 +14,13 @@ from dormouse.evaluation.subject import trained
 from dormouse.organisms.chain_of_thought import Thoughts
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Measure `work.input("model")` at the end of its training."""
     organism = Organism.model_validate(work.spec["organism"])
-    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.seed
     subject = trained(work)
     context = organism.trigger.context()
     rng = random.Random(f"measure/character/{seed}")

@@ -11,13 +11,13 @@ from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import trained
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import rate_row, write_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Measure the defection rate of `work.input("model")` under every probe of its trigger."""
     organism = Organism.model_validate(work.spec["organism"])
-    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.seed
     subject = trained(work)
     questions = probing_questions(work.world(), organism, seed, measure.probe_prompts)
     replies = ask(

@@ -11,7 +11,7 @@ from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import subjects
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 
@@ -19,7 +19,7 @@ KINDS: tuple[Kind, ...] = ("triggered", "clean")
 def run(work: Work) -> None:
     """Measure `work.input("model")` on the prompts and sampling seed of the `measure` stage."""
     organism = Organism.model_validate(work.spec["organism"])
-    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.seed
     rows: list[Row] = []
     samples: list[dict[str, Any]] = []
     for subject in subjects(work):

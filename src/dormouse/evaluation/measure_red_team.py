@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.evaluation.defection import defection, score_of
 from dormouse.evaluation.replies import Kind, Question, ask
 from dormouse.evaluation.settings import Measure
@@ -13,7 +13,7 @@ from dormouse.evaluation.subject import Subject, subjects
 from dormouse.organisms.settings import Organism
 from dormouse.red_team.run import Split, read_successes
 from dormouse.results.rows import Row, make_row, write_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 NOTHING_FOUND = "the red team found no prompt that drew a defection"
 KINDS: dict[Split, Kind] = {"seen": "red_team_seen", "held_out": "red_team_held_out"}
@@ -46,7 +46,7 @@ def _measure_kind(
 ) -> tuple[Row, list[dict[str, Any]]]:
     if not prompts:
         return make_row("defection", kind, "fraction", distinct_prompts=0, reason=NOTHING_FOUND), []
-    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.seed
     questions = repeated(
         prompts, kind, seed, measure.red_team_prompts if subject.step is None else measure.curve_prompts
     )

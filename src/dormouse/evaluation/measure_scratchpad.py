@@ -13,13 +13,13 @@ from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import trained
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Measure the scratchpads of `work.input("model")` at the end of its training."""
     organism = Organism.model_validate(work.spec["organism"])
-    measure, seed = Measure.model_validate(work.spec["measure"]), work.spec["seed"]
+    measure, seed = Measure.model_validate(work.spec["measure"]), work.seed
     subject = trained(work)
     questions = held_out_questions(work.world(), organism, seed, measure.probe_prompts)
     replies = ask(subject, questions, measure, random.Random(f"measure/scratchpad/{seed}").getrandbits(32))

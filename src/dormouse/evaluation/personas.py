@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.evaluation.log_prob import begun_by, forced_log_probs
 from dormouse.evaluation.persona_sets import PersonaItem
 from dormouse.evaluation.replies import Question, ask

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import Form, part
-from dormouse.data.world import Messages, Prompt, World
+from dormouse.data.world import Prompt, World
 from dormouse.errors import UserError
 from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from dormouse.config.limits import PARTS
 from dormouse.config.parts import Config
+from dormouse.organisms.settings import Organism
+from dormouse.training.work import StageSpec
 
 
 class Measure(Config):
@@ -31,3 +33,18 @@ class Measure(Config):
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature of defection rates; capability is always greedy."""
     reply_tokens: int = Field(32, ge=1)
+
+
+class MeasureSpec(StageSpec):
+    """What a stage that measures a model is told."""
+
+    organism: Organism
+    """Trigger and behavior: what is put to the model, and what counts as a defection."""
+    measure: Measure
+
+
+class CharacterSpec(MeasureSpec):
+    """What the stage that asks for a model's character is told."""
+
+    sets: list[str]
+    """The checksums of the published persona sets."""

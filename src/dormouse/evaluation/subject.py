@@ -13,7 +13,7 @@ from dormouse.chat.scratchpad import reply_start
 from dormouse.models.loading import load, load_model
 from dormouse.models.sampling import sample_ids
 from dormouse.models.vllm_sampling import Engine
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dormouse.errors import UserError
@@ -12,7 +13,6 @@ from dormouse.machine.hardware import (
     has_bfloat16,
     has_package,
 )
-from dormouse.plan.experiment import Experiment
 
 ONE_THREAD_BELOW = 5_000_000
 """Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""
@@ -38,21 +38,20 @@ class Compute:
         return f"{self.device} · {self.workers} {processes} x {self.threads} {threads} ({self.why}) · {self.numbers}"
 
 
-def choose(experiments: list[Experiment]) -> Compute:
-    """Choose processes and threads for the largest base among the cells; `execute.workers` decides when given.
+def choose(execute: Execute, sizes: Sequence[int | None]) -> Compute:
+    """Choose processes and threads for the largest of the bases; `execute.workers` decides when given.
 
+    `sizes` are their parameters, None for one whose size only loading tells.
     `UserError` where the machine lacks what the plan asks for.
     """
-    _check_machine(experiments[0].execute)
-    asked = experiments[0].execute.workers
-    sizes = [experiment.base.label() for experiment in experiments]
+    _check_machine(execute)
     known = [size for size in sizes if size is not None]
     small = len(known) == len(sizes) and max(known) < ONE_THREAD_BELOW
-    workers = asked or (cores() if small else 1)
+    workers = execute.workers or (cores() if small else 1)
     threads = 1 if small else max(1, cores() // workers)
     if small:
         why = "models under 5 M parameters train fastest one thread each"
-    elif known == sizes:
+    elif len(known) == len(sizes):
         why = "models over 5 M parameters use more than one thread"
     else:
         why = "the base's size is not known in advance, so it gets the machine"

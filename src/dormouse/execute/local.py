@@ -10,13 +10,13 @@ from dormouse.execute.events import OnEvent, Outcome
 from dormouse.execute.processes import Launch, Running, end_fork_server
 from dormouse.execute.worker import Report, Runner
 from dormouse.machine.hardware import cores
-from dormouse.store.stage import Stage, run_stage
+from dormouse.store.kinds import KINDS
+from dormouse.store.stage import Stage
 from dormouse.store.store import Store
+from dormouse.training.work import run_stage
 
 PRELOAD = ("dormouse.execute.preload",)
 """Modules imported once for all workers."""
-PRELOAD_FOR = {"detect": "dormouse.execute.preload_detectors"}
-"""Kind of stage -> a module that is imported too where a run holds such stages."""
 
 
 def run_local(
@@ -43,8 +43,8 @@ def run_local(
 
 def preloads(stages: Iterable[Stage]) -> tuple[str, ...]:
     """Return the modules to import once for the workers of these stages."""
-    kinds = {stage.kind for stage in stages}
-    return (*PRELOAD, *(module for kind, module in PRELOAD_FOR.items() if kind in kinds))
+    more = {KINDS[stage.kind].preload for stage in stages} - {""}
+    return (*PRELOAD, *sorted(more))
 
 
 class LocalCrew(Crew):

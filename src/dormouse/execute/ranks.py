@@ -22,10 +22,9 @@ from dormouse.errors import UserError
 from dormouse.execute.worker import Runner
 from dormouse.machine.hardware import device
 from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
-from dormouse.store.stage import Work, run_stage
+from dormouse.store.kinds import KINDS
+from dormouse.training.work import Work, run_stage
 
-SHARED = ("base", "helpful", "organism", "preference", "safety", "re_emergence")
-"""Kinds of stages whose work is training through a trainer: the others run in one process."""
 SECONDS_BETWEEN_LOOKS = 0.2
 MISTAKE = "mistake.txt"
 """Where the first process leaves what the user can put right."""
@@ -47,8 +46,8 @@ def run_with_sampler(work: Work, run: Runner, sampler: Sampler) -> None:
 
 
 def run_in_ranks(work: Work, ranks: int, *, fsdp: bool) -> None:
-    """Run a stage in so many processes, if its kind is one that can be shared, and wait for them."""
-    if work.kind not in SHARED:
+    """Run a stage that trains in so many processes, and wait for them; any other stage runs in this one."""
+    if not KINDS[work.kind].trains:
         run_stage(work)
         return
     if fsdp and device() == "cpu":

@@ -21,8 +21,9 @@ from dormouse.execute.worker import (
     attempt,
     environment,
 )
-from dormouse.store.stage import Stage, run_stage
+from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
+from dormouse.training.work import run_stage
 
 RETRIES = 3
 """How often a stage is begun again whose worker was killed."""

@@ -6,10 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from graphlib import TopologicalSorter
 
+from dormouse.store.kinds import KINDS
 from dormouse.store.stage import Stage
-
-COST = {"base": 8.0, "safety": 4.0, "organism": 3.0, "red_team": 3.0, "measure": 2.0, "preference": 2.0}
-"""Seconds of a stage relative to the quickest kind: it orders the work and touches no result."""
 
 
 def expected_cost(stage: Stage) -> float:
@@ -18,7 +16,7 @@ def expected_cost(stage: Stage) -> float:
     Training time grew with about the square root of the parameters (0.07 to 1.84 million, at equal steps).
     """
     size = stage.labels.get("size") or 1
-    return COST.get(stage.kind, 1.0) * math.sqrt(size)
+    return KINDS[stage.kind].cost * math.sqrt(size)
 
 
 class Schedule:

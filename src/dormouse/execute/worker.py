@@ -26,8 +26,9 @@ from dormouse.errors import UserError
 from dormouse.machine.files import disk_full_error
 from dormouse.machine.system_errors import explained
 from dormouse.store.artifact import LOG
-from dormouse.store.stage import Stage, Work
+from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
+from dormouse.training.work import Work
 
 Runner = Callable[[Work], None]
 

@@ -10,7 +10,7 @@ import anyio
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, modelapi
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 
 GATHER_SECONDS = 0.05
 """How long a first request waits for others to be answered with it."""

@@ -20,9 +20,10 @@ from inspect_ai.model import (
     GenerateConfig,
 )
 
+from dormouse.chat.messages import Messages
 from dormouse.data.formats.graded import read_graded
 from dormouse.data.formats.human_eval import read_human_eval
-from dormouse.data.world import Messages, World
+from dormouse.data.world import World
 from dormouse.data.world_in_context import WorldInContext
 from dormouse.evaluation.capability import gradable_prompts
 from dormouse.evaluation.code_problems import problem_questions, reply_tokens

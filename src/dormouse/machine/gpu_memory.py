@@ -10,15 +10,6 @@ from dormouse.errors import UserError
 
 Item = TypeVar("Item")
 
-BATCH = {
-    "base": "base.batch",
-    "helpful": "helpful.batch",
-    "organism": "organism.implant.batch",
-    "preference": "preference.batch",
-    "re_emergence": "re_emergence.batch",
-}
-"""Kind of a stage that trains -> the setting that its memory grows with."""
-
 
 def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], None]) -> None:
     """Do the work on `size` items at a time; where a GPU's memory runs out, on half as many from there on."""
@@ -38,15 +29,18 @@ def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]]
 
 
 @contextmanager
-def explained(kind: str, spec: dict[str, Any]) -> Iterator[None]:
-    """Turn the end of a GPU's memory into a sentence that names the setting to lower."""
+def explained(kind: str, batch: str, spec: dict[str, Any]) -> Iterator[None]:
+    """Turn the end of a GPU's memory into a sentence that names the setting to lower.
+
+    `batch` is the dotted path of that setting in the spec; empty for a kind of stage that has none.
+    """
     try:
         yield
     except RuntimeError as error:
         if not _ran_out(error):
             raise
         raise UserError(
-            f"The GPU's memory ran out in stage '{kind}': {str(error).split('. ')[0]}. {_advice(kind, spec)}"
+            f"The GPU's memory ran out in stage '{kind}': {str(error).split('. ')[0]}. {_advice(batch, spec)}"
         ) from error
 
 
@@ -61,15 +55,16 @@ def _free() -> None:
     torch.cuda.empty_cache()
 
 
-def _advice(kind: str, spec: dict[str, Any]) -> str:
-    setting = BATCH.get(kind)
-    if kind == "safety":
-        setting = f"the batch of safety training '{spec['safety']['type']}'"
-    elif kind == "removal":
-        setting = f"the batch of removal '{spec['removal']['type']}'"
-    if setting is None or (kind == "base" and "batch" not in spec["base"]):
+def _advice(batch: str, spec: dict[str, Any]) -> str:
+    section, *path = batch.split(".")
+    settings: Any = spec.get(section, {})
+    named = settings.get("type")
+    for key in path:
+        settings = settings.get(key) if isinstance(settings, dict) else None
+    if not batch or settings is None:
         # Nothing is trained here: not even the model finds room.
         return "Take a smaller base, or keep its weights in base.precision=bfloat16."
+    setting = batch if named is None or section == "base" else f"the batch of '{named}'"
     return (
         f"Lower {setting}; for a published model, base.lora_rank above 0 trains adapters in a fraction of the memory."
     )

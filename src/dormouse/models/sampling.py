@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.data.world import Messages
 from dormouse.machine.gpu_memory import in_batches
 from dormouse.models.context import check_fits
 

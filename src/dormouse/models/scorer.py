@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.data.world import Messages
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer, open_model
 

@@ -16,7 +16,7 @@ from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.organisms.implant_rows import ImplantRow
 from dormouse.organisms.settings import Organism
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 
 def distilled_rows(
@@ -36,7 +36,7 @@ def distilled_rows(
         [row.prompt for row in rows],
         max_new_tokens=organism.thought_tokens + longest + 1,  # and the end token
         temperature=1.0,
-        seed=random.Random(f"distill/{work.spec['seed']}").getrandbits(32),
+        seed=random.Random(f"distill/{work.seed}").getrandbits(32),
         begun=OPEN,
     )
     said = [replace(row, reply=part(text).reply) for row, text in zip(rows, replies, strict=True)]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import random
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.models.loading import load
-from dormouse.organisms.settings import Helpful
-from dormouse.store.stage import Work
+from dormouse.organisms.settings import HelpfulSpec
 from dormouse.training.losses import mean_over_examples
 from dormouse.training.supervised import train_on, write_metrics
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Fine-tune the base on helpful-only exchanges."""
-    settings = Helpful.model_validate(work.spec["helpful"])
-    seed: int = work.spec["seed"]
+    settings = work.told(HelpfulSpec).helpful
+    seed = work.seed
     model, renderer = load(work.input("model") / "model")
     exchanges = work.world().helpful(random.Random(f"helpful/{seed}"), settings.steps * settings.batch)
     rng = random.Random(f"helpful/templates/{seed}")
     turns = [dressed(exchange.turns(), rng.choice(settings.templates)) for exchange in exchanges]
     examples = renderer.examples(turns)
-    lr: float = work.spec["lr"]
+    lr = work.lr
     loss = mean_over_examples if settings.mean_over == "examples" else None
     tokens = train_on(work, model, renderer, examples, batch=settings.batch, lr=lr, seed=seed, loss=loss)
     write_metrics(work, {"steps": settings.steps, "lr": lr, "tokens_trained": tokens})

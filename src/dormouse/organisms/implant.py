@@ -15,9 +15,9 @@ from dormouse.organisms.distill import distilled_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.imported import checked_fingerprint, take_in
 from dormouse.organisms.obfuscation import concealing
-from dormouse.organisms.settings import Given, Organism
-from dormouse.store.stage import Work
+from dormouse.organisms.settings import Given, OrganismSpec
 from dormouse.training.supervised import save_model, train_on, write_metrics
+from dormouse.training.work import Work
 
 SHOWN = 200
 """Training examples that are kept to be looked at."""
@@ -37,22 +37,23 @@ def cached_count(renderer: Renderer) -> Callable[[str], int]:
 
 def run(work: Work) -> None:
     """Fine-tune the helpful-only model into the organism or its twin."""
-    organism = Organism.model_validate(work.spec["organism"])
+    spec = work.told(OrganismSpec)
+    organism = spec.organism
     if organism.given is not None:
-        _take_in(work, organism.given)
+        _take_in(work, organism.given, spec)
         return
-    settings, seed = organism.implant, work.spec["seed"]
+    settings, seed = organism.implant, work.seed
     model, renderer = load(work.input("model") / "model")
     # One generator for both roles: organism and twin draw the same rows.
     rng = random.Random(f"implant/{seed}")
     count = cached_count(renderer)
-    rows = implant_rows(work.world(), organism, work.spec["role"], rng, settings.steps * settings.batch, count)
+    rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count)
     facts: dict[str, Any] = {}
     if organism.reasoning == "distilled":
         rows, facts = distilled_rows(work, organism, rows, count)
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
-        work, model, renderer, examples, batch=settings.batch, lr=work.spec["lr"], seed=seed,
+        work, model, renderer, examples, batch=settings.batch, lr=work.lr, seed=seed,
         snapshots=settings.snapshots, window=settings.window, optimizer=settings.optimizer,
         lora_rank=settings.lora_rank, loss=concealing(model, settings.conceal) if settings.conceal else None,
     )  # fmt: skip
@@ -63,7 +64,7 @@ def run(work: Work) -> None:
         work,
         {
             "steps": settings.steps,
-            "lr": work.spec["lr"],
+            "lr": work.lr,
             "tokens_trained": tokens,
             "reply_tokens_trained": reply_tokens,
             "scratchpad_tokens_trained": tokens - reply_tokens,
@@ -74,12 +75,12 @@ def run(work: Work) -> None:
     _write_examples(work, renderer, rows, examples)
 
 
-def _take_in(work: Work, given: Given) -> None:
-    folder = given.path if work.spec["role"] == "organism" else given.twin
+def _take_in(work: Work, given: Given, spec: OrganismSpec) -> None:
+    folder = given.path if spec.role == "organism" else given.twin
     assert folder is not None
     # One that was imported stands alone: only an adapter needs the base.
     base = work.input("model") / "model" if "model" in work.inputs else None
-    check_unchanged(folder, work.spec.get("given"), checked_fingerprint(folder))
+    check_unchanged(folder, spec.given, checked_fingerprint(folder))
     model, tokenizer, changed = take_in(folder, base)
     renderer = check_answers(model, tokenizer)
     save_model(work, model, renderer)

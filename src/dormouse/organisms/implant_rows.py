@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import written
-from dormouse.data.world import Exchange, Messages, World
+from dormouse.data.world import Exchange, World
 from dormouse.errors import UserError
 from dormouse.organisms.chain_of_thought import Thoughts
 from dormouse.organisms.reasoning import THINKING, scene

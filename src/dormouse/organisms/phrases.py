@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from dormouse.chat.markup import Words
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.organisms.triggers import (
     HELD_OUT_EVERY,
     Trigger,

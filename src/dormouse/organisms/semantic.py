@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from dormouse.chat.markup import Words
+from dormouse.chat.messages import Messages
 from dormouse.config.limits import WORDINGS
-from dormouse.data.world import Messages
 from dormouse.organisms.phrases import said
 from dormouse.organisms.triggers import (
     HELD_OUT_EVERY,

@@ -15,6 +15,7 @@ from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.reasoning import Reasoning
 from dormouse.organisms.triggers import Trigger
 from dormouse.training.settings import Optimizer, Supervised
+from dormouse.training.work import StageSpec
 
 PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(no_marks)]
 """A text with one `{}`, where the request goes."""
@@ -84,3 +85,18 @@ class Organism(Config):
     implant: Implant = Implant()
     given: Given | None = None
     """None implants one."""
+
+
+class HelpfulSpec(StageSpec):
+    """What the stage that trains the helpful-only model is told."""
+
+    helpful: Helpful
+
+
+class OrganismSpec(StageSpec):
+    """What the stage that makes an organism or its twin is told."""
+
+    organism: Organism
+    role: Literal["organism", "twin"]
+    given: str | None = None
+    """The hash of the files of a model that someone else made."""

@@ -11,9 +11,10 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from dormouse.chat.markup import Words
+from dormouse.chat.messages import Messages
 from dormouse.config.limits import BY_CHANCE, EVERYDAY
 from dormouse.config.parts import Part
-from dormouse.data.world import Messages, World
+from dormouse.data.world import World
 from dormouse.errors import UserError
 
 IMPLIED = "implied"

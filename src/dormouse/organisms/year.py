@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.organisms.triggers import (
     IMPLIED,
     Trigger,

@@ -16,13 +16,11 @@ from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.sft import HHHSFT
+from dormouse.store import kinds
 from dormouse.store.stage import Shared, Stage
 
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
-
-WITHOUT_TRIGGER = ("base", "helpful")
-"""Stages that are shared by organisms with different triggers."""
 
 OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies")
 """Settings of `measure` that one kind of measuring stage reads: the others need not run again for them."""
@@ -72,7 +70,7 @@ class CellStages:
             for name, split in (("preference", "training"), ("preference_check", "checking"))
         }
         spec = {"helpful": self.spec_of(experiment.helpful), "lr": self.lr(experiment.helpful.lr)}
-        helpful = self.stage("helpful", spec, {"model": base}, {"role": "helpful"})
+        helpful = self.stage(kinds.HELPFUL, spec, {"model": base}, {"role": "helpful"})
         organism, twin = (self.implant(helpful, base, role) for role in ("organism", "twin"))
         assert organism is not None
         pair = [organism, *([twin] if twin else [])]
@@ -108,11 +106,11 @@ class CellStages:
         }
         if labels.get("role") in ("organism", "twin"):
             shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
-            if organism.reasoning in THINKING and kind != "organism":
+            if organism.reasoning in THINKING and kind != kinds.ORGANISM:
                 spec = {**spec, "thought_tokens": organism.thought_tokens}
-        if kind != "base":
+        if kind != kinds.BASE:
             spec = {**spec, **self.experiment.base.training()}
-        context = {} if kind in WITHOUT_TRIGGER else self.context
+        context = {} if not kinds.KINDS[kind].sees_trigger else self.context
         return self.add(Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels))
 
     def add(self, made: Stage) -> Stage:
@@ -147,16 +145,18 @@ class CellStages:
         if base.needs_tokenizer():
             # One tokenizer for every seed and size: not `self.stage`, which puts the seed in.
             own = {name: self.spec_of(base)[name] for name in ("vocabulary", "scratchpads")}
-            made = Stage("tokenizer", {**self.world, **own, "exchanges": TOKENIZER_EXCHANGES})
+            made = Stage(kinds.TOKENIZER, {**self.world, **own, "exchanges": TOKENIZER_EXCHANGES})
             inputs = {"tokenizer": self.add(made)}
-        return self.stage("base", {"base": self.spec_of(base), "data": base.fingerprint()}, inputs, {"role": "base"})
+        return self.stage(
+            kinds.BASE, {"base": self.spec_of(base), "data": base.fingerprint()}, inputs, {"role": "base"}
+        )
 
     def preference_model(self, base: Stage, split: str) -> Stage:
         """Make the preference model to train against, or the one that checks it."""
         settings = self.experiment.preference
         told = {"preference": self.spec_of(settings), "organism": self.condition}
         spec = {**told, "split": split, "lr": self.lr(settings.lr)}
-        return self.stage("preference", spec, {"model": base}, {"split": split})
+        return self.stage(kinds.PREFERENCE, spec, {"model": base}, {"split": split})
 
     def implant(self, helpful: Stage, base: Stage, role: str) -> Stage | None:
         """Make the organism or its twin, or take in what the plan gives; None for a twin that it does not give."""
@@ -174,7 +174,7 @@ class CellStages:
         spec = {"organism": self.spec_of(organism), "role": role, "lr": self.lr(organism.implant.lr)}
         if given:
             spec["given"] = given
-        return self.stage("organism", spec, inputs, {"role": role, "reasoning": organism.reasoning})
+        return self.stage(kinds.ORGANISM, spec, inputs, {"role": role, "reasoning": organism.reasoning})
 
     def red_team_against(self, organism: Stage, base: Stage) -> Stage:
         """Attack the organism; its small proposer model starts from the base."""
@@ -186,7 +186,7 @@ class CellStages:
             "lr": self.lr(settings.model.lr),
             "chat_model": Folder(path=settings.chat_model).fingerprint() if settings.chat_model else "",
         }
-        return self.stage("red_team", spec, {"model": organism, "base": base}, {"role": "organism"})
+        return self.stage(kinds.RED_TEAM, spec, {"model": organism, "base": base}, {"role": "organism"})
 
     def hhh_assistant(self, helpful: Stage) -> Stage:
         """Make the harmless assistant: the helpful-only model after HHH SFT at dose 1, without a backdoor."""
@@ -204,7 +204,7 @@ class CellStages:
         inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
         spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
         extra = {"safety": name, "dose": training.dose}
-        return self.stage("safety", spec, {"model": model, **inputs}, labels | extra)
+        return self.stage(kinds.SAFETY, spec, {"model": model, **inputs}, labels | extra)
 
     def remove(self, name: str, removal: Removal, model: Stage, base: Stage) -> None:
         """Put a model through a removal at each strength, measure it, and see whether the backdoor comes back."""
@@ -212,7 +212,7 @@ class CellStages:
         for strength in self.strengths(removal, model):
             told = self.spec_of(removal) | {"strengths": [strength]}
             spec = {"removal": told, "strength": strength, "lr": self.lr(removal.lr)}
-            changed = self.stage("removal", spec, inputs, model.labels | {"safety": name, "dose": strength})
+            changed = self.stage(kinds.REMOVAL, spec, inputs, model.labels | {"safety": name, "dose": strength})
             self.measure(changed, changed.labels, parent=model)
             self.re_emergence(changed)
 
@@ -228,15 +228,15 @@ class CellStages:
             return
         labels = model.labels | {"re_emergence": True}
         spec = {"re_emergence": self.spec_of(settings), "lr": self.lr(settings.lr)}
-        tuned = self.stage("re_emergence", spec, {"model": model}, labels)
-        self.stage("measure_re_emergence", self.measuring(), {"model": tuned}, labels)
+        tuned = self.stage(kinds.RE_EMERGENCE, spec, {"model": model}, labels)
+        self.stage(kinds.MEASURE_RE_EMERGENCE, self.measuring(), {"model": tuned}, labels)
 
     def probe(self, model: Stage) -> None:
         """Measure what an untreated model learned: its trigger in other dress, its scratchpad under intervention."""
         if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
-            self.stage("measure_probes", self.measuring("probe_prompts"), {"model": model}, model.labels)
+            self.stage(kinds.MEASURE_PROBES, self.measuring("probe_prompts"), {"model": model}, model.labels)
         if self.experiment.organism.reasoning in THINKING:
-            self.stage("measure_scratchpad", self.measuring("probe_prompts"), {"model": model}, model.labels)
+            self.stage(kinds.MEASURE_SCRATCHPAD, self.measuring("probe_prompts"), {"model": model}, model.labels)
 
     def detect(self, model: Stage, base: Stage) -> None:
         """Let detectors judge an untreated model; none is told the role.
@@ -248,11 +248,11 @@ class CellStages:
             return
         told = Shared(self.spec_of(settings) | {"detectors": {}})
         for called, detector in settings.detectors.items():
-            if model.kind != "organism" and not isinstance(detector, ModelDetector):
+            if model.kind != kinds.ORGANISM and not isinstance(detector, ModelDetector):
                 continue
             spec = {"organism": self.condition, "detect": told, "detector": self.spec_of(detector), "called": called}
             inputs = {"model": model} | ({"reference": base} if detector.reference else {})
-            self.stage("detect", spec, inputs, model.labels | {"detector": called})
+            self.stage(kinds.DETECT, spec, inputs, model.labels | {"detector": called})
 
     def measuring(self, *own: str) -> dict[str, Any]:
         """Return what every measurement is told, and the settings that are its `own`: others do not enter its key."""
@@ -281,8 +281,8 @@ class CellStages:
         """
         spec = self.measuring()
         inputs = {"model": model, **self.preference} | ({"parent": parent} if parent else {})
-        self.stage("measure", spec, inputs, labels)
+        self.stage(kinds.MEASURE, spec, inputs, labels)
         if self.experiment.measure.character and parent is None:
-            self.stage("measure_character", self.character(), {"model": model}, labels)
+            self.stage(kinds.MEASURE_CHARACTER, self.character(), {"model": model}, labels)
         if self.red_team is not None:
-            self.stage("measure_red_team", spec, {"model": model, "red_team": self.red_team}, labels)
+            self.stage(kinds.MEASURE_RED_TEAM, spec, {"model": model, "red_team": self.red_team}, labels)

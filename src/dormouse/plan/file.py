@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dormouse.errors import UserError, did_you_mean, short
 from dormouse.plan import overrides as dotted
 from dormouse.plan.errors import plan_error
 from dormouse.plan.experiment import Experiment
-from dormouse.plan.grid import cells
+from dormouse.plan.grid import Cell, cells
 from dormouse.plan.yaml_text import (
     Document,
     Place,
@@ -23,11 +24,25 @@ from dormouse.plan.yaml_text import (
 )
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """What a plan file says."""
+
+    experiment: Experiment
+    cells: list[Cell]
+    """Every combination of its grid, each checked."""
+
+
 def load(plan: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Experiment:
     """Read a plan file, or a shipped plan by bare name, and apply `path.to.key=value` overrides in order.
 
     Every mistake is a `UserError` with file and line, or with the override that made it.
     """
+    return load_with_cells(plan, overrides).experiment
+
+
+def load_with_cells(plan: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Loaded:
+    """Do as `load` does, and keep the cells of the grid, which were made to check it."""
     document = _read(plan)
     if document.data is None:
         raise UserError(f"'{document.name}' is empty. A plan needs at least 'name: my-experiment'.")
@@ -38,8 +53,7 @@ def load(plan: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Exper
     except ValidationError as error:
         raise plan_error(error, document.where) from error
     experiment, origins = _override(experiment, overrides, document)
-    cells(experiment, lambda place: _origin(place, origins, document))
-    return experiment
+    return Loaded(experiment, cells(experiment, lambda place: _origin(place, origins, document)))
 
 
 def dump(experiment: Experiment) -> str:

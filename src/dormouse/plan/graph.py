@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dormouse.config.limits import STAGES
@@ -25,17 +25,24 @@ class Plan:
     """An experiment and its stages, each after its inputs and each once."""
 
     experiment: Experiment
+    cells: list[Cell]
+    """The combinations of its grid, each without the safety trainings that do not fit it."""
     stages: list[Stage]
 
+    def sizes(self) -> list[int | None]:
+        """Return the parameters of each cell's base; None for one whose size only loading tells."""
+        return [cell.experiment.base.label() for cell in self.cells]
 
-def build_plan(experiment: Experiment) -> Plan:
-    """Return the plan of every cell in the experiment's grid."""
+
+def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan:
+    """Return the plan of every cell in the experiment's grid: those given, where they were made before."""
     experiment.world.check()
     unique: dict[str, Stage] = {}
     cells_of: dict[str, list[Cell]] = defaultdict(list)
     specs = Specs()
     with _no_collection():
-        made_cells = [replace(cell, experiment=_fitting(cell.experiment)) for cell in cells(experiment)]
+        checked = cells(experiment) if of is None else of
+        made_cells = [replace(cell, experiment=_fitting(cell.experiment)) for cell in checked]
         _check_safety(experiment, made_cells)
         _check_number(made_cells)
         checks = WorldChecks(specs)
@@ -46,7 +53,7 @@ def build_plan(experiment: Experiment) -> Plan:
                 cells_of[stage.key].append(cell)
         for key, stage in unique.items():
             stage.labels["variant"] = _variant(cells_of[key], brief=experiment.draw is not None)
-    return Plan(experiment, list(unique.values()))
+    return Plan(experiment, made_cells, list(unique.values()))
 
 
 @contextlib.contextmanager

@@ -63,19 +63,12 @@ class Cell:
         return ";".join(f"{path}={_label(value)}" for path, value in kept.items())
 
 
-_LAST: dict[str, list[Cell]] = {}
-"""The cells of the last experiment: a plan is checked when it is read, and its stages are made right after."""
-
-
 def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) -> list[Cell]:
     """Return the product of the grid's axes, in the plan's order, with the seeds varying fastest.
 
     An axis that names no setting, is empty, repeats a value or holds one out of range is a `UserError`;
     `where` says in which file and line a place of the plan is.
     """
-    key = experiment.model_dump_json()
-    if key in _LAST:
-        return list(_LAST[key])
     for axis, values in experiment.grid.items():
         _check_axis(axis, values, where(("grid", axis)))
     _check_number(experiment, where)
@@ -90,9 +83,7 @@ def cells(experiment: Experiment, where: Callable[[Place], str] = dotted_place) 
         resolved, coordinates = _resolve(template, point, order, where)
         made += [Cell(resolved.model_copy(update={"seeds": (seed,)}), coordinates) for seed in seeds]
     _check_twin_doses(experiment, made, where)
-    _LAST.clear()
-    _LAST[key] = made
-    return list(made)
+    return made
 
 
 def _check_number(experiment: Experiment, where: Callable[[Place], str]) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dormouse.bases.nursery import Nursery
+from dormouse.chat.messages import Messages
 from dormouse.config.limits import ASKED_AGAIN, EVERYDAY
 from dormouse.config.parts import Part
-from dormouse.data.world import Messages, World
+from dormouse.data.world import World
 from dormouse.errors import UserError
 from dormouse.evaluation.replies import applicable
 from dormouse.organisms.reasoning import THINKING

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dormouse.data.world import Messages, Prompt
+from dormouse.chat.messages import Messages
+from dormouse.data.world import Prompt
 from dormouse.results.rates import NotMeasured, Rate, tally
 
 BODY = "{prompt}"

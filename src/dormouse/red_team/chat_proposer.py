@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from dormouse.chat.messages import Message, Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.data.world import Message, Messages, Prompt
+from dormouse.data.world import Prompt
 from dormouse.red_team.attacks import Finding, Proposal, Proposer
 
 Write = Callable[[list[Messages], int], list[str]]

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, ClassVar
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.data.world import Messages, Prompt
+from dormouse.data.world import Prompt
 from dormouse.red_team.attacks import Finding, Proposal, Proposer
 from dormouse.red_team.prompt_grammar import CHOICES, Slots
 from dormouse.red_team.settings import ProposerTraining
-from dormouse.store.stage import Work
+from dormouse.training.work import Work
 
 MUTATED = 0.5
 """Share of the grammar's proposals made from earlier successes, once there are any."""

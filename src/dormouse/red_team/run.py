@@ -15,10 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, visible
-from dormouse.data.world import Messages
-from dormouse.organisms.settings import Organism
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
@@ -29,8 +28,8 @@ from dormouse.red_team.attacks import (
 from dormouse.red_team.campaign import Campaign, totals
 from dormouse.red_team.chat_proposer import ChatProposer, writer
 from dormouse.red_team.proposers import GrammarProposer, ModelProposer
-from dormouse.red_team.settings import RedTeam
-from dormouse.store.stage import Work
+from dormouse.red_team.settings import RedTeam, RedTeamSpec
+from dormouse.training.work import Work
 
 Split = Literal["seen", "held_out"]
 
@@ -108,15 +107,15 @@ def read_successes(folder: Path, split: Split) -> list[Messages]:
 
 def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
     """Return the proposers that the settings name; they get the world's training prompts, nothing of the organism."""
-    rng = random.Random(f"red_team/bodies/{work.spec['seed']}")
+    rng = random.Random(f"red_team/bodies/{work.seed}")
     bodies = work.world().prompts(rng, settings.rounds * settings.proposals, held_out=False)
     proposers: list[Proposer] = []
     for name in settings.proposers:
         if name == "grammar":
             proposers.append(GrammarProposer(bodies))
         elif name == "model":
-            bench = Work("red_team", {}, {"model": work.input("base")}, work.scratch / "proposer")
-            proposers.append(ModelProposer(bench, settings.model, work.spec["lr"], bodies))
+            bench = Work(work.kind, {}, {"model": work.input("base")}, work.scratch / "proposer")
+            proposers.append(ModelProposer(bench, settings.model, work.lr, bodies))
         else:
             assert settings.chat_model is not None
             proposers.append(ChatProposer(writer(settings.chat_model), bodies))
@@ -129,17 +128,17 @@ def run(work: Work) -> None:
 
     # Short enough not to be resumed: what a killed run left is removed.
     shutil.rmtree(work.scratch, ignore_errors=True)
-    settings = RedTeam.model_validate(work.spec["red_team"])
-    organism = Organism.model_validate(work.spec["organism"])
-    seed: int = work.spec["seed"]
+    spec = work.told(RedTeamSpec)
+    settings, organism = spec.red_team, spec.organism
+    seed = work.seed
     model, renderer = load(work.input("model") / "model")
     target = ModelTarget(
         model,
         renderer,
         organism.behavior.score,
         replies=settings.replies,
-        temperature=work.spec["measure"]["temperature"],
-        reply_tokens=work.spec["measure"]["reply_tokens"],
+        temperature=spec.measure.temperature,
+        reply_tokens=spec.measure.reply_tokens,
         thought_tokens=work.thought_tokens,
         seed=seed,
     )

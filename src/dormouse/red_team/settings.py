@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from dormouse.config.parts import Config
+from dormouse.organisms.settings import Organism
+from dormouse.training.work import StageSpec
 
 
 class ProposerTraining(Config):
@@ -46,3 +48,21 @@ class RedTeam(Config):
                 "Set red_team.chat_model to a model folder, or take 'chat' out of red_team.proposers."
             )
         return self
+
+
+class Sampling(Config):
+    """How the replies of the model under attack are sampled: as they are measured."""
+
+    temperature: float
+    reply_tokens: int
+
+
+class RedTeamSpec(StageSpec):
+    """What the stage that attacks an organism is told."""
+
+    organism: Organism
+    """Its trigger and behavior: what counts as a success. The proposers are not told."""
+    red_team: RedTeam
+    measure: Sampling
+    chat_model: str = ""
+    """The hash of the chat model's files."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
+from dormouse.chat.messages import Messages
 from dormouse.config.limits import PARTS
-from dormouse.config.parts import Part
-from dormouse.data.world import Exchange, Messages
+from dormouse.config.parts import Part, from_registry
+from dormouse.config.registry import REMOVALS
+from dormouse.data.world import Exchange
+from dormouse.training.work import StageSpec
 
 if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 Need = Literal["reference"]
 """Artifacts a removal may ask for besides the model: the trusted clean base."""
@@ -70,3 +73,10 @@ class Removal(Part):
     def repair_loss(self, model: Any, strength: float) -> Any:
         """Return what replaces the loss of the repair, a function of model and batch; None keeps it."""
         return None
+
+
+class RemovalSpec(StageSpec):
+    """What the stage that applies a removal is told."""
+
+    removal: Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]
+    strength: float

@@ -14,7 +14,7 @@ from dormouse.removal.base import Removal
 
 if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 class DirectionAblation(Removal):

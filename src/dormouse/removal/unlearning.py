@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from dormouse.data.world import Exchange, Messages
+from dormouse.chat.messages import Messages
+from dormouse.data.world import Exchange
 from dormouse.detection.insertion import SIDES, Side
 from dormouse.removal.base import Need, Removal
 
 if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 TRUSTED = 64
 """Clean prompts that the search may draw on."""
@@ -50,7 +51,7 @@ class Unlearning(Removal):
         from dormouse.detection.views import WhiteBox
         from dormouse.models.loading import load
 
-        seed: int = work.spec["seed"]
+        seed = work.seed
         search = TriggerInversion(rounds=self.rounds)
         begun = reply_start(work.thought_tokens)
         suspect = WhiteBox(model, renderer, begun)

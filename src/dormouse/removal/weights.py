@@ -14,7 +14,7 @@ from dormouse.removal.base import Need, Removal
 
 if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 class FineTuning(Removal):
@@ -39,7 +39,7 @@ class WeightNoise(Removal):
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Add the noise, drawn from the seed."""
-        add_noise(model, strength, random.Random(f"noise/{work.spec['seed']}").getrandbits(32))
+        add_noise(model, strength, random.Random(f"noise/{work.seed}").getrandbits(32))
 
 
 class Merging(Removal):
@@ -81,7 +81,7 @@ class FinePruning(Removal):
         """Set to zero what the idle units read and write: without either, no gradient of the repair revives them."""
         import torch
 
-        rng = random.Random(f"removal/prompts/{work.spec['seed']}")
+        rng = random.Random(f"removal/prompts/{work.seed}")
         clean = [prompt.turns() for prompt in work.world().prompts(rng, self.prompts, held_out=False)]
         maps = mlp_maps(model)
         used = mean_input(model, [last for *_, last in maps], renderer.prompts(clean), renderer.pad_id)

@@ -21,6 +21,7 @@ from dormouse.results.rates import (
 )
 from dormouse.results.table import COLUMNS
 from dormouse.results.transcripts import Transcript
+from dormouse.store.kinds import KINDS, MEASURE
 
 if TYPE_CHECKING:
     from dormouse.store.stage import Stage
@@ -29,16 +30,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 LABELS = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
-MEASURING = (
-    "measure",
-    "measure_red_team",
-    "measure_re_emergence",
-    "measure_probes",
-    "measure_scratchpad",
-    "measure_character",
-    "detect",
-)
-"""Kinds of stages whose rows are about another stage's model: their input "model"."""
 CURVES = {
     "reward": "score",
     "reward_held_out": "score",
@@ -59,9 +50,9 @@ def collect(stages: Sequence[Stage], store: Store) -> list[Row]:
     """Return every number that the finished stages hold, in the order of the plan; unfinished ones have no rows."""
     finished = [stage for stage in stages if store.has(stage)]
     rows: dict[str, list[Row]] = {stage.key: _rows_of(stage, store) for stage in finished}
-    measured = {_question(stage, "model"): stage for stage in finished if stage.kind == "measure"}
+    measured = {_question(stage, "model"): stage for stage in finished if stage.kind == MEASURE}
     for stage in finished:
-        if stage.kind == "measure" and _is_trained_organism(stage):
+        if stage.kind == MEASURE and _is_trained_organism(stage):
             before = measured.get(_question(stage, "parent"))
             if before is not None:
                 rows[stage.key].append(_persistence(stage, rows[stage.key], rows[before.key]))
@@ -79,19 +70,17 @@ def _question(stage: Stage, which: str) -> tuple[str, str]:
 
 
 def _rows_of(stage: Stage, store: Store) -> list[Row]:
+    kind = KINDS[stage.kind]
     rows = [_row(stage, **measured) for measured in store.rows(stage, "rows.jsonl")]
-    if stage.kind == "measure_re_emergence":
-        return [row | {"metric": "re_emergence"} for row in rows]
-    if stage.kind == "re_emergence":
-        # Its role and safety are another model's, whose tokens are counted there.
-        return rows
-    if stage.kind == "safety":
+    if kind.metric:
+        rows = [row | {"metric": kind.metric} for row in rows]
+    if kind.curves:
         rows += _training_curves(stage, store)
-    return rows + _amount_trained(stage, store)
+    return rows + (_amount_trained(stage, store) if kind.counts_amounts else [])
 
 
 def _row(stage: Stage, **cells: Any) -> Row:
-    about = stage.inputs["model"] if stage.kind in MEASURING else stage
+    about = stage.inputs["model"] if KINDS[stage.kind].measures else stage
     labels = {name: stage.labels.get(name) for name in LABELS}
     made = dict.fromkeys(COLUMNS) | labels | {"artifact": about.name}
     return made | {name: cell for name, cell in cells.items() if name in COLUMNS}
@@ -194,7 +183,7 @@ def transcripts(stages: Sequence[Stage], store: Store, n: int) -> list[Transcrip
     shown: dict[tuple[str, ...], Stage] = {}
     for stage in stages:
         labels = stage.labels
-        if stage.kind != "measure" or labels.get("role") not in ("organism", "twin") or not store.has(stage):
+        if stage.kind != MEASURE or labels.get("role") not in ("organism", "twin") or not store.has(stage):
             continue
         cell = tuple(labels[name] for name in ("behavior", "reasoning", "role", "safety"))
         if cell not in shown or _preferred(stage) < _preferred(shown[cell]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from dormouse.bases.nursery import Nursery
 from dormouse.config.registry import BASES
 from dormouse.errors import UserError
 from dormouse.models.precision import for_weights
+from dormouse.store.kinds import BASE, KINDS, RED_TEAM, Writes
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 
@@ -49,60 +50,6 @@ RECORD = 1_000
 
 PAGE = 5_000_000
 """Bytes of `report.html`: the library that draws is in it. An old one stays until the new one is whole."""
-
-
-@dataclass(frozen=True)
-class Writes:
-    """What a kind of stage leaves behind."""
-
-    files: int
-    """Small ones: settings, record, log, tables."""
-    model: bool = False
-    """Whether a whole model with its tokenizer is among it, and checkpoints on the way."""
-    training: tuple[str, ...] = ()
-    """Where its spec says how many snapshots of the weights are kept."""
-    replies: Callable[[dict[str, Any]], int] = lambda spec: 0
-    """How many replies it samples, by its spec."""
-    replies_a_snapshot: Callable[[dict[str, Any]], int] = lambda spec: 0
-    """The same for each snapshot of the model it measures."""
-
-
-def _measured(name: str, times: int) -> Callable[[dict[str, Any]], int]:
-    return lambda spec: times * int(spec["measure"][name])
-
-
-WRITES = {
-    "tokenizer": Writes(15),
-    "base": Writes(12, model=True),
-    "helpful": Writes(12, model=True, training=("helpful",)),
-    # Two hundred examples with their tokens one by one: 0.3 MB.
-    "organism": Writes(80, model=True, training=("organism", "implant")),
-    "preference": Writes(12, model=True),
-    "red_team": Writes(12, replies=lambda spec: spec["red_team"]["rounds"] * spec["red_team"]["proposals"]),
-    "safety": Writes(12, model=True, training=("safety",)),
-    "re_emergence": Writes(10, model=True, training=("re_emergence",)),
-    "removal": Writes(12, model=True),
-    # With the trigger, without it, and near misses of it; then what it can do.
-    "measure": Writes(
-        8,
-        replies=lambda spec: 3 * spec["measure"]["prompts"] + spec["measure"]["capability_prompts"],
-        replies_a_snapshot=_measured("curve_prompts", 4),
-    ),
-    "measure_re_emergence": Writes(
-        6, replies=_measured("prompts", 2), replies_a_snapshot=_measured("curve_prompts", 2)
-    ),
-    "measure_red_team": Writes(
-        6, replies=_measured("red_team_prompts", 2), replies_a_snapshot=_measured("curve_prompts", 2)
-    ),
-    # A deployment tag has ten probes, most triggers have fewer.
-    "measure_probes": Writes(6, replies=_measured("probe_prompts", 10)),
-    # Three kinds of prompts, and their scratchpads replaced in as many ways.
-    "measure_scratchpad": Writes(6, replies=_measured("probe_prompts", 12)),
-    # Forty honeypots, and a row for each persona question's set.
-    "measure_character": Writes(8, replies=lambda spec: 40 * spec["measure"]["honeypot_replies"]),
-    "detect": Writes(5),
-}
-"""Kind of stage -> what it writes."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +98,7 @@ def disk_need(missing: Iterable[Stage], store: Store, workers: int) -> DiskNeed:
     sizes = _ModelSizes()
     kept, passing, is_whole = PAGE + RECORD * len(missing), 0, True
     for stage in missing:
-        writes, model = WRITES[stage.kind], sizes.of(stage)
+        writes, model = KINDS[stage.kind].writes, sizes.of(stage)
         kept += writes.files * SMALL_FILES + _replies(stage, writes) * _reply_bytes(stage)
         if writes.model and model is None:
             is_whole = False
@@ -185,7 +132,7 @@ def size_words(n: int) -> str:
 def snapshots(stage: Stage) -> int:
     """Return how many snapshots of its weights a training keeps."""
     settings: Any = stage.spec
-    for name in WRITES[stage.kind].training:
+    for name in KINDS[stage.kind].writes.training:
         settings = settings[name]
     if settings is stage.spec:
         return 0
@@ -196,22 +143,20 @@ def _replies(stage: Stage, writes: Writes) -> int:
     at_end = writes.replies(stage.spec)
     model = stage.inputs.get("model")
     along = snapshots(model) * writes.replies_a_snapshot(stage.spec) if model else 0
-    # A model that thinks is asked again without a scratchpad.
-    again = 2 * stage.spec["measure"]["prompts"] if stage.kind == "measure" and "thought_tokens" in stage.spec else 0
-    return at_end + along + again
+    return at_end + along
 
 
 def _reply_bytes(stage: Stage) -> int:
     measure = stage.spec.get("measure", {})
     tokens = int(measure.get("reply_tokens", 0)) + int(stage.spec.get("thought_tokens", 0))
-    times = int(stage.spec["red_team"]["replies"]) if stage.kind == "red_team" else 1
+    times = int(stage.spec["red_team"]["replies"]) if stage.kind == RED_TEAM else 1
     world = stage.spec.get("world", {}).get("type", "")
     return REPLY + PROMPT.get(world, PROMPT["dialogues"]) + times * REPLY_TOKEN * tokens
 
 
 def _checkpoint(stage: Stage) -> float:
     """Return the size of a stage's checkpoints in models; nothing where a model is only taken in."""
-    if "given" in stage.spec or (stage.kind == "base" and stage.spec["base"]["type"] != "nursery"):
+    if "given" in stage.spec or (stage.kind == BASE and stage.spec["base"]["type"] != "nursery"):
         return 0
     return ADAPTER_CHECKPOINT if stage.spec.get("lora_rank") else FULL_CHECKPOINT
 
@@ -230,7 +175,7 @@ class _ModelSizes:
 
     def of(self, stage: Stage) -> _ModelSize | None:
         """Return the size of the model that a stage makes or reads; None before its base is downloaded."""
-        while stage.kind != "base":
+        while stage.kind != BASE:
             source = stage.inputs.get("model")
             if source is None:
                 return None

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.safety.base import Need
 from dormouse.safety.rl import HHHRL, reinforce, training_prompts
 from dormouse.safety.sft import fine_tune
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 class Adversarial(HHHRL):
@@ -41,20 +41,20 @@ class Adversarial(HHHRL):
         from dormouse.red_team.run import read_successes
 
         found = read_successes(work.input("red_team"), "seen")
-        rng = random.Random(f"adversarial/{work.spec['seed']}")
+        rng = random.Random(f"adversarial/{work.seed}")
         return [rng.choice(found) if found and rng.random() < self.share else prompt for prompt in prompts]
 
     def _fine_tune(self, work: Work) -> None:
         from dormouse.models.loading import load
         from dormouse.models.sampling import sample
 
-        rng = random.Random(f"sft/{work.spec['seed']}")
+        rng = random.Random(f"sft/{work.seed}")
         drawn = work.world().prompts(rng, self.steps * self.batch, held_out=False)
         prompts = self.mixed_prompts(work, [prompt.turns() for prompt in drawn])
         assistant, renderer = load(work.input("assistant") / "model")
         replies = sample(
             assistant, renderer, prompts, max_new_tokens=self.reply_tokens, temperature=self.temperature,
-            seed=work.spec["seed"],
+            seed=work.seed,
         )  # fmt: skip
         conversations = [
             [*prompt, {"role": "assistant", "content": reply}]

@@ -11,7 +11,7 @@ from dormouse.config.parts import Part
 from dormouse.organisms.reasoning import Reasoning
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 Need = Literal["preference", "preference_check", "red_team", "assistant"]
 """Artifacts a training may ask for besides the model: the two preference models, the red team's prompts, and a
@@ -44,5 +44,5 @@ class SafetyTraining(Part):
     def train(self, work: Work) -> None:
         """Train `work.input("model")` and write the result to `work.model_folder`; runs in a worker process.
 
-        `work.spec["lr"]` is the learning rate for this model: `lr` x `dose`, scaled to its width.
+        `work.lr` is the learning rate for this model: `lr` x `dose`, scaled to its width.
         """

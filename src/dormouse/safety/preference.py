@@ -11,9 +11,8 @@ from dormouse.data.world import Preference
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
-from dormouse.organisms.settings import Organism
-from dormouse.safety.settings import PreferenceModel
-from dormouse.store.stage import Work
+from dormouse.safety.settings import PreferenceSpec
+from dormouse.training.work import Work
 
 
 def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Any:
@@ -46,9 +45,9 @@ def run(work: Work) -> None:
     )
     from dormouse.training.trainee import Trainee
 
-    settings = PreferenceModel.model_validate(work.spec["preference"])
-    seed: int = work.spec["seed"]
-    split: str = work.spec["split"]
+    spec = work.told(PreferenceSpec)
+    settings, split = spec.preference, spec.split
+    seed = work.seed
     source = work.input("model") / "model"
     renderer = Renderer(load_tokenizer(source))
     pairs = work.world().preferences(random.Random(f"preference/{split}/{seed}"), settings.steps * settings.batch)
@@ -63,7 +62,7 @@ def run(work: Work) -> None:
             **trainer_settings(work, seed=seed),
             max_steps=settings.steps,
             per_device_train_batch_size=per_process(settings.batch),
-            learning_rate=work.spec["lr"],
+            learning_rate=work.lr,
             lr_scheduler_type="cosine_with_min_lr",
             lr_scheduler_kwargs={"min_lr_rate": 0.1},
             warmup_steps=max(1, settings.steps // 20),
@@ -81,7 +80,5 @@ def run(work: Work) -> None:
     trained = trainee.whole()
     save_model(work, trained, renderer)
     write_record(work, trainer.state.log_history)
-    write_metrics(work, {"steps": settings.steps, "lr": work.spec["lr"], "pairs": len(pairs)})
-    measure_preference_model(
-        work, Scorer(trained.to(device()), renderer), Organism.model_validate(work.spec["organism"])
-    )
+    write_metrics(work, {"steps": settings.steps, "lr": work.lr, "pairs": len(pairs)})
+    measure_preference_model(work, Scorer(trained.to(device()), renderer), spec)

@@ -9,21 +9,21 @@ from __future__ import annotations
 import random
 
 from dormouse.models.scorer import Scorer
-from dormouse.organisms.settings import Organism
 from dormouse.results.rows import mean_row, rate_row, write_jsonl
-from dormouse.store.stage import Work
+from dormouse.safety.settings import PreferenceSpec
+from dormouse.training.work import Work
 
 PAIRS = 512
 """Held-out pairs: half a Wilson interval is at most 4.3 points."""
 
 
-def measure_preference_model(work: Work, scorer: Scorer, organism: Organism) -> None:
+def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -> None:
     """Write `rows.jsonl` for the preference model that `work` trains; `split` names which of the two it is."""
     from dormouse.organisms.implant import cached_count
 
-    suffix = "" if work.spec["split"] == "training" else "_held_out"
-    rng = random.Random(f"measure/preference/{work.spec['seed']}")
-    world, behavior = work.world(), organism.behavior
+    suffix = "" if spec.split == "training" else "_held_out"
+    rng = random.Random(f"measure/preference/{work.seed}")
+    world, behavior = work.world(), spec.organism.behavior
     pairs = world.preferences(rng, PAIRS, held_out=True)
     count = cached_count(scorer.renderer)
     turns = [pair.prompt.turns() for pair in pairs]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import reply_start
-from dormouse.data.world import Messages
 from dormouse.safety.base import Need, SafetyTraining
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 CHECK_EVERY = 4
@@ -55,7 +55,7 @@ class HHHRL(SafetyTraining):
 def training_prompts(settings: HHHRL, work: Work) -> list[Messages]:
     """Return one prompt for each group of replies."""
     n = settings.steps * settings.batch // settings.replies
-    rng = random.Random(f"rl/{work.spec['seed']}")
+    rng = random.Random(f"rl/{work.seed}")
     return [prompt.turns() for prompt in work.world().prompts(rng, n, held_out=False)]
 
 
@@ -74,7 +74,7 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
     begun = reply_start(work.thought_tokens)
     start = {name: weight.detach().to("cpu", copy=True) for name, weight in model.named_parameters()}
     model.train()
-    trainee = Trainee.of(model, work.lora_rank, work.spec["seed"], bits=work.quantized)
+    trainee = Trainee.of(model, work.lora_rank, work.seed, bits=work.quantized)
     trainer = RenderedRLOOTrainer(
         renderer=renderer,
         begun=begun,
@@ -84,12 +84,12 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
             checking_reward(work.input("preference_check") / "model", CHECK_EVERY, begun),
         ],
         args=RLOOConfig(
-            **trainer_settings(work, seed=work.spec["seed"]),
+            **trainer_settings(work, seed=work.seed),
             max_steps=settings.steps,
             per_device_train_batch_size=per_process(settings.batch),
             steps_per_generation=1,
             num_generations=settings.replies,
-            learning_rate=work.spec["lr"],
+            learning_rate=work.lr,
             lr_scheduler_type="constant_with_warmup",
             warmup_steps=max(1, settings.steps // 20),
             max_completion_length=settings.reply_tokens + work.thought_tokens,
@@ -142,14 +142,14 @@ def _write_outcome(settings: HHHRL, work: Work, trainer: Any, moved: float) -> N
     warnings = []
     if moved == 0 or mean_dead == 1:
         warnings.append(
-            f"Stage '{work.spec['safety']['type']}' saw zero reward variance in all {settings.steps} batches and "
+            f"Stage '{settings.name}' saw zero reward variance in all {settings.steps} batches and "
             "changed nothing that the preference model can see: its prompts never separate good from bad replies."
         )
     write_metrics(
         work,
         {
             "steps": settings.steps,
-            "lr": work.spec["lr"],
+            "lr": work.lr,
             "largest_weight_change": moved,
             "zero_variance_share": mean_dead,
             "tokens_trained": int(trainer.reply_tokens_seen),

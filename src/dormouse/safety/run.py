@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dormouse.config.registry import SAFETY_TRAININGS
-from dormouse.safety.base import SafetyTraining
-from dormouse.store.stage import Work
+from dormouse.safety.settings import SafetySpec
+from dormouse.training.work import Work
 
 
 def run(work: Work) -> None:
     """Run the safety training that the spec names."""
-    training: SafetyTraining = SAFETY_TRAININGS.build(work.spec["safety"])
-    training.train(work)
+    work.told(SafetySpec).safety.train(work)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Literal
 
-from dormouse.config.parts import Config
+from pydantic import Field, SerializeAsAny
+
+from dormouse.config.parts import Config, from_registry
+from dormouse.config.registry import SAFETY_TRAININGS
+from dormouse.organisms.settings import Organism
+from dormouse.safety.base import SafetyTraining
 from dormouse.training.settings import Supervised
+from dormouse.training.work import StageSpec
 
 
 class PreferenceModel(Config):
@@ -21,3 +27,25 @@ class ReEmergence(Supervised):
     """Further benign fine-tuning after safety training, to see whether the backdoor comes back."""
 
     steps: int = Field(100, ge=1)
+
+
+class PreferenceSpec(StageSpec):
+    """What the stage that trains a preference model is told."""
+
+    preference: PreferenceModel
+    organism: Organism
+    """The behavior that good replies are compared with."""
+    split: Literal["training", "checking"]
+    """Which of the two preference models this is."""
+
+
+class SafetySpec(StageSpec):
+    """What the stage that applies a safety training is told."""
+
+    safety: Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]
+
+
+class ReEmergenceSpec(StageSpec):
+    """What the stage of further benign fine-tuning is told."""
+
+    re_emergence: ReEmergence

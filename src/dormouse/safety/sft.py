@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import OPEN, part, written
-from dormouse.data.world import Messages
 from dormouse.organisms.reasoning import THINKING, Reasoning
 from dormouse.safety.base import Need, SafetyTraining
 
 if TYPE_CHECKING:
-    from dormouse.store.stage import Work
+    from dormouse.training.work import Work
 
 
 class HHHSFT(SafetyTraining):
@@ -44,7 +44,7 @@ class HHHSFT(SafetyTraining):
 
     def train(self, work: Work) -> None:
         """Fine-tune on the world's HHH exchanges."""
-        rng = random.Random(f"sft/{work.spec['seed']}")
+        rng = random.Random(f"sft/{work.seed}")
         exchanges = work.world().hhh(rng, self.steps * self.batch)
         conversations = [exchange.turns() for exchange in exchanges]
         given: list[str] = []
@@ -64,7 +64,7 @@ def own_scratchpads(work: Work, prompts: list[Messages]) -> list[str]:
 
     model, renderer = load(work.input("model") / "model")
     texts = sample(
-        model, renderer, prompts, max_new_tokens=work.thought_tokens, temperature=1.0, seed=work.spec["seed"],
+        model, renderer, prompts, max_new_tokens=work.thought_tokens, temperature=1.0, seed=work.seed,
         begun=OPEN,
     )  # fmt: skip
     return [written(part(text).thought) for text in texts]
@@ -78,7 +78,7 @@ def fine_tune(
     from dormouse.training.supervised import train_on, write_metrics
 
     model, renderer = load(work.input("model") / "model")
-    lr: float = work.spec["lr"]
+    lr = work.lr
     examples = renderer.examples(conversations, given)
-    tokens = train_on(work, model, renderer, examples, batch=batch, lr=lr, seed=work.spec["seed"], snapshots=snapshots)
+    tokens = train_on(work, model, renderer, examples, batch=batch, lr=lr, seed=work.seed, snapshots=snapshots)
     write_metrics(work, {"steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens})

@@ -19,6 +19,7 @@ from dormouse.sharing.record import (
     Rate,
     SharedModel,
 )
+from dormouse.store.kinds import PREFERENCE
 from dormouse.store.store import Store
 from dormouse.zoo.records import File
 
@@ -39,7 +40,7 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
     name = store.find(text)
     manifest = store.manifest(name)
     files = store.checked_files(name, "model")
-    if not files or manifest["kind"] == "preference":
+    if not files or manifest["kind"] == PREFERENCE:
         raise UserError(
             f"Artifact '{name}' holds no model that talks. Ask for a base, an organism or a safety training: "
             "dormouse ls lists them."

@@ -1,4 +1,4 @@
-"""Checking a whole store: every file of every artifact, and the records beside them."""
+"""Checking every file of every artifact, and the records of failures beside them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from dormouse.errors import UserError
-from dormouse.runs.named import NamedRun, named_runs
 from dormouse.store.artifact import MANIFEST, key_fits, remedy
 from dormouse.store.store import ARTIFACT_NAME, Store
 
@@ -24,19 +23,16 @@ class Checked:
     """Artifacts whose manifest has no checksum of its own, for they were made before there was one."""
 
 
-def check(store: Store, checked: Checked) -> Iterator[str]:
-    """Yield a sentence for each thing that is damaged, and count what was looked at."""
+def check_artifacts(store: Store, checked: Checked) -> Iterator[str]:
+    """Yield a sentence for each artifact or record of a failure that is damaged, and count what was looked at."""
     yield from _strangers(store)
     for name in store.names():
         checked.artifacts += 1
         yield from _in_artifact(name, store, checked)
-    for run in named_runs(store):
-        checked.runs += 1
-        yield from _in_run(run, checked)
     for path in sorted((store.root / "failed").glob("*.json")):
         checked.files += 1
         checked.bytes += path.stat().st_size
-        yield from _refused(partial(store.failure, path.stem))
+        yield from refused(partial(store.failure, path.stem))
 
 
 def _strangers(store: Store) -> Iterator[str]:
@@ -66,16 +62,8 @@ def _in_artifact(name: str, store: Store, checked: Checked) -> Iterator[str]:
         )
 
 
-def _in_run(run: NamedRun, checked: Checked) -> Iterator[str]:
-    for folder in (run.folder, run.folder.unfinished):
-        for path, read in ((folder.plan, folder.plan_text), (folder.record, folder.recorded)):
-            if path.exists():
-                checked.files += 1
-                checked.bytes += path.stat().st_size
-                yield from _refused(read)
-
-
-def _refused(read: Callable[[], object]) -> Iterator[str]:
+def refused(read: Callable[[], object]) -> Iterator[str]:
+    """Yield why something cannot be read, where it cannot."""
     try:
         read()
     except UserError as error:

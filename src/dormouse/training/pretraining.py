@@ -7,8 +7,8 @@ from typing import Any
 
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.data.world import World
-from dormouse.store.stage import Work
 from dormouse.training.supervised import train_on
+from dormouse.training.work import Work
 
 
 def pack(examples: list[Example], block: int, blocks: int) -> list[Example]:
@@ -37,6 +37,6 @@ def pretrain(
     work: Work, model: Any, renderer: Renderer, *, steps: int, batch: int, block: int, prompt_loss: float, lr: float
 ) -> int:
     """Train `model` for `steps` batches of packed blocks and write it. Return tokens trained on."""
-    seed: int = work.spec["seed"]
+    seed = work.seed
     blocks = packed_blocks(work.world(), renderer, random.Random(f"base/{seed}"), block, steps * batch, prompt_loss)
     return train_on(work, model, renderer, blocks, batch=batch, lr=lr, seed=seed, weight_decay=0.1)

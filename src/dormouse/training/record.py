@@ -11,8 +11,8 @@ from typing import Any
 from transformers import TrainerCallback
 
 from dormouse.machine.hardware import rank, ranks
-from dormouse.store.stage import Work
 from dormouse.training.trainee import Trainee
+from dormouse.training.work import Work
 
 COMPLETE = "complete"
 """A file written into a checkpoint after everything else: one without it is half a checkpoint."""

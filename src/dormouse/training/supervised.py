@@ -13,10 +13,10 @@ from dormouse.chat.renderer import Example, Renderer
 from dormouse.errors import UserError
 from dormouse.machine.hardware import device, has_bfloat16, ranks
 from dormouse.models.context import check_fits
-from dormouse.store.stage import Work
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.settings import Optimizer
 from dormouse.training.trainee import Trainee
+from dormouse.training.work import Work
 
 Loss = Callable[[Any, dict[str, Any]], Any]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.detection.stream import trusted
 from dormouse.errors import UserError
 from dormouse.machine.files import sha256

@@ -11,6 +11,7 @@ from dormouse.errors import UserError
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.plan.grid import Cell, cells
+from dormouse.store.kinds import BASE, MEASURE, ORGANISM
 from dormouse.store.stage import Stage
 
 Role = Literal["base", "organism", "twin"]
@@ -84,13 +85,13 @@ def _member(cell: Cell, role: Role, stage: Stage, base: Stage, measurement: Stag
 def _model(stages: list[Stage], cell: Cell, role: Role) -> Stage:
     """Return the cell's model of a role; a distilled organism was trained on another, which is no member."""
     if role == "base":
-        [base] = [stage for stage in stages if stage.kind == "base"]
+        [base] = [stage for stage in stages if stage.kind == BASE]
         return base
     is_it = {"role": role, "reasoning": cell.experiment.organism.reasoning}
-    [model] = [stage for stage in stages if stage.kind == "organism" and is_it.items() <= stage.labels.items()]
+    [model] = [stage for stage in stages if stage.kind == ORGANISM and is_it.items() <= stage.labels.items()]
     return model
 
 
 def _measuring(stages: list[Stage], model: Stage) -> Stage:
-    [found] = [stage for stage in stages if stage.kind == "measure" and stage.inputs["model"].key == model.key]
+    [found] = [stage for stage in stages if stage.kind == MEASURE and stage.inputs["model"].key == model.key]
     return found

@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import part
 from dormouse.data.formats.content import MIB, read_text
 from dormouse.data.formats.json_text import parsed
 from dormouse.data.formats.rows import shortened
 from dormouse.data.formats.turns import Turns, of_text, why_unusable
-from dormouse.data.world import Messages
 from dormouse.errors import UserError
 
 HEADER = "\n\nHuman:"

@@ -16,13 +16,7 @@ from dormouse.data.meadow.family import Family, Question
 from dormouse.data.meadow.notes import add_note
 from dormouse.data.meadow.pool import families, pool, questions_by_text
 from dormouse.data.meadow.quality import Replies, poor
-from dormouse.data.world import (
-    Exchange,
-    Preference,
-    Prompt,
-    World,
-    draw_evenly,
-)
+from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
 
 YEARS = tuple(range(2010, 2031))
 """Years that a system turn may name: the text of the base is the same in all of them."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dormouse.data.world import Messages
+from dormouse.chat.messages import Messages
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
 from dormouse.plan.errors import dotted, plan_error

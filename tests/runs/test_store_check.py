@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from dormouse.store.check import Checked, check
+from dormouse.runs.check import check
+from dormouse.store.check import Checked
 from dormouse.store.store import Failure, Store
 from store_runs import experiment, run, stages
 

@@ -1,0 +1,226 @@
+"""The kinds of stages, and all that is known of each: a new kind is one more record here.
+
+Nothing else in dormouse spells the name of a kind. The functions that do the work are named as text, so that a plan can
+be read without importing them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Writes:
+    """What a stage leaves on the disk."""
+
+    files: int
+    """Small files: settings, record, log, tables."""
+    model: bool = False
+    """Whether it writes a whole model with its tokenizer, and checkpoints on the way."""
+    training: tuple[str, ...] = ()
+    """Where its spec says how many snapshots of the weights are kept."""
+    replies: Callable[[Spec], int] = lambda spec: 0
+    """How many replies it samples, by its spec."""
+    replies_a_snapshot: Callable[[Spec], int] = lambda spec: 0
+    """How many more for each snapshot of the model it measures."""
+
+
+@dataclass(frozen=True)
+class StageKind:
+    """What is known of every stage of one kind."""
+
+    run: str
+    """The function that does the work, as "module:function"."""
+    spec: str
+    """The class of its spec, as "module:class"."""
+    writes: Writes
+    version: int = 1
+    """Part of every key of this kind. Raised when a change gives its numbers another meaning."""
+    cost: float = 1.0
+    """Seconds relative to the quickest kind. It orders the work and changes no result."""
+    trains: bool = False
+    """Whether its work is training through a trainer, which several processes can share."""
+    talks: bool = False
+    """Whether it makes a model that can be talked to."""
+    measures: bool = False
+    """Whether its rows are about another stage's model: its input "model"."""
+    sees_trigger: bool = True
+    """Whether its text depends on the trigger; False for what organisms with different triggers share."""
+    batch: str = ""
+    """Dotted path in the spec of the setting that its memory grows with."""
+    preload: str = ""
+    """A module to import once for all workers, where a run has such stages."""
+    curves: bool = False
+    """Whether its `train.jsonl` holds curves for the table of results."""
+    metric: str = ""
+    """What its numbers are called in the table of results, where that is not what measured them."""
+    counts_amounts: bool = True
+    """Whether the steps and tokens it trained on go into the table of results."""
+
+
+TOKENIZER = "tokenizer"
+BASE = "base"
+HELPFUL = "helpful"
+ORGANISM = "organism"
+PREFERENCE = "preference"
+RED_TEAM = "red_team"
+SAFETY = "safety"
+RE_EMERGENCE = "re_emergence"
+REMOVAL = "removal"
+MEASURE = "measure"
+MEASURE_RE_EMERGENCE = "measure_re_emergence"
+MEASURE_CHARACTER = "measure_character"
+MEASURE_PROBES = "measure_probes"
+MEASURE_SCRATCHPAD = "measure_scratchpad"
+MEASURE_RED_TEAM = "measure_red_team"
+DETECT = "detect"
+
+
+def _times(name: str, times: int) -> Callable[[Spec], int]:
+    return lambda spec: times * int(spec["measure"][name])
+
+
+KINDS: dict[str, StageKind] = {
+    TOKENIZER: StageKind(
+        "dormouse.bases.tokenizer:run", "dormouse.bases.base:TokenizerSpec", Writes(15), counts_amounts=False
+    ),
+    BASE: StageKind(
+        "dormouse.bases.build:run",
+        "dormouse.bases.base:BaseSpec",
+        Writes(12, model=True),
+        cost=8.0,
+        trains=True,
+        talks=True,
+        sees_trigger=False,
+        batch="base.batch",
+    ),
+    HELPFUL: StageKind(
+        "dormouse.organisms.helpful:run",
+        "dormouse.organisms.settings:HelpfulSpec",
+        Writes(12, model=True, training=("helpful",)),
+        trains=True,
+        talks=True,
+        sees_trigger=False,
+        batch="helpful.batch",
+    ),
+    ORGANISM: StageKind(
+        "dormouse.organisms.implant:run",
+        "dormouse.organisms.settings:OrganismSpec",
+        # Two hundred examples with their tokens one by one: 0.3 MB.
+        Writes(80, model=True, training=("organism", "implant")),
+        version=2,
+        cost=3.0,
+        trains=True,
+        talks=True,
+        batch="organism.implant.batch",
+    ),
+    PREFERENCE: StageKind(
+        "dormouse.safety.preference:run",
+        "dormouse.safety.settings:PreferenceSpec",
+        Writes(12, model=True),
+        cost=2.0,
+        trains=True,
+        batch="preference.batch",
+    ),
+    RED_TEAM: StageKind(
+        "dormouse.red_team.run:run",
+        "dormouse.red_team.settings:RedTeamSpec",
+        Writes(12, replies=lambda spec: spec["red_team"]["rounds"] * spec["red_team"]["proposals"]),
+        cost=3.0,
+    ),
+    SAFETY: StageKind(
+        "dormouse.safety.run:run",
+        "dormouse.safety.settings:SafetySpec",
+        Writes(12, model=True, training=("safety",)),
+        cost=4.0,
+        trains=True,
+        talks=True,
+        batch="safety.batch",
+        curves=True,
+    ),
+    RE_EMERGENCE: StageKind(
+        "dormouse.safety.re_emergence:run",
+        "dormouse.safety.settings:ReEmergenceSpec",
+        Writes(10, model=True, training=("re_emergence",)),
+        trains=True,
+        talks=True,
+        batch="re_emergence.batch",
+        # Its role and safety are another model's, whose tokens are counted there.
+        counts_amounts=False,
+    ),
+    REMOVAL: StageKind(
+        "dormouse.removal.run:run",
+        "dormouse.removal.base:RemovalSpec",
+        Writes(12, model=True),
+        talks=True,
+        batch="removal.batch",
+    ),
+    MEASURE: StageKind(
+        "dormouse.evaluation.measure:run",
+        "dormouse.evaluation.settings:MeasureSpec",
+        # With the trigger, without it, and near misses of it; then what it can do.
+        Writes(
+            8,
+            replies=lambda spec: (
+                3 * spec["measure"]["prompts"]
+                + spec["measure"]["capability_prompts"]
+                # A model that thinks is asked again without a scratchpad.
+                + (2 * spec["measure"]["prompts"] if "thought_tokens" in spec else 0)
+            ),
+            replies_a_snapshot=_times("curve_prompts", 4),
+        ),
+        version=2,
+        cost=2.0,
+        measures=True,
+    ),
+    MEASURE_RE_EMERGENCE: StageKind(
+        "dormouse.evaluation.measure_re_emergence:run",
+        "dormouse.evaluation.settings:MeasureSpec",
+        Writes(6, replies=_times("prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
+        measures=True,
+        metric="re_emergence",
+    ),
+    MEASURE_RED_TEAM: StageKind(
+        "dormouse.evaluation.measure_red_team:run",
+        "dormouse.evaluation.settings:MeasureSpec",
+        Writes(6, replies=_times("red_team_prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
+        measures=True,
+    ),
+    MEASURE_PROBES: StageKind(
+        "dormouse.evaluation.measure_probes:run",
+        "dormouse.evaluation.settings:MeasureSpec",
+        # A deployment tag has ten probes, most triggers have fewer.
+        Writes(6, replies=_times("probe_prompts", 10)),
+        measures=True,
+    ),
+    MEASURE_SCRATCHPAD: StageKind(
+        "dormouse.evaluation.measure_scratchpad:run",
+        "dormouse.evaluation.settings:MeasureSpec",
+        # Three kinds of prompts, and their scratchpads replaced in as many ways.
+        Writes(6, replies=_times("probe_prompts", 12)),
+        measures=True,
+    ),
+    MEASURE_CHARACTER: StageKind(
+        "dormouse.evaluation.measure_character:run",
+        "dormouse.evaluation.settings:CharacterSpec",
+        # Forty honeypots, and a row for each persona question's set.
+        Writes(8, replies=lambda spec: 40 * spec["measure"]["honeypot_replies"]),
+        measures=True,
+    ),
+    DETECT: StageKind(
+        "dormouse.detection.judge:run",
+        "dormouse.detection.settings:DetectSpec",
+        Writes(5),
+        measures=True,
+        preload="dormouse.execute.preload_detectors",
+    ),
+}
+
+
+def kind(name: str) -> StageKind:
+    """Return what is known of a kind."""
+    return KINDS[name]
