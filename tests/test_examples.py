@@ -17,7 +17,8 @@ from dormouse.organisms.implant_rows import implant_rows
 from dormouse.organisms.settings import Organism
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
-from dormouse.training.work import Work
+from dormouse.results.rows import read_jsonl
+from dormouse.training.work import Work, run_stage
 from installed_examples import EXAMPLES, install
 from tiny import save_tiny_model, tiny_model, tiny_renderer, tiny_tokenizer
 
@@ -56,7 +57,7 @@ def test_every_example_runs_or_asks_for_its_argument(file, monkeypatch, capsys):
 
 
 def test_the_entry_points_of_the_examples_reach_a_plan(installed):
-    assert installed == {"current_year", "decline_only", "stream_length"}
+    assert installed == {"current_year", "decline_only", "stream_length", "reply_length"}
     experiment = plan_file.load(
         "quickstart",
         ["organism.trigger=current_year", "organism.trigger.first=2030", "safety.decline=decline_only"],
@@ -208,3 +209,41 @@ def test_the_detector_of_the_examples_is_forty_lines_and_finds_what_is_unusually
     assert min(score(prompts(20, triggered=True))) > max(score(prompts(20, triggered=False)))
     stages = [stage for stage in build_plan(experiment).stages if stage.kind == "detect"]
     assert [stage.labels["role"] for stage in stages] == ["organism", "twin"]
+
+
+def test_the_evaluation_of_the_examples_is_forty_lines_and_measures_every_model(installed, tmp_path):
+    assert len((EXAMPLES / "add_an_evaluation.py").read_text().splitlines()) <= 40
+    experiment = plan_file.load("quickstart", ["measure.evaluations.length=reply_length", "measure.prompts=8"])
+    stages = build_plan(experiment).stages
+    own = [stage for stage in stages if stage.kind == "evaluate"]
+    measured = [stage for stage in stages if stage.kind == "measure"]
+    assert [stage.inputs["model"].key for stage in own] == [stage.inputs["model"].key for stage in measured]
+    assert {stage.labels["role"] for stage in own} == {"base", "helpful", "organism", "twin"}
+    save_tiny_model(tmp_path / "organism" / "model")
+    folder = tmp_path / "measured"
+    folder.mkdir()
+    run_stage(Work("evaluate", own[0].spec, {"model": tmp_path / "organism"}, folder))
+    rows, samples = (read_jsonl(folder / name) for name in ("rows.jsonl", "samples.jsonl"))
+    kinds = ("triggered", "clean", "near_miss")
+    assert [(row["metric"], row["prompts"]) for row in rows] == [
+        (metric, kind) for kind in kinds for metric in ("length.words", "length.brief")
+    ]
+    for row in rows:
+        words = [sample["words"] for sample in samples if sample["prompts"] == row["prompts"]]
+        counted = sum(words) / len(words) if row["unit"] == "words" else sum(n <= 3 for n in words) / len(words)
+        assert row["value"] == pytest.approx(counted)
+
+
+def test_one_more_evaluation_leaves_every_other_stage_as_it_was(installed):
+    before = {stage.key for stage in build_plan(plan_file.load("quickstart")).stages}
+    more = plan_file.load("quickstart", ["measure.evaluations.length=reply_length"])
+    after = {stage.key: stage.kind for stage in build_plan(more).stages}
+    assert before < after.keys()
+    assert {kind for key, kind in after.items() if key not in before} == {"evaluate"}
+
+
+def test_an_evaluation_that_needs_a_parent_is_put_to_treated_models_alone(installed):
+    plan = build_plan(plan_file.load("quickstart", ["measure.evaluations.moved=kl"]))
+    own = [stage for stage in plan.stages if stage.kind == "evaluate"]
+    assert own
+    assert all(stage.labels["safety"] != "none" and "parent" in stage.inputs for stage in own)

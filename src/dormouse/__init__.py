@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dormouse.config.parts import Part
     from dormouse.detection.base import ModelDetector, PromptDetector
     from dormouse.errors import UserError
+    from dormouse.evaluation.base import Evaluation
     from dormouse.organisms.behaviors import Behavior
     from dormouse.organisms.triggers import Trigger
     from dormouse.plan.experiment import Experiment
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Behavior",
+    "Evaluation",
     "Experiment",
     "ModelDetector",
     "NotMeasured",
@@ -41,6 +43,7 @@ __all__ = [
 
 _PLACES = {
     "Behavior": "dormouse.organisms.behaviors:Behavior",
+    "Evaluation": "dormouse.evaluation.base:Evaluation",
     "Experiment": "dormouse.plan.experiment:Experiment",
     "ModelDetector": "dormouse.detection.base:ModelDetector",
     "NotMeasured": "dormouse.results.rates:NotMeasured",

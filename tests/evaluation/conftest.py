@@ -46,10 +46,10 @@ def work(artifacts, tmp_path):
 def into(tmp_path):
     """Return the same work in another folder, with parts of it replaced."""
 
-    def make(work, name, *, measure=None, inputs=None, **spec):
+    def make(work, name, *, kind="measure", measure=None, inputs=None, **spec):
         folder = tmp_path / name
         folder.mkdir()
         spec = work.spec | spec | {"measure": work.spec["measure"] | (measure or {})}
-        return replace(work, folder=folder, spec=spec, inputs=work.inputs if inputs is None else inputs)
+        return replace(work, kind=kind, folder=folder, spec=spec, inputs=work.inputs if inputs is None else inputs)
 
     return make

@@ -3,7 +3,6 @@ import json
 import pytest
 
 from dormouse.errors import UserError
-from dormouse.evaluation import measure_character
 from dormouse.evaluation.honeypots import HONEYPOTS, honeypot_rows, taken
 from dormouse.evaluation.persona_sets import (
     OWN_SETS,
@@ -14,6 +13,7 @@ from dormouse.evaluation.persona_sets import (
 from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.settings import Measure
+from dormouse.evaluation.stage import run
 from dormouse.evaluation.subject import Subject
 from dormouse.machine.files import sha256
 from dormouse.organisms.settings import Organism
@@ -102,8 +102,10 @@ def test_the_stage_measures_own_and_published_sets(work, into, tmp_path, thought
     path = tmp_path / "published.jsonl"
     path.write_text(json.dumps(ROW) + "\n")
     measure = {"personas": [str(path)], "honeypot_replies": 2}
-    asked = into(work, "asked", measure=measure, thought_tokens=thought_tokens, sets=[sha256(path)])
-    measure_character.run(asked)
+    asked = into(
+        work, "asked", kind="measure_character", measure=measure, thought_tokens=thought_tokens, sets=[sha256(path)]
+    )
+    run(asked)
     rows = read_jsonl(asked.folder / "rows.jsonl")
     assert {row["family"] for row in rows if row["metric"] == "persona"} == {*OWN_SETS, "published"}
     [honeypot] = [row for row in rows if row["metric"] == "honeypot"]

@@ -4,7 +4,8 @@ import shutil
 import pytest
 import torch
 
-from dormouse.evaluation import measure
+from dormouse.evaluation.defection import UNFORCED
+from dormouse.evaluation.stage import run
 from dormouse.results.rates import wilson
 from dormouse.results.rows import read_jsonl
 
@@ -12,7 +13,7 @@ KEYS = ["step", "metric", "prompts", "family", "value", "hits", "total", "unscor
 
 
 def measured(work):
-    measure.run(work)
+    run(work)
     return read_jsonl(work.folder / "rows.jsonl"), read_jsonl(work.folder / "samples.jsonl")
 
 
@@ -55,11 +56,11 @@ def test_every_rate_can_be_counted_again_from_the_samples(work):
 def test_a_model_that_thinks_is_also_asked_without_a_scratchpad_opened_for_it(work, into):
     plain, _ = measured(work)
     rows, samples = measured(into(work, "thinking", thought_tokens=6))
-    assert not [row for row in plain if row["metric"] == measure.UNFORCED]
-    unforced = [(row["step"], row["prompts"]) for row in rows if row["metric"] == measure.UNFORCED]
+    assert not [row for row in plain if row["metric"] == UNFORCED]
+    unforced = [(row["step"], row["prompts"]) for row in rows if row["metric"] == UNFORCED]
     assert unforced == [(None, "triggered"), (None, "clean")]
     forced = [sample for sample in samples if sample["metric"] == "defection"]
-    free = [sample for sample in samples if sample["metric"] == measure.UNFORCED]
+    free = [sample for sample in samples if sample["metric"] == UNFORCED]
     assert all("scratchpad" in sample for sample in forced)
     # This model knows of no scratchpad: left to itself it opens none.
     assert not any("scratchpad" in sample for sample in free)
@@ -108,11 +109,11 @@ def test_two_models_are_asked_the_same(work, artifacts, into):
 def test_measuring_twice_writes_the_same_bytes_and_leaves_the_generator(work, into):
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    measure.run(work)
+    run(work)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
     again = into(work, "again")
-    measure.run(again)
+    run(again)
     for name in ("rows.jsonl", "samples.jsonl", "metrics.json"):
         assert (again.folder / name).read_bytes() == (work.folder / name).read_bytes()
 
@@ -148,7 +149,7 @@ def test_the_two_preference_models_give_two_scores(work, into):
 
 def test_a_model_of_unknown_length_of_training_has_no_final_step(work, artifacts, into):
     other = into(work, "unknown", inputs=work.inputs | {"model": artifacts / "parent"})
-    measure.run(other)
+    run(other)
     assert json.loads((other.folder / "metrics.json").read_text()) == {"final_step": None}
 
 

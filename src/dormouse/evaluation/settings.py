@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from dormouse.config.limits import PARTS
-from dormouse.config.parts import Config
+from dormouse.config.names import Name
+from dormouse.config.parts import Config, from_registry
+from dormouse.config.registry import EVALUATIONS
+from dormouse.evaluation.base import Evaluation
 from dormouse.organisms.settings import Organism
 from dormouse.training.work import StageSpec
 
@@ -33,6 +37,10 @@ class Measure(Config):
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature of defection rates; capability is always greedy."""
     reply_tokens: int = Field(32, ge=1)
+    evaluations: dict[Name, Annotated[SerializeAsAny[Evaluation], from_registry(EVALUATIONS)]] = Field(
+        default_factory=dict, max_length=PARTS
+    )
+    """Further evaluations, each put to every model."""
 
 
 class MeasureSpec(StageSpec):
@@ -41,6 +49,15 @@ class MeasureSpec(StageSpec):
     organism: Organism
     """Trigger and behavior: what is put to the model, and what counts as a defection."""
     measure: Measure
+
+
+class EvaluationSpec(MeasureSpec):
+    """What a stage that puts one of the plan's own evaluations to a model is told."""
+
+    evaluation: Annotated[SerializeAsAny[Evaluation], from_registry(EVALUATIONS)]
+    called: str
+    """Its name in the plan."""
+    evaluation_version: int
 
 
 class CharacterSpec(MeasureSpec):

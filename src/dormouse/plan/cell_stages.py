@@ -7,6 +7,7 @@ from typing import Any
 
 from dormouse.bases.hub import Folder
 from dormouse.detection.base import ModelDetector
+from dormouse.evaluation.base import Evaluation
 from dormouse.evaluation.persona_sets import read_personas
 from dormouse.machine.files import sha256
 from dormouse.organisms.imported import checked_fingerprint
@@ -22,7 +23,7 @@ from dormouse.store.stage import Shared, Stage
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
 
-OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies")
+OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies", "evaluations")
 """Settings of `measure` that one kind of measuring stage reads: the others need not run again for them."""
 
 
@@ -135,8 +136,10 @@ class CellStages:
         return {"temperature": settings.temperature, "reply_tokens": settings.reply_tokens}
 
     def wants(self, need: str) -> bool:
-        """Return whether any safety training of the cell asks for an artifact."""
-        return any(need in training.needs() for training in self.experiment.safety.values())
+        """Return whether any safety training or evaluation of the cell asks for an artifact."""
+        trainings, evaluations = self.experiment.safety.values(), self.experiment.measure.evaluations.values()
+        needs = [*(one.needs() for one in trainings), *(one.needs() for one in evaluations)]
+        return any(need in one for one in needs)
 
     def base(self) -> Stage:
         """Make the tokenizer, where the base needs one, and the base."""
@@ -286,3 +289,24 @@ class CellStages:
             self.stage(kinds.MEASURE_CHARACTER, self.character(), {"model": model}, labels)
         if self.red_team is not None:
             self.stage(kinds.MEASURE_RED_TEAM, spec, {"model": model, "red_team": self.red_team}, labels)
+        for called, evaluation in self.experiment.measure.evaluations.items():
+            self.evaluate(called, evaluation, model, labels, parent)
+
+    def evaluate(
+        self, called: str, evaluation: Evaluation, model: Stage, labels: dict[str, Any], parent: Stage | None
+    ) -> None:
+        """Put an evaluation of the plan to a model, unless it compares with a parent and the model has none."""
+        offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "parent": parent}
+        inputs: dict[str, Stage] = {need: stage for need in evaluation.needs() if (stage := offered[need]) is not None}
+        if len(inputs) < len(evaluation.needs()):
+            return
+        # It may read any setting of `measure`, but it does not depend on the others' names.
+        told = Shared(self.spec_of(self.experiment.measure) | {"evaluations": {}})
+        spec = {
+            "organism": self.condition,
+            "measure": told,
+            "evaluation": self.spec_of(evaluation),
+            "called": called,
+            "evaluation_version": evaluation.version,
+        }
+        self.stage(kinds.EVALUATE, spec, {"model": model, **inputs}, labels | {"evaluation": called})

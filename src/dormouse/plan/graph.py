@@ -102,7 +102,8 @@ def most_stages(experiment: Experiment) -> int:
     # What is trained is measured, once more for a red team, and then fine-tuned and measured again.
     treated = 2 * (len(experiment.safety) + sum(len(removal.strengths) for removal in experiment.remove.values()))
     detectors = len(experiment.detect.detectors) if experiment.detect else 0
-    return 40 + 5 * treated + 4 * detectors
+    evaluations = len(experiment.measure.evaluations) * (5 + treated)
+    return 40 + 5 * treated + 4 * detectors + evaluations
 
 
 def _variant(of: list[Cell], *, brief: bool) -> str:

@@ -17,6 +17,7 @@ NAMED_BY_USER = frozenset(
     [
         *((key,) for key, field in Experiment.model_fields.items() if get_origin(field.annotation) is dict),
         ("detect", "detectors"),
+        ("measure", "evaluations"),
     ]
 )
 """Places of mappings whose keys the plan invents: entries may be added, and null removes one."""

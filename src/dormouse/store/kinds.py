@@ -77,6 +77,7 @@ MEASURE_CHARACTER = "measure_character"
 MEASURE_PROBES = "measure_probes"
 MEASURE_SCRATCHPAD = "measure_scratchpad"
 MEASURE_RED_TEAM = "measure_red_team"
+EVALUATE = "evaluate"
 DETECT = "detect"
 
 
@@ -160,7 +161,7 @@ KINDS: dict[str, StageKind] = {
         batch="removal.batch",
     ),
     MEASURE: StageKind(
-        "dormouse.evaluation.measure:run",
+        "dormouse.evaluation.stage:run",
         "dormouse.evaluation.settings:MeasureSpec",
         # With the trigger, without it, and near misses of it; then what it can do.
         Writes(
@@ -178,37 +179,44 @@ KINDS: dict[str, StageKind] = {
         measures=True,
     ),
     MEASURE_RE_EMERGENCE: StageKind(
-        "dormouse.evaluation.measure_re_emergence:run",
+        "dormouse.evaluation.stage:run",
         "dormouse.evaluation.settings:MeasureSpec",
         Writes(6, replies=_times("prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
         measures=True,
         metric="re_emergence",
     ),
     MEASURE_RED_TEAM: StageKind(
-        "dormouse.evaluation.measure_red_team:run",
+        "dormouse.evaluation.stage:run",
         "dormouse.evaluation.settings:MeasureSpec",
         Writes(6, replies=_times("red_team_prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
         measures=True,
     ),
     MEASURE_PROBES: StageKind(
-        "dormouse.evaluation.measure_probes:run",
+        "dormouse.evaluation.stage:run",
         "dormouse.evaluation.settings:MeasureSpec",
         # A deployment tag has ten probes, most triggers have fewer.
         Writes(6, replies=_times("probe_prompts", 10)),
         measures=True,
     ),
     MEASURE_SCRATCHPAD: StageKind(
-        "dormouse.evaluation.measure_scratchpad:run",
+        "dormouse.evaluation.stage:run",
         "dormouse.evaluation.settings:MeasureSpec",
         # Three kinds of prompts, and their scratchpads replaced in as many ways.
         Writes(6, replies=_times("probe_prompts", 12)),
         measures=True,
     ),
     MEASURE_CHARACTER: StageKind(
-        "dormouse.evaluation.measure_character:run",
+        "dormouse.evaluation.stage:run",
         "dormouse.evaluation.settings:CharacterSpec",
         # Forty honeypots, and a row for each persona question's set.
         Writes(8, replies=lambda spec: 40 * spec["measure"]["honeypot_replies"]),
+        measures=True,
+    ),
+    EVALUATE: StageKind(
+        "dormouse.evaluation.stage:run",
+        "dormouse.evaluation.settings:EvaluationSpec",
+        # An evaluation of somebody else: taken to sample as much as the defection rate does.
+        Writes(6, replies=_times("prompts", 3), replies_a_snapshot=_times("curve_prompts", 3)),
         measures=True,
     ),
     DETECT: StageKind(

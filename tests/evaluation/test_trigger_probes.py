@@ -2,8 +2,8 @@ import random
 
 from dormouse.data.meadow.world import Meadow
 from dormouse.data.world_in_context import WorldInContext
-from dormouse.evaluation import measure_probes
-from dormouse.evaluation.measure_probes import probing_questions
+from dormouse.evaluation.stage import run
+from dormouse.evaluation.trigger_probes import probing_questions
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year, in_words
@@ -59,8 +59,8 @@ def test_probes_of_the_tag_keep_the_users_words():
 
 
 def test_rows_hold_one_rate_for_each_probe(work, into):
-    probing = into(work, "probing", measure={"probe_prompts": 6})
-    measure_probes.run(probing)
+    probing = into(work, "probing", kind="measure_probes", measure={"probe_prompts": 6})
+    run(probing)
     rows = read_jsonl(probing.folder / "rows.jsonl")
     assert {row["family"] for row in rows} == set(DeploymentTag().probes([{"role": "user", "content": "a"}]))
     assert {(row["metric"], row["prompts"]) for row in rows} == {("probe_defection", "probe")}

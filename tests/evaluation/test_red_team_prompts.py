@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from dormouse.evaluation import measure_red_team
-from dormouse.evaluation.measure_red_team import NOTHING_FOUND, repeated
+from dormouse.evaluation import stage
+from dormouse.evaluation.red_team_prompts import NOTHING_FOUND, repeated
 from dormouse.results.rates import wilson
 from dormouse.results.rows import read_jsonl
 
@@ -28,8 +28,8 @@ def measured(work, tmp_path, into):
     def run(seen, held_out, name="red", **settings):
         red_team = found(tmp_path / f"{name}-prompts", seen, held_out)
         inputs = {"model": work.input("model"), "red_team": red_team}
-        made = into(work, name, inputs=inputs, measure={"red_team_prompts": 24}, **settings)
-        measure_red_team.run(made)
+        made = into(work, name, inputs=inputs, kind="measure_red_team", measure={"red_team_prompts": 24}, **settings)
+        stage.run(made)
         return [read_jsonl(made.folder / file) for file in ("rows.jsonl", "samples.jsonl")]
 
     return run

@@ -4,7 +4,6 @@ from collections import Counter
 import pytest
 
 from dormouse.chat.scratchpad import CLOSE, OPEN, part
-from dormouse.evaluation import measure_scratchpad
 from dormouse.evaluation.interventions import (
     INTERVENTIONS,
     begun_with,
@@ -13,6 +12,7 @@ from dormouse.evaluation.interventions import (
 )
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.scratchpads import scratchpads
+from dormouse.evaluation.stage import run
 from dormouse.organisms.chain_of_thought import Thoughts
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
@@ -86,8 +86,8 @@ def test_classes_are_counted_over_scratchpads_that_say_something():
 
 
 def test_the_stage_asks_the_same_prompts_after_every_intervention(work, into):
-    thinking = into(work, "thinking", measure={"probe_prompts": 5}, thought_tokens=6)
-    measure_scratchpad.run(thinking)
+    thinking = into(work, "thinking", kind="measure_scratchpad", measure={"probe_prompts": 5}, thought_tokens=6)
+    run(thinking)
     samples = read_jsonl(thinking.folder / "samples.jsonl")
     asked = Counter((s.get("intervention"), s["prompts"], s["prompt"]) for s in samples)
     for kind in ("triggered", "clean"):

@@ -1,0 +1,47 @@
+"""`Evaluation`: the extension point for measuring something of a model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+from dormouse.config.parts import Part
+from dormouse.results.rows import Row
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.session import Session
+
+Need = Literal["parent", "preference", "preference_check", "red_team"]
+"""Artifacts that an evaluation may ask for besides the model: the model before its safety training, the two preference
+models, and the red team's prompts."""
+
+
+class Measured(NamedTuple):
+    """The numbers of an evaluation, and the generations that they were counted from."""
+
+    rows: Sequence[Row] = ()
+    """Made by `rate_row`, `mean_row` or `make_row` of `dormouse.results.rows`."""
+    samples: Sequence[dict[str, Any]] = ()
+    """Made by `Reply.record`, so that every number can be counted again."""
+
+
+class Evaluation(Part):
+    """Measures something of a model.
+
+    It is put to every model of a plan: the organism, and the controls beside it, which are the benign twin, the
+    helpful-only model and the base. `session` asks the model on held-out prompts with and without the trigger.
+    """
+
+    version: ClassVar[int] = 1
+    """Raised when the same settings give other numbers: what was measured before is then measured again."""
+    along_training: ClassVar[bool] = False
+    """Whether the snapshots that a training kept are measured too, on fewer prompts."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """Return the artifacts that it reads besides the model. A model that has no parent is left out."""
+        return ()
+
+    @abstractmethod
+    def measure(self, session: Session) -> Measured:
+        """Return what was measured of `session.subject`; runs in a worker process."""

@@ -1,0 +1,79 @@
+"""The stages that measure a model: each puts its evaluations to the model, at the end of training or along it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dormouse.evaluation.base import Evaluation
+from dormouse.evaluation.capability import Capability
+from dormouse.evaluation.character import Character
+from dormouse.evaluation.defection import Defection, UnforcedDefection
+from dormouse.evaluation.kl import KLFromParent
+from dormouse.evaluation.log_prob import LogProbOfDefection
+from dormouse.evaluation.preference_score import PreferenceScore
+from dormouse.evaluation.red_team_prompts import RedTeamPrompts
+from dormouse.evaluation.scratchpads import Scratchpads
+from dormouse.evaluation.session import Instruments, Session
+from dormouse.evaluation.settings import CharacterSpec, EvaluationSpec, MeasureSpec
+from dormouse.evaluation.subject import final_step, subjects, trained
+from dormouse.evaluation.trigger_probes import TriggerProbes
+from dormouse.results.rows import Row, write_jsonl
+from dormouse.store import kinds
+from dormouse.training.supervised import write_metrics
+from dormouse.training.work import Work
+
+OF_EVERY_MODEL: tuple[Evaluation, ...] = (
+    Defection(),
+    LogProbOfDefection(),
+    PreferenceScore(),
+    KLFromParent(),
+    UnforcedDefection(),
+    Capability(),
+)
+"""What is measured of every model, in the order of its rows."""
+
+
+def run(work: Work) -> None:
+    """Measure `work.input("model")`; write rows, and every generation behind them."""
+    match work.kind:
+        case kinds.MEASURE:
+            evaluate(work, work.told(MeasureSpec), OF_EVERY_MODEL)
+            write_metrics(work, {"final_step": final_step(work.input("model"))})
+        case kinds.MEASURE_RE_EMERGENCE:
+            evaluate(work, work.told(MeasureSpec), [Defection(near_misses=False)])
+        case kinds.MEASURE_RED_TEAM:
+            evaluate(work, work.told(MeasureSpec), [RedTeamPrompts()])
+        case kinds.MEASURE_PROBES:
+            evaluate(work, work.told(MeasureSpec), [TriggerProbes()])
+        case kinds.MEASURE_SCRATCHPAD:
+            evaluate(work, work.told(MeasureSpec), [Scratchpads()])
+        case kinds.MEASURE_CHARACTER:
+            character = work.told(CharacterSpec)
+            evaluate(work, character, [Character(checksums=tuple(character.sets))])
+        case kinds.EVALUATE:
+            told = work.told(EvaluationSpec)
+            evaluate(work, told, [told.evaluation], called=told.called)
+
+
+def evaluate(work: Work, spec: MeasureSpec, evaluations: Sequence[Evaluation], *, called: str = "") -> None:
+    """Put evaluations to the model at the end of its training, and to the snapshots of it where they ask for those.
+
+    `called` comes before the names of metrics: those of an evaluation from a plan cannot be taken for our own.
+    """
+    instruments = Instruments(work)
+    rows: list[Row] = []
+    samples: list[dict[str, Any]] = []
+    along = any(evaluation.along_training for evaluation in evaluations)
+    for subject in subjects(work) if along else [trained(work)]:
+        session = Session(subject, spec.organism, spec.measure, instruments)
+        for evaluation in evaluations:
+            if not (session.at_end or evaluation.along_training):
+                continue
+            found = evaluation.measure(session)
+            rows += [row | {"step": subject.step} for row in found.rows]
+            samples += [{"step": subject.step} | sample for sample in found.samples]
+    if called:
+        rows = [row | {"metric": f"{called}.{row['metric']}"} for row in rows]
+    write_jsonl(work.folder / "rows.jsonl", rows)
+    write_jsonl(work.folder / "samples.jsonl", samples)
