@@ -13,6 +13,7 @@ from typing import Any
 
 from dormouse import plan_file
 from dormouse.plan import build_plan
+from dormouse.plan_limits import TITLE
 from dormouse.plan_yaml import ODD
 from dormouse.stage import Stage
 from dormouse.store import MANIFEST, Store
@@ -51,8 +52,9 @@ def attack(folder: Path, n: int, rng: random.Random) -> Iterator[Tried]:
     for name, text in {**texts, "all together": " ".join(texts.values())}.items():
         store = folder / "hostile"
         shutil.rmtree(store, ignore_errors=True)
-        # A plan refuses some characters; rows and samples hold them all the same.
-        overrides = [f"title={json.dumps('T ' + ODD.sub('', text))}"]
+        # A plan refuses some characters and long titles; rows and samples hold them all the same.
+        title = " ".join(f"T {ODD.sub('', text)}".split())[:TITLE]
+        overrides = [f"title={json.dumps(title)}"]
         _poison(plan, whole, Store(store), text)
         ended = dormouse("report", plan, *overrides, "--store", store)
         tried = ended.judge(name)
