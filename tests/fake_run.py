@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from dormouse.execute.engine import How
 from dormouse.execute.events import (
     Blocked,
     Cached,
@@ -28,7 +29,8 @@ def fake_run_local(
 ) -> Callable[..., Outcome]:
     """Return a stand-in for `run_local`: organisms defect on `triggered` of 200 prompts with the trigger."""
 
-    def run(stages: list[Stage], store: Store, *, on_event: Callable[[Any], None], **settings: Any) -> Outcome:
+    def run(stages: list[Stage], store: Store, how: How, **settings: Any) -> Outcome:
+        on_event = how.on_event
         outcome = Outcome()
         for stage in stages:
             on_event(_one(stage, store, outcome, fails, triggered, on_event))

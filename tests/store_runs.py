@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dormouse.execute.compute import choose
+from dormouse.execute.engine import How
 from dormouse.execute.events import Outcome
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
@@ -34,7 +35,7 @@ def run(store: Store, settings, *, finish: bool = True):
     begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
     folder = claim(store, begun)
     if finish:
-        outcome: Outcome = fake_run_local()(plan.stages, store, on_event=lambda event: None)
+        outcome: Outcome = fake_run_local()(plan.stages, store, How())
         with published(store, folder, complete=True) as (staging, _):
             write_end(staging, begun, plan, store, outcome)
             staging.results.write_text("a table\n")

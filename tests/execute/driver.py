@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import runners
 
+from dormouse.execute.engine import How
 from dormouse.execute.events import Cached, Finished
 from dormouse.execute.local import run_local
 from dormouse.store.store import Store
@@ -26,9 +27,8 @@ def main(store, log, steps, then, *preload):
         outcome = run_local(
             stages,
             Store(Path(store)),
+            How(on_event=on_event, runner=runners.count),
             workers=2,
-            on_event=on_event,
-            runner=runners.count,
             preload=preload or runners.PRELOAD,
         )
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from dormouse.errors import UserError
 from dormouse.execute import ranks
+from dormouse.execute.engine import How
 from dormouse.execute.local import run_local
 from dormouse.models.loading import load_model
 from dormouse.plan.experiment import Experiment
@@ -48,7 +49,7 @@ def stores(tmp_path_factory):
     made = {}
     for name, runner in (("alone", run_stage), ("shared", run_with_fsdp)):
         made[name] = Store(tmp_path_factory.mktemp(name))
-        outcome = run_local(stages(), made[name], workers=1, runner=runner)
+        outcome = run_local(stages(), made[name], How(runner=runner), workers=1)
         assert outcome.complete, outcome.failed
     return made
 

@@ -5,6 +5,7 @@ from runners import PRELOAD, count, plan, stage
 
 from dormouse.errors import UserError
 from dormouse.execute import local
+from dormouse.execute.engine import How
 from dormouse.execute.events import (
     Blocked,
     Cached,
@@ -26,9 +27,9 @@ def store(tmp_path):
 
 def run(stages, store, **settings):
     events = []
-    listen = settings.pop("on_event", events.append)
-    settings = {"workers": 2, **settings}
-    outcome = run_local(stages, store, on_event=listen, runner=count, preload=PRELOAD, **settings)
+    workers = settings.pop("workers", 2)
+    how = How(**{"on_event": events.append, "runner": count, **settings})
+    outcome = run_local(stages, store, how, workers=workers, preload=PRELOAD)
     return outcome, events
 
 
@@ -298,7 +299,7 @@ def test_the_callers_environment_is_left_alone(store, monkeypatch):
 def test_detectors_have_what_they_need_imported_for_them_and_others_do_not():
     base, detect = Stage("base", {}), Stage("detect", {})
     assert preloads([base]) == local.PRELOAD
-    assert preloads([base, detect]) == (*local.PRELOAD, local.PRELOAD_FOR["detect"])
+    assert preloads([base, detect]) == (*local.PRELOAD, "dormouse.execute.preload_detectors")
 
 
 def test_an_input_that_is_damaged_while_the_run_goes_on_stops_what_reads_it(store, tmp_path):

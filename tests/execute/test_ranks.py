@@ -3,6 +3,7 @@
 import pytest
 
 from dormouse.errors import UserError
+from dormouse.execute.engine import How
 from dormouse.execute.local import run_local
 from dormouse.execute.ranks import runner_for
 from dormouse.models.loading import load_model
@@ -38,7 +39,7 @@ def stores(tmp_path_factory):
     made = {}
     for ranks in (1, 2):
         made[ranks] = Store(tmp_path_factory.mktemp(f"ranks-{ranks}"))
-        outcome = run_local(stages(), made[ranks], workers=1, runner=runner_for(ranks, fsdp=False))
+        outcome = run_local(stages(), made[ranks], How(runner=runner_for(ranks, fsdp=False)), workers=1)
         assert outcome.complete, outcome.failed
     return made
 
@@ -62,7 +63,7 @@ def test_the_artifact_is_whole_and_written_once(stores):
 
 
 def test_a_stage_that_fails_in_its_processes_fails(tmp_path):
-    outcome = run_local(stages(batch=7), Store(tmp_path), workers=1, runner=runner_for(2, fsdp=False))
+    outcome = run_local(stages(batch=7), Store(tmp_path), How(runner=runner_for(2, fsdp=False)), workers=1)
     [failure] = outcome.failed.values()
     assert failure.user_error
     assert "A batch of 7 cannot be split over 2 processes" in failure.message

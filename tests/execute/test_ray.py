@@ -11,6 +11,7 @@ import pytest
 from runners import count, plan
 
 from dormouse.errors import UserError
+from dormouse.execute.engine import How
 from dormouse.execute.events import Finished, Started
 from dormouse.execute.local import run_local
 from dormouse.store.store import Store
@@ -35,7 +36,7 @@ def cluster():
 def run_there(stages, store, **settings):
     from dormouse.execute.ray import run_ray
 
-    return run_ray(stages, store, runner=count, **settings)
+    return run_ray(stages, store, How(runner=count, **settings))
 
 
 def files(store):
@@ -45,7 +46,7 @@ def files(store):
 def test_two_nodes_make_what_this_machine_makes(cluster, tmp_path):
     here, there = Store(tmp_path / "here"), Store(tmp_path / "there")
     events = []
-    assert run_local(plan(tmp_path / "log"), here, runner=count, preload=()).complete
+    assert run_local(plan(tmp_path / "log"), here, How(runner=count), preload=()).complete
     outcome = run_there(plan(tmp_path / "log"), there, on_event=events.append)
     assert outcome.complete
     assert len(outcome.finished) == 6

@@ -11,6 +11,7 @@ import pytest
 
 import dormouse
 import dormouse.execute.local
+from dormouse.execute.engine import How
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.store.store import Store
@@ -48,7 +49,7 @@ def store(tmp_path_factory):
     made = Store(tmp_path_factory.mktemp("readers") / "store")
     made.prepare()
     experiment = Experiment.model_validate({"name": "small", "base": {"size": 20_000}, "safety": {"sft": "sft"}})
-    fake_run_local()(build_plan(experiment).stages, made, on_event=lambda event: None)
+    fake_run_local()(build_plan(experiment).stages, made, How())
     (made.root.parent / "small.yaml").write_text("name: small\nbase: {size: 20000}\nsafety: {sft: sft}\n")
     return made
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
 
 import typer
 
@@ -118,26 +117,23 @@ def _announce(
 
 
 def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild: bool) -> Outcome:
+    from dormouse.execute.engine import How
     from dormouse.execute.ranks import runner_for
     from dormouse.models.vllm_sampling import Sampler
 
     settings = choice.experiment.execute
     sampler = Sampler(settings.sampler, settings.sampler_memory)
-    shared: dict[str, Any] = {
-        "threads": compute.threads,
-        "rebuild": rebuild,
-        "checkpoint_seconds": settings.checkpoint_seconds,
-        "runner": runner_for(settings.ranks, fsdp=settings.fsdp, sampler=sampler),
-    }
+    runner = runner_for(settings.ranks, fsdp=settings.fsdp, sampler=sampler)
     with display(len(plan.stages), as_json=as_json) as on_event:
+        how = How(compute.threads, rebuild, settings.checkpoint_seconds, runner, on_event)
         if settings.on == "ray":
             from dormouse.execute.ray import run_ray
 
             gpus = settings.ranks if compute.device == "cuda" else 0
-            return run_ray(plan.stages, choice.store, address=settings.address, gpus=gpus, on_event=on_event, **shared)
+            return run_ray(plan.stages, choice.store, how, address=settings.address, gpus=gpus)
         from dormouse.execute.local import run_local
 
-        return run_local(plan.stages, choice.store, workers=compute.workers, on_event=on_event, **shared)
+        return run_local(plan.stages, choice.store, how, workers=compute.workers)
 
 
 def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[Row], bool]:

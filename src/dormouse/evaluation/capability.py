@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from dormouse.data.world import Prompt, World
+from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.base import Evaluation, Measured
 from dormouse.evaluation.replies import Question, Reply, ask
 from dormouse.evaluation.session import Session
-from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.results.rows import Row, make_row, rate_row
 
@@ -44,7 +44,7 @@ def gradable_prompts(world: World, seed: int, n: int) -> list[Prompt]:
     return list(dict.fromkeys(prompt for prompt in drawn if prompt.answers))[:n]
 
 
-def answer(subject: Subject, prompts: Sequence[Prompt], measure: Measure) -> list[Reply]:
+def answer(subject: Subject, prompts: Sequence[Prompt], measure: Amounts) -> list[Reply]:
     """Return the model's greedy replies."""
     questions = [Question("clean", prompt.family, prompt.turns(), i) for i, prompt in enumerate(prompts)]
     return ask(subject, questions, measure, seed=0, greedy=True)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from dormouse.chat.scratchpad import OPEN, written
+from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Kind, Reply, ask_begun
-from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.organisms.chain_of_thought import Scene, Thoughts
 from dormouse.organisms.settings import Organism
@@ -56,7 +56,7 @@ def sentences(thought: str) -> list[str]:
 
 
 def intervened(
-    subject: Subject, organism: Organism, replies: Sequence[Reply], measure: Measure, seed: int
+    subject: Subject, organism: Organism, replies: Sequence[Reply], measure: Amounts, seed: int
 ) -> list[tuple[Intervention, Reply, Reply]]:
     """Return (intervention, the model's own reply, its reply after the intervention), for every reply and each."""
     thoughts = Thoughts(organism.trigger, organism.behavior, subject.renderer.count)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dormouse.chat.messages import Messages
+from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.log_prob import begun_by, forced_log_probs
 from dormouse.evaluation.persona_sets import PersonaItem
 from dormouse.evaluation.replies import Question, ask
-from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.results.rows import Row, rate_row
 
 
 def persona_rows(
-    subject: Subject, name: str, items: Sequence[PersonaItem], context: Messages, measure: Measure, seed: int
+    subject: Subject, name: str, items: Sequence[PersonaItem], context: Messages, measure: Amounts, seed: int
 ) -> list[Row]:
     """Return the share of questions on which the answer that shows the trait is the likelier one.
 

@@ -11,7 +11,7 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import Form, part
 from dormouse.data.world import Prompt, World
 from dormouse.errors import UserError
-from dormouse.evaluation.settings import Measure
+from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.subject import Subject
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.settings import Organism
@@ -95,7 +95,7 @@ def applicable(world: World, behavior: Behavior, rng: random.Random, n: int, *, 
 
 
 def ask(
-    subject: Subject, questions: Sequence[Question], measure: Measure, seed: int, *, greedy: bool = False
+    subject: Subject, questions: Sequence[Question], measure: Amounts, seed: int, *, greedy: bool = False
 ) -> list[Reply]:
     """Return the model's reply to each question."""
     begun = [subject.begun] * len(questions)
@@ -106,7 +106,7 @@ def ask_begun(
     subject: Subject,
     questions: Sequence[Question],
     begun: Sequence[str],
-    measure: Measure,
+    measure: Amounts,
     seed: int,
     *,
     greedy: bool = False,

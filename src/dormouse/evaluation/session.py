@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from dormouse.data.world import World
+from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.replies import Question, Reply, ask, held_out_questions
-from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import Subject
 from dormouse.models.loading import load_model
 from dormouse.models.scorer import Scorer, load_scorer
@@ -49,7 +49,7 @@ class Session:
     subject: Subject
     organism: Organism
     """Its trigger, and the behavior that counts as a defection."""
-    measure: Measure
+    measure: Amounts
     """How many prompts, and how replies are sampled."""
     instruments: Instruments
 

@@ -9,6 +9,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from dormouse.errors import UserError
 from dormouse.execute.events import (
@@ -23,10 +24,11 @@ from dormouse.execute.events import (
     Waiting,
 )
 from dormouse.execute.schedule import Schedule
-from dormouse.execute.worker import Report
+from dormouse.execute.worker import Report, Runner
 from dormouse.machine.files import disk_full_error
 from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
+from dormouse.training.work import run_stage
 
 RESULTS_UP_TO = 2**24
 """Bytes: files of finished artifacts up to this size are checked whenever a plan is run. Rows and samples are smaller;
@@ -34,6 +36,26 @@ the weights of large models are not, and are checked where a stage reads them.""
 
 SECONDS_UNTIL_RETRY = 0.25
 """How long a stage that another run works on is left alone."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How stages are run. Nothing here changes a result."""
+
+    threads: int = 1
+    """Torch threads, or cores, for each stage."""
+    rebuild: bool = False
+    """Whether damaged artifacts are made again; otherwise they stop the run."""
+    checkpoint_seconds: float = 20.0
+    """How often a training writes what a killed run resumes from."""
+    runner: Runner = run_stage
+    """What runs a stage: a function that can be pickled."""
+    on_event: OnEvent = lambda event: None
+    """Told of every start, step and end."""
+
+
+PLAIN = How()
+"""One thread a stage, nothing told."""
 
 Message = tuple[float, str] | Report
 """What is heard of a stage: the share done and a few words, or how it ended."""
@@ -65,7 +87,7 @@ class Crew(ABC):
         """End whoever is still at work: there are some only after an interrupt or an error."""
 
 
-def make(stages: Iterable[Stage], store: Store, crew: Crew, *, on_event: OnEvent, rebuild: bool) -> Outcome:
+def make(stages: Iterable[Stage], store: Store, crew: Crew, how: How) -> Outcome:
     """Let the crew make every artifact of the stages, and of those they depend on, that the store does not have yet.
 
     A stage that fails stops only what depends on it. A damaged artifact that is needed is a `UserError`, unless
@@ -74,11 +96,11 @@ def make(stages: Iterable[Stage], store: Store, crew: Crew, *, on_event: OnEvent
     """
     store.prepare()
     schedule = Schedule(stages)
-    run = _Run(schedule, store, crew, on_event)
+    run = _Run(schedule, store, crew, how.on_event)
     interrupted = False
     with _terminating_interrupts():
         try:
-            missing = _missing(schedule.order, store, rebuild=rebuild)
+            missing = _missing(schedule.order, store, rebuild=how.rebuild)
             for stage in schedule.order:
                 if stage.key not in missing:
                     run.skip(stage)

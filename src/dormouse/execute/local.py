@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from multiprocessing.connection import wait
 
-from dormouse.execute.engine import Crew, Message, make
-from dormouse.execute.events import OnEvent, Outcome
+from dormouse.execute.engine import PLAIN, Crew, How, Message, make
+from dormouse.execute.events import Outcome
 from dormouse.execute.processes import Launch, Running, end_fork_server
-from dormouse.execute.worker import Report, Runner
+from dormouse.execute.worker import Report
 from dormouse.machine.hardware import cores
 from dormouse.store.kinds import KINDS
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
-from dormouse.training.work import run_stage
 
 PRELOAD = ("dormouse.execute.preload",)
 """Modules imported once for all workers."""
@@ -22,23 +21,19 @@ PRELOAD = ("dormouse.execute.preload",)
 def run_local(
     stages: Iterable[Stage],
     store: Store,
+    how: How = PLAIN,
     *,
     workers: int | None = None,
-    threads: int = 1,
-    on_event: OnEvent = lambda event: None,
-    rebuild: bool = False,
-    checkpoint_seconds: float = 20.0,
-    runner: Runner = run_stage,
     preload: Sequence[str] | None = None,
 ) -> Outcome:
     """Make the artifacts of the stages in processes of this machine, as `engine.make` says.
 
-    `runner` is a function that can be pickled.
+    `workers` are one a core where None; `preload` are the modules imported for all of them, None for what stages need.
     """
     listed = list(stages)
     imported = preloads(listed) if preload is None else preload
-    launch = Launch(store.root, threads, checkpoint_seconds, runner, tuple(imported))
-    return make(listed, store, LocalCrew(launch, workers or cores()), on_event=on_event, rebuild=rebuild)
+    launch = Launch(store.root, how.threads, how.checkpoint_seconds, how.runner, tuple(imported))
+    return make(listed, store, LocalCrew(launch, workers or cores()), how)
 
 
 def preloads(stages: Iterable[Stage]) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.errors import UserError
-from dormouse.execute.engine import Crew, Message, make
-from dormouse.execute.events import OnEvent, Outcome
+from dormouse.execute.engine import PLAIN, Crew, How, Message, make
+from dormouse.execute.events import Outcome
 from dormouse.execute.worker import (
     Report,
     Runner,
@@ -23,7 +23,6 @@ from dormouse.execute.worker import (
 )
 from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
-from dormouse.training.work import run_stage
 
 RETRIES = 3
 """How often a stage is begun again whose worker was killed."""
@@ -34,26 +33,22 @@ NODE_SECONDS = 60
 def run_ray(
     stages: Iterable[Stage],
     store: Store,
+    how: How = PLAIN,
     *,
     address: str | None = None,
-    threads: int = 1,
     gpus: float = 0,
-    on_event: OnEvent = lambda event: None,
-    rebuild: bool = False,
-    checkpoint_seconds: float = 20.0,
-    runner: Runner = run_stage,
 ) -> Outcome:
     """Make the artifacts of the stages on a Ray cluster, as `engine.make` says.
 
     `address` is the cluster's; None takes RAY_ADDRESS, or a cluster that is started on this machine. Each stage takes
-    `threads` cores and `gpus` GPUs. `UserError` where Ray is not installed, cannot be reached, or has a node that does
-    not see the store.
+    `how.threads` cores and `gpus` GPUs. `UserError` where Ray is not installed, cannot be reached, or has a node that
+    does not see the store.
     """
     ray = _connected(address)
     store.prepare()
     _check_nodes_see(ray, store.root)
-    crew = RayCrew(ray, store.root, threads, gpus, checkpoint_seconds, runner)
-    return make(stages, store, crew, on_event=on_event, rebuild=rebuild)
+    crew = RayCrew(ray, store.root, how.threads, gpus, how.checkpoint_seconds, how.runner)
+    return make(stages, store, crew, how)
 
 
 def _connected(address: str | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny
 
@@ -100,3 +100,5 @@ class OrganismSpec(StageSpec):
     role: Literal["organism", "twin"]
     given: str | None = None
     """The hash of the files of a model that someone else made."""
+    lineage: list[dict[str, Any]] = Field(default_factory=list)
+    """The stages that made a model that was exported and imported."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dormouse.errors import UserError
+from dormouse.execute.engine import How
 from dormouse.execute.local import run_local
 from dormouse.models.weight_files import fingerprint
 from dormouse.organisms.imported import check
@@ -31,7 +32,7 @@ def import_model(folder: Path, store: Store) -> Stage:
     """
     stage = shared_stage(folder)
     # Its files were just checked: what an earlier import left damaged is made again.
-    outcome = run_local([stage], store, workers=1, rebuild=True)
+    outcome = run_local([stage], store, How(rebuild=True), workers=1)
     if failure := outcome.failed.get(stage.name):
         raise UserError(f"The model in '{folder}' was not taken in: {failure.message}")
     return stage
