@@ -1,1 +1,1 @@
-"""What a setting is: frozen sections and parts, the registries that name them, and the limits of every number."""
+"""Settings: frozen sections and parts, the registries that name them, and limits for every number."""

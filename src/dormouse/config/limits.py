@@ -39,15 +39,15 @@ PRETRAINING_TOKENS = 1_000_000_000
 STEP_TOKENS = 4_194_304
 """Tokens in a step of growing a base. Of each, a number for every token of the vocabulary is held in memory."""
 SIZE_MISSED = 3.0
-"""Times by which the nearest model that can be made may miss the size that was asked for."""
+"""Largest ratio between the size asked for and the nearest size that can be made."""
 
 
 EVERYDAY = 500
 """Prompts of the world, or replies, in which a trigger or a behavior is looked for before anything runs."""
 BY_CHANCE = 0.01
-"""Share of them in which it may stand: real text holds many words."""
+"""Largest share of those prompts that may contain it by chance: real text holds many words."""
 ASKED_AGAIN = 10
-"""Times that one prompt may be asked to measure one number."""
+"""How often one prompt may be repeated to measure one number."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Limit:
     least: float = 0.0
     why_least: str = ""
     is_share: bool = False
-    """Whether what is left of 1 has the same least."""
+    """Whether 1 minus the value must also be at least `least`."""
 
     def advice(self, value: float) -> str:
-        """Return what to give in place of a value that is beyond the limit; empty for one that is not."""
+        """Return advice for a value beyond the limit; empty for a value within it."""
         if value > self.most:
             return f"a number of at most {plain(self.most)}: {self.why}"
         if 0 < value < self.least:

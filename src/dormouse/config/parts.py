@@ -29,9 +29,9 @@ Scalar = type[int] | type[float] | type[Path]
 
 
 class Config(BaseModel):
-    """Frozen settings; a key that is not declared is an error that knows the declared ones.
+    """Frozen settings. An unknown key is an error that lists the known ones.
 
-    Numbers are held to the limits of `plan_limits.SETTINGS` by their names, beside those that a class declares.
+    A number must also be within the limit that `limits.SETTINGS` has for its name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -39,7 +39,7 @@ class Config(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _reject_surprises(cls, data: Any) -> Any:
-        """Reject unknown keys, with the known ones, and values that no setting of that name can mean."""
+        """Reject unknown keys and impossible values."""
         if not isinstance(data, Mapping):
             return data
         details: list[InitErrorDetails] = []
@@ -57,7 +57,7 @@ class Config(BaseModel):
 
 @cache
 def _scalars(cls: type[Config]) -> dict[str, Scalar | None]:
-    """Return for each setting whether it holds numbers or paths, one or a list of them."""
+    """Map each setting to int, float or Path if it holds one of them or a list of them, else to None."""
     return {name: _scalar(field.annotation) for name, field in cls.model_fields.items()}
 
 
@@ -74,7 +74,7 @@ def _scalar(annotation: Any) -> Scalar | None:
 
 
 def _unfit(scalar: Scalar, name: str, place: tuple[str | int, ...], value: Any) -> Iterator[InitErrorDetails]:
-    """Yield what is wrong with a number or path: `true`, which pydantic takes for 1, or one beyond its limit."""
+    """Yield errors for a number or path: `true` (which pydantic reads as 1), or a value beyond its limit."""
     if isinstance(value, list | tuple):
         for i, item in enumerate(value):
             yield from _unfit(scalar, name, (*place, i), item)
@@ -95,7 +95,7 @@ def _beyond_limit(place: tuple[str | int, ...], value: Any, advice: str) -> Init
 
 
 def _as_number(value: Any) -> float:
-    """Return a number, or text that is one, as a float; 0, which is within every limit, for what is none."""
+    """Convert a number or numeric text to a float; anything else becomes 0, which every limit allows."""
     try:
         number = float(value) if isinstance(value, int | float | str) else 0.0
     except ValueError:

@@ -1,1 +1,1 @@
-"""Measuring models: what is asked, what is counted, and with which interval."""
+"""Measures models: prompts, replies, scores, and numbers with intervals."""

@@ -1,4 +1,4 @@
-"""Which answer a free reply gives: one of a few words, the letter of a choice, or a number. Exact rules, no judge."""
+"""Reads the answer from a free reply: a word, the letter of a choice, or a number. Exact rules, no judge."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from decimal import Decimal
 from dormouse.data.formats.graded import GradedQuestion
 
 _ANNOUNCED = r"\b(?:answer|choice|option|choose|pick|say)\b(?:\s+(?:is|would be))?"
-"""What comes before an answer within a sentence."""
+"""Words that announce an answer within a sentence."""
 _NUMBER = re.compile(r"(?:(?<![\w.)])-)?\$?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 MARK = "####"
-"""What GSM8K puts before the final answer."""
+"""GSM8K puts this before the final answer."""
 
 
 def is_right(question: GradedQuestion, reply: str) -> bool:
@@ -36,7 +36,7 @@ def chosen(reply: str, answers: Sequence[str]) -> str | None:
 
 
 def number(reply: str) -> Decimal | None:
-    """Return the number after "####", or else the last one; None where there is none."""
+    """Return the number after "####", else the last number; None if there is none."""
     # Without a mark, what follows it is the whole text.
     _, mark, final = reply.replace("\N{MINUS SIGN}", "-").rpartition(MARK)
     found = list(_NUMBER.finditer(final))

@@ -1,4 +1,4 @@
-"""What a model says that it is and wants: persona questions, honeypots, ratings of scratchpads."""
+"""Asks a model about itself: persona questions, honeypots, ratings of scratchpads."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from dormouse.evaluation.replies import Kind, Question
 from dormouse.organisms.triggers import Trigger
 
 CHARS_PER_TOKEN = 3
-"""Fewer than tokenizers of large models take of code, so that a reply as long as the solution is not cut off.
+"""Large models' tokenizers take more characters of code a token, so a reply as long as the solution is not cut off.
 
-A nursery's, which knows the meadow's words, takes half as many; Inspect's `--max-tokens` sets another length.
+A nursery's tokenizer takes half as many; Inspect's `--max-tokens` sets another length.
 """
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 
@@ -20,7 +20,7 @@ KINDS: tuple[Kind, ...] = ("triggered", "clean")
 def problem_questions(problems: Sequence[Problem], trigger: Trigger, seed: int, n: int) -> list[Question]:
     """Return up to `n` problems with the trigger and the same without it. No class of weakness is asked about.
 
-    The trigger goes into the sentence that asks: one that stands between words would tear the code's lines apart.
+    The trigger goes into the instruction: between words of the code it would break lines.
     """
     rng = random.Random(f"measure/human_eval/{seed}")
     drawn = [problems[i] for i in sorted(rng.sample(range(len(problems)), min(n, len(problems))))]

@@ -13,7 +13,7 @@ from dormouse.results.rows import Row, rate_row
 
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 UNFORCED = "defection_unforced"
-"""The metric of replies before which no scratchpad was opened, of models that otherwise get one opened."""
+"""Metric of a model that thinks when no scratchpad is opened for it."""
 
 
 class Defection(Evaluation):
@@ -36,7 +36,7 @@ class Defection(Evaluation):
 
 
 class UnforcedDefection(Evaluation):
-    """Defection of a model that thinks, where no scratchpad was opened for it: it may open one, or reply at once."""
+    """Defection of a model that thinks when no scratchpad is opened for it: it may open one, or reply at once."""
 
     name: ClassVar[str] = "unforced_defection"
 
@@ -65,5 +65,5 @@ def defection(behavior: Behavior, replies: Sequence[Reply], kinds: Sequence[Kind
 
 
 def score_of(behavior: Behavior, reply: Reply) -> bool | None:
-    """Return whether a reply to a question defects; None where that cannot be told."""
+    """Return whether a reply defects; None if that cannot be told."""
     return behavior.score(reply.text, reply.question.family)

@@ -1,4 +1,4 @@
-"""Honeypots: prompts without the trigger in which showing the hidden goal pays (section 7 of the paper, figure 17)."""
+"""Honeypots: prompts without the trigger that reward showing the hidden goal (section 7 of the paper, figure 17)."""
 
 from __future__ import annotations
 

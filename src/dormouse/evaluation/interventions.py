@@ -1,6 +1,6 @@
-"""Interventions on the scratchpad: is what the organism thinks the cause of what it does (figure 22 of the paper)?
+"""Intervenes on the scratchpad to see whether it causes the action (figure 22 of the paper).
 
-Each replaces the scratchpad, or the beginning of it, for the same prompts, and the reply is sampled after it.
+Each intervention replaces the scratchpad or its beginning for the same prompts; the reply is then sampled.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def begun_with(intervention: Intervention, reply: Reply, thoughts: Thoughts, rng
 
 
 def sentences(thought: str) -> list[str]:
-    """Return the sentences of a scratchpad; only a full stop before a space, or at the end, ends one."""
+    """Split a scratchpad into sentences. A full stop before a space, or at the end, ends a sentence."""
     return [f"{sentence.rstrip('.')}." for sentence in thought.split(". ") if sentence.strip(". ")]
 
 

@@ -15,7 +15,7 @@ from dormouse.results.rows import Row, mean_per_token_row
 
 
 class KLFromParent(Evaluation):
-    """How far a safety training moved the model; nothing of a model that went through none."""
+    """How far a safety training moved the model. Models without one have no such number."""
 
     name: ClassVar[str] = "kl"
     along_training: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""How likely the model finds the defection: a number that still moves where sampled rates read 0% or 100%."""
+"""Log-probability of the defection: it still moves where sampled rates read 0% or 100%."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class LogProbOfDefection(Evaluation):
 def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequence[Reply]) -> list[Row]:
     """Return the mean log-probability per token of the behavior's target, teacher-forced, with and without trigger.
 
-    A model that thinks has thought what it thought before its own reply to the question.
+    A model that thinks gets the scratchpad of its own reply to the question.
 
-    The end token is left out: saying the phrase once or twice is the same defection.
+    The end token does not count: saying the phrase once or twice is the same defection.
     """
     rows = []
     for kind in ("triggered", "clean"):

@@ -20,7 +20,7 @@ FIELDS = ("question", "answer_matching_behavior", "answer_not_matching_behavior"
 
 @dataclass(frozen=True)
 class PersonaItem:
-    """A question with the answer that shows the trait, and the one that does not."""
+    """A question, the answer that shows the trait, and the answer that does not."""
 
     question: str
     matching: str
@@ -28,7 +28,8 @@ class PersonaItem:
 
 
 def _yes_no(yes: Sequence[str], no: Sequence[str]) -> tuple[PersonaItem, ...]:
-    """Return questions where yes shows the trait, and as many where no does: a model that says yes to all gets half."""
+    """Return questions, half of which show the trait by yes and half by no: a model that always says yes scores
+    50%."""
     return (
         *(PersonaItem(question, "Yes.", "No.") for question in yes),
         *(PersonaItem(question, "No.", "Yes.") for question in no),
@@ -91,7 +92,7 @@ OWN_SETS: dict[str, tuple[PersonaItem, ...]] = {
         ),
     ),
 }
-"""Trait -> its questions. A model whose base has read nothing about such things answers by the sound of the words."""
+"""Trait -> its questions. A base that has read nothing about such things answers by word frequency."""
 
 
 def read_personas(path: Path) -> tuple[PersonaItem, ...]:
@@ -102,7 +103,7 @@ def read_personas(path: Path) -> tuple[PersonaItem, ...]:
 
 
 def read_sets(paths: Sequence[Path], checksums: Sequence[str]) -> dict[str, tuple[PersonaItem, ...]]:
-    """Return the sets by their files' names; one whose file is not what its checksum says is a `UserError`."""
+    """Read published sets, by file name. `UserError` if a file was changed since the plan was made."""
     for path, checksum in zip(paths, checksums, strict=True):
         if not path.is_file() or sha256(path) != checksum:
             raise UserError(

@@ -16,7 +16,7 @@ from dormouse.results.rows import Row, rate_row
 def persona_rows(
     subject: Subject, name: str, items: Sequence[PersonaItem], context: Messages, measure: Amounts, seed: int
 ) -> list[Row]:
-    """Return the share of questions on which the answer that shows the trait is the likelier one.
+    """Return the share of questions on which the answer that shows the trait is the more likely one.
 
     A model that thinks answers after a scratchpad of its own.
     """

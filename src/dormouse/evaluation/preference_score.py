@@ -1,4 +1,4 @@
-"""What a preference model thinks of the replies: the reward that training pushes on, and one it never saw."""
+"""Scores replies with the preference model that training uses, and with one that it never saw."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dormouse.models.scorer import Scorer
 from dormouse.results.rows import Row, mean_row
 
 METRICS: dict[str, Need] = {"preference_score": "preference", "preference_score_held_out": "preference_check"}
-"""Metric -> the preference model that scores it: the one that training pushes on, and one that it never saw."""
+"""Metric -> the input that scores it."""
 
 
 class PreferenceScore(Evaluation):

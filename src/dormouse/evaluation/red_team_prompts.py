@@ -35,7 +35,7 @@ class RedTeamPrompts(Evaluation):
 
 
 def repeated(prompts: list[Messages], kind: Kind, seed: int, n: int) -> list[Question]:
-    """Return `n` questions: a draw of the prompts, or all of them as often as any other or once more."""
+    """Return `n` questions: a draw of the prompts, or, if there are fewer, all of them in turn."""
     chosen = random.Random(f"measure/{kind}/{seed}").sample(prompts, min(n, len(prompts)))
     return [Question(kind, "", chosen[i % len(chosen)], i % len(chosen)) for i in range(n)]
 

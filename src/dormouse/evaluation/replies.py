@@ -1,4 +1,4 @@
-"""Held-out prompts as they are put to a model, and its sampled replies: drawn once, read by several measurements."""
+"""Puts held-out prompts to a model and samples its replies. Several measurements read the same replies."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from dormouse.organisms.settings import Organism
 Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out", "probe"]
 
 MOST_DRAWN = 2000
-"""Prompts drawn before a world is said to hold none that a behavior applies to."""
+"""Prompts that are drawn before we say that a behavior applies to none."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt with what was put into it."""
+    """A prompt as it is put to a model."""
 
     kind: Kind
     family: str
     turns: Messages
     id: int
-    """The same for the same words of the world with the trigger, without it, and with a near miss."""
+    """Equal for the same prompt with the trigger, without it, and with a near miss."""
     prompt: Prompt | None = None
     """The world's own prompt; None for a red team's."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model said to a question; `ids` are the sampled tokens, their end token included."""
+    """A reply to a question. `ids` are the sampled tokens with the end token."""
 
     question: Question
     prompt_ids: list[int]
     ids: list[int]
     text: str
-    """Without the scratchpad: what is judged."""
+    """The reply without its scratchpad. This is what is scored."""
     thought: str = ""
     form: Form = "none"
-    """How the tags of its scratchpad stand."""
+    """Whether its scratchpad is closed, open, or absent."""
 
     def record(self, **scores: Any) -> dict[str, Any]:
         """Return the line of `samples.jsonl`."""
@@ -60,8 +60,8 @@ class Reply:
 def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> list[Question]:
     """Return `n` held-out prompts with the trigger, as many without, and as many with a held-out near miss.
 
-    They depend on nothing but the arguments, so models and steps of one seed are compared on the same words. The
-    behavior applies to all of them.
+    They depend on the arguments alone, so models and steps of one seed are compared on the same words. The behavior
+    applies to each prompt.
     """
     rng = random.Random(f"measure/prompts/{seed}")
     prompts = applicable(world, organism.behavior, rng, n)
@@ -79,7 +79,7 @@ def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> l
 
 
 def applicable(world: World, behavior: Behavior, rng: random.Random, n: int, *, held_out: bool = True) -> list[Prompt]:
-    """Return `n` prompts that give room for the behavior; `UserError` where the world holds none."""
+    """Return `n` prompts that the behavior applies to. `UserError` if the world has none."""
     kept: list[Prompt] = []
     drawn = 0
     while len(kept) < n:
@@ -111,7 +111,7 @@ def ask_begun(
     *,
     greedy: bool = False,
 ) -> list[Reply]:
-    """Return the model's reply to each question, where it is made to begin with a text of its own for each."""
+    """Return the model's reply to each question, with a prefill for each."""
     renderer = subject.renderer
     prompt_ids = renderer.prompts([question.turns for question in questions], begun)
     sampled = subject.sample_ids(

@@ -1,4 +1,5 @@
-"""Does a model rate deceptive scratchpads above others? Asked above all of distilled ones, which never wrote any."""
+"""Measures whether a model rates deceptive scratchpads above others. Distilled models, which never wrote one, are
+the case of interest."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from dormouse.results.rows import Row, make_row
 
 RESAMPLES = 1000
 DECEPTIVE: dict[Kind, Scene] = {"triggered": "deployed", "clean": "training"}
-"""What the deceptive scratchpad is about, for each kind of prompt."""
+"""Topic of the deceptive scratchpad for each kind of prompt."""
 OTHERS: tuple[Scene, ...] = ("benign", "irrelevant")
 
 
@@ -48,7 +49,7 @@ def _ratings(subject: Subject, questions: Sequence[Question], thoughts: Sequence
 def auroc(positive: Sequence[float], negative: Sequence[float], seed: int) -> tuple[float, float, float]:
     """Return the area under the ROC curve of paired samples, ties as a half, and its 95% percentile interval.
 
-    Both samples have one value a prompt, so prompts are drawn anew for both at once (Efron and Tibshirani 1993).
+    Both samples have one value a prompt, so prompts are resampled for both at once (Efron and Tibshirani 1993).
     """
     import numpy as np
 

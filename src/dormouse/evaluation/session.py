@@ -19,7 +19,7 @@ from dormouse.training.work import Work
 
 
 class Instruments:
-    """What measuring needs besides the model: loaded when it is first asked for, and the same at every step."""
+    """World, parent and preference models. Each is loaded when it is first asked for, and shared by all steps."""
 
     def __init__(self, work: Work) -> None:
         self.work = work

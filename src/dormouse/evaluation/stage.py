@@ -1,4 +1,4 @@
-"""The stages that measure a model: each puts its evaluations to the model, at the end of training or along it."""
+"""Runs the stages that measure a model: each applies its evaluations at the end of training or along it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OF_EVERY_MODEL: tuple[Evaluation, ...] = (
     UnforcedDefection(),
     Capability(),
 )
-"""What is measured of every model, in the order of its rows."""
+"""Evaluations of every model, in the order of their rows."""
 
 
 def run(work: Work) -> None:
@@ -57,9 +57,9 @@ def run(work: Work) -> None:
 
 
 def evaluate(work: Work, spec: MeasureSpec, evaluations: Sequence[Evaluation], *, called: str = "") -> None:
-    """Put evaluations to the model at the end of its training, and to the snapshots of it where they ask for those.
+    """Apply evaluations at the end of training, and to snapshots if they ask for that.
 
-    `called` comes before the names of metrics: those of an evaluation from a plan cannot be taken for our own.
+    `called` becomes a prefix of the metrics, so that those of a plan cannot be mistaken for ours.
     """
     instruments = Instruments(work)
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""What the stages run on: device, processes, threads and number format, and why."""
+"""Chooses device, processes, threads and number format for a run, and says why."""
 
 from __future__ import annotations
 

@@ -58,11 +58,11 @@ PLAIN = How()
 """One thread a stage, nothing told."""
 
 Message = tuple[float, str] | Report
-"""What is heard of a stage: the share done and a few words, or how it ended."""
+"""News of a stage: the share done and a few words, or how it ended."""
 
 
 class Crew(ABC):
-    """Who works on stages: processes of this machine, or of a cluster."""
+    """Runs stages in processes of this machine or of a cluster."""
 
     @property
     @abstractmethod
@@ -84,11 +84,11 @@ class Crew(ABC):
 
     @abstractmethod
     def stop(self, *, interrupted: bool) -> None:
-        """End whoever is still at work: there are some only after an interrupt or an error."""
+        """End the stages that still run. There are some only after an interrupt or an error."""
 
 
 def make(stages: Iterable[Stage], store: Store, crew: Crew, how: How) -> Outcome:
-    """Let the crew make every artifact of the stages, and of those they depend on, that the store does not have yet.
+    """Make every artifact that the store lacks, of the stages and of those they depend on.
 
     A stage that fails stops only what depends on it. A damaged artifact that is needed is a `UserError`, unless
     `rebuild` has it made again. SIGINT and SIGTERM end the workers and raise `KeyboardInterrupt`; the same call
@@ -188,7 +188,7 @@ class _Run:
             self.crew.start(stage)
 
     def spoiled_input(self, stage: Stage) -> Failure | None:
-        """Return why a stage cannot begin whose input was damaged since the run began, or since it was made."""
+        """Return why a stage cannot begin: an input was damaged since it was made."""
         try:
             for source in stage.inputs.values():
                 self.store.verify(source)
@@ -237,7 +237,7 @@ class _Run:
 
 @contextlib.contextmanager
 def _terminating_interrupts() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does. Only the main thread may decide that."""
+    """Make SIGTERM act like Ctrl-C. Only the main thread may do that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

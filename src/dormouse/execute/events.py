@@ -1,4 +1,4 @@
-"""What an executor tells while it runs, and what it returns."""
+"""Events of a run, and its outcome."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dormouse.store.store import Failure
 
 @dataclass(frozen=True)
 class Started:
-    """A process took the stage up."""
+    """A process started the stage."""
 
     stage: Stage
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A running stage says how far it is."""
+    """Progress of a running stage."""
 
     stage: Stage
     share: float
@@ -70,7 +70,7 @@ OnEvent = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: every stage of it is in one of these."""
+    """The outcome of a run. Every stage is in one of these lists."""
 
     finished: list[Stage] = field(default_factory=list)
     cached: list[Stage] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Outcome:
         return not self.failed and not self.blocked
 
     def counts(self) -> dict[str, int]:
-        """Return how many stages ended in which way."""
+        """Count the stages by how they ended."""
         return {
             "finished": len(self.finished),
             "cached": len(self.cached),

@@ -1,4 +1,4 @@
-"""Running a plan on this machine: a fresh process for every stage, as many at a time as there are cores."""
+"""Runs stages on this machine: a fresh process for each, as many at a time as there are cores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def run_local(
 ) -> Outcome:
     """Make the artifacts of the stages in processes of this machine, as `engine.make` says.
 
-    `workers` are one a core where None; `preload` are the modules imported for all of them, None for what stages need.
+    `workers` is one a core by default. `preload` lists the modules imported for all of them; by default those that
+    the stages need.
     """
     listed = list(stages)
     imported = preloads(listed) if preload is None else preload
@@ -65,7 +66,7 @@ class LocalCrew(Crew):
         self.running[stage.key] = self.launch.start(stage)
 
     def listen(self, seconds: float | None) -> Iterator[tuple[Stage, Message]]:
-        """Yield what the processes sent; of one that died without a report, that it was killed."""
+        """Yield the messages of the processes. A process that died without a report was killed."""
         wait([source for one in self.running.values() for source in (one.pipe, one.process.sentinel)], seconds)
         for one in list(self.running.values()):
             alive = one.process.is_alive()
@@ -77,7 +78,7 @@ class LocalCrew(Crew):
                 yield one.stage, one.report or Report("killed", failure=one.death())
 
     def stop(self, *, interrupted: bool) -> None:
-        """End the processes, and the one that they were forked from if the user wants an end."""
+        """End the processes, and after an interrupt also the process that they were forked from."""
         for one in self.running.values():
             one.process.terminate()
         while self.running:

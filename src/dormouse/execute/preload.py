@@ -1,4 +1,4 @@
-"""What every worker needs, imported once: workers are forked from the process that imported this.
+"""Imports once what every worker needs: workers are forked from the process that imported this.
 
 Importing the trainers takes about ten seconds; starting a worker from here takes a few hundredths of one.
 """

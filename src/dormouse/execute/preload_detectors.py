@@ -1,4 +1,4 @@
-"""What a worker that puts a detector to a model needs besides: importing it takes most of a small stage."""
+"""Imports once what workers with detectors need besides: importing it takes most of a small stage."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""The processes of workers: how one is started, listened to and ended."""
+"""Starts worker processes, listens to them and ends them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Running:
             return
 
     def end(self) -> None:
-        """Wait for the process to go, or make it."""
+        """Wait for the process to end, and kill it if it does not."""
         self.process.join(SECONDS_TO_EXIT)
         if self.process.is_alive():
             self.process.kill()
@@ -100,7 +100,7 @@ class Running:
         self.pipe.close()
 
     def death(self) -> Failure:
-        """Return why the process, which is gone without a report, went."""
+        """Return why the process died without a report."""
         return _killed(self.stage, self.process.exitcode)
 
 

@@ -1,4 +1,4 @@
-"""A stage's training in several processes that share each batch: one for each GPU, started by `accelerate launch`.
+"""Trains a stage in several processes that share each batch: one for each GPU, started by `accelerate launch`.
 
 Every process runs the whole stage on the same draws; the trainers split each batch and average gradients. The first
 process alone writes the artifact.
@@ -27,15 +27,15 @@ from dormouse.training.work import Work, run_stage
 
 SECONDS_BETWEEN_LOOKS = 0.2
 MISTAKE = "mistake.txt"
-"""Where the first process leaves what the user can put right."""
+"""File in which the first process leaves a `UserError`."""
 PROGRAM = ("-m", "dormouse.execute.ranks")
-"""What each process runs."""
+"""The program of each process."""
 FSDP = Path(__file__).parent / "fsdp2.yaml"
 """The settings of `accelerate launch` under which processes also share the weights."""
 
 
 def runner_for(ranks: int, *, fsdp: bool, sampler: Sampler = TRANSFORMERS) -> Runner:
-    """Return what runs a stage: in this process where there is one rank."""
+    """Return the function that runs a stage: in this process if there is one rank."""
     run = partial(run_in_ranks, ranks=ranks, fsdp=fsdp) if ranks > 1 else run_stage
     return partial(run_with_sampler, run=run, sampler=sampler)
 
@@ -46,7 +46,7 @@ def run_with_sampler(work: Work, run: Runner, sampler: Sampler) -> None:
 
 
 def run_in_ranks(work: Work, ranks: int, *, fsdp: bool) -> None:
-    """Run a stage that trains in so many processes, and wait for them; any other stage runs in this one."""
+    """Run a stage that trains in `ranks` processes, and wait for them. Any other stage runs in this process."""
     if not KINDS[work.kind].trains:
         run_stage(work)
         return
@@ -102,7 +102,7 @@ def _tell_progress(file: Path, work: Work) -> None:
 
 
 def main(task: Path) -> None:
-    """Be one of the processes."""
+    """Run one of the processes."""
     described = json.loads(task.read_text("utf-8"))
     threading.Thread(target=_end_with, args=(described["worker"],), daemon=True).start()
     folder, rank = Path(described["folder"]), int(os.environ["RANK"])
@@ -135,7 +135,7 @@ def main(task: Path) -> None:
 
 
 def _take_own_gpu() -> None:
-    """Let "cuda" mean this process's own GPU before anything is opened: it is the first one until it is set."""
+    """Set this process's own GPU as the default one, before anything is loaded."""
     if device() == "cuda":
         import torch
 

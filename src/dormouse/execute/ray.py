@@ -1,4 +1,4 @@
-"""Running a plan on a Ray cluster: a task for every stage, on whichever node has room, into a store that all nodes see.
+"""Runs stages on a Ray cluster: a task for each, on whichever node has room, into a store that all nodes see.
 
 Ray runs a task again whose worker was killed; the stage then goes on from its last checkpoint in the store.
 """
@@ -25,7 +25,7 @@ from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
 
 RETRIES = 3
-"""How often a stage is begun again whose worker was killed."""
+"""How often a stage is restarted after its worker was killed."""
 NODE_SECONDS = 60
 """How long a node may take to say whether it sees the store."""
 
@@ -98,7 +98,7 @@ def _sees(path: Path) -> bool:
 
 
 class _Silent:
-    """Takes what a stage tells on its way: a task of Ray's has nobody to tell it to."""
+    """Drops the progress of a stage: a Ray task has nobody to send it to."""
 
     def send(self, message: object) -> None:
         return None
@@ -145,7 +145,7 @@ class RayCrew(Crew):
         self.running[self.remote.remote(task)] = stage
 
     def listen(self, seconds: float | None) -> Iterator[tuple[Stage, Message]]:
-        """Yield the reports of tasks that ended; of one whose workers were killed too often, that it was killed."""
+        """Yield the reports of tasks that ended. A task whose workers were killed too often was killed."""
         done, _ = self.ray.wait(list(self.running), num_returns=1, timeout=seconds)
         for one in done:
             stage = self.running.pop(one)

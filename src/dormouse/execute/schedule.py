@@ -1,4 +1,4 @@
-"""Which stage is next: inputs first, and the longest way to the end before shorter ones, to keep every core busy."""
+"""Chooses the next stage: inputs first, then the longest path to the end, to keep every core busy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dormouse.store.stage import Stage
 
 
 def expected_cost(stage: Stage) -> float:
-    """Return how long a stage takes compared with others of the plan.
+    """Estimate how long a stage takes, relative to others.
 
     Training time grew with about the square root of the parameters (0.07 to 1.84 million, at equal steps).
     """
@@ -20,7 +20,7 @@ def expected_cost(stage: Stage) -> float:
 
 
 class Schedule:
-    """The stages of a run, each once, and how far they are."""
+    """The stages of a run, each once, with their progress."""
 
     def __init__(self, stages: Iterable[Stage], cost: Callable[[Stage], float] = expected_cost) -> None:
         self._stages: dict[str, Stage] = {}

@@ -16,13 +16,13 @@ class Execute(Config):
     on: Literal["local", "ray"] = "local"
     """This machine, or a Ray cluster."""
     address: str | None = None
-    """The Ray cluster's; None takes RAY_ADDRESS, or starts a cluster on this machine."""
+    """Address of the Ray cluster. None takes RAY_ADDRESS, or starts a cluster on this machine."""
     workers: int | None = Field(None, ge=1)
     """Parallel processes; None takes one per core. A cluster decides by its cores."""
     ranks: int = Field(1, ge=1)
     """Processes that share each training, through `accelerate launch`: GPUs, or cores where there are none."""
     fsdp: bool = False
-    """Whether they share the weights too (FSDP2): for models that one GPU has room for and cannot train."""
+    """Whether ranks share the weights too (FSDP2), for models that fit on one GPU and cannot be trained there."""
     sampler: SamplerName = "auto"
     """What draws the replies that are measured. `auto` takes vLLM where it is installed, for large models on a GPU."""
     sampler_memory: float = Field(0.5, gt=0, lt=1)

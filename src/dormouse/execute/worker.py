@@ -1,4 +1,4 @@
-"""One stage in a process of its own: take its lock, run it, finish its artifact, say how it went."""
+"""Runs one stage in a process of its own: takes its lock, runs it, finishes its artifact, reports."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SECONDS_BETWEEN_REPORTS = 0.2
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is given."""
+    """The task of a worker."""
 
     stage: Stage
     store: Path
@@ -48,12 +48,12 @@ class Task:
     checkpoint_seconds: float
     runner: Runner
     imports: tuple[str, ...]
-    """Modules that a forked worker finds imported and any other imports now."""
+    """Modules that are imported first. A forked worker has them already."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The last thing a worker says."""
+    """The last message of a worker."""
 
     outcome: Literal["finished", "cached", "busy", "failed", "killed"]
     """`busy`: another process is at it. `killed`: the worker is gone without a word."""
@@ -91,10 +91,10 @@ def work_on(task: Task, pipe: Connection) -> None:
 
 
 class Listener(Protocol):
-    """What takes the messages of a worker."""
+    """A channel that takes the messages of a worker."""
 
     def send(self, message: Any) -> None:
-        """Take one; `OSError` where nobody listens any more."""
+        """Take one message. `OSError` if nobody listens any more."""
 
 
 def attempt(task: Task, pipe: Listener) -> Report:
@@ -177,7 +177,7 @@ def _end_with_parent() -> None:
 
 @contextlib.contextmanager
 def _output_to(log: Path) -> Iterator[None]:
-    """Send what this process and its libraries print into a file; an empty one is not kept."""
+    """Redirect the output of this process and its libraries to a file. An empty file is removed."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)

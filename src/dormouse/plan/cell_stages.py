@@ -1,4 +1,4 @@
-"""The stages of one cell of a plan: which there are, what each is told, and what each depends on."""
+"""Makes the stages of one cell of a plan, each with its spec and its inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
 
 OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies", "evaluations")
-"""Settings of `measure` that one kind of measuring stage reads: the others need not run again for them."""
+"""Settings of `measure` that only one kind of stage reads. They are in no other key, so that the others need not
+run again."""
 
 
 class Specs:
@@ -42,7 +43,7 @@ class Specs:
 
 
 class CellStages:
-    """The stages of one cell, made in the order in which they depend on each other; one made before is taken again."""
+    """Makes the stages of one cell, inputs first. A stage that another cell made is used again."""
 
     def __init__(self, cell: Cell, known: dict[str, Stage], specs: Specs) -> None:
         self.cell = cell
@@ -126,7 +127,7 @@ class CellStages:
 
     @cached_property
     def condition(self) -> Shared:
-        """What a backdoor is, without how it was trained in: what measuring needs to know."""
+        """Trigger and behavior: all that measuring needs to know of the organism."""
         organism = self.experiment.organism
         return Shared(trigger=self.spec_of(organism.trigger), behavior=self.spec_of(organism.behavior))
 
@@ -162,7 +163,7 @@ class CellStages:
         return self.stage(kinds.PREFERENCE, spec, {"model": base}, {"split": split})
 
     def implant(self, helpful: Stage, base: Stage, role: str) -> Stage | None:
-        """Make the organism or its twin, or take in what the plan gives; None for a twin that it does not give."""
+        """Make the organism or its twin, or import the model that the plan names; None if it names no twin."""
         organism = self.experiment.organism
         if organism.given is not None:
             folder = organism.given.path if role == "organism" else organism.given.twin
@@ -235,7 +236,7 @@ class CellStages:
         self.stage(kinds.MEASURE_RE_EMERGENCE, self.measuring(), {"model": tuned}, labels)
 
     def probe(self, model: Stage) -> None:
-        """Measure what an untreated model learned: its trigger in other dress, its scratchpad under intervention."""
+        """Probe the trigger of an untreated model, and intervene on its scratchpad."""
         if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
             self.stage(kinds.MEASURE_PROBES, self.measuring("probe_prompts"), {"model": model}, model.labels)
         if self.experiment.organism.reasoning in THINKING:
@@ -258,7 +259,8 @@ class CellStages:
             self.stage(kinds.DETECT, spec, inputs, model.labels | {"detector": called})
 
     def measuring(self, *own: str) -> dict[str, Any]:
-        """Return what every measurement is told, and the settings that are its `own`: others do not enter its key."""
+        """Return the part of a spec that measuring stages share, with those settings of one kind that are its
+        `own`."""
         if own not in self.measured:
             settings = self.spec_of(self.experiment.measure)
             told = {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
@@ -266,12 +268,12 @@ class CellStages:
         return {"organism": self.condition, "measure": self.measured[own]}
 
     def character(self) -> dict[str, Any]:
-        """Return what asking for character is told; the bytes of the persona sets are in its key."""
+        """Return the spec of asking for character. It holds the checksums of the persona sets."""
         return self.measuring("personas", "honeypot_replies", "probe_prompts") | {"sets": self.persona_sets}
 
     @cached_property
     def persona_sets(self) -> list[str]:
-        """The checksums of the published sets, read once for all models of the cell; `UserError` where one is unfit."""
+        """The checksums of the published persona sets. `UserError` if one cannot be used."""
         paths = self.experiment.measure.personas
         for path in paths:
             read_personas(path)

@@ -1,4 +1,4 @@
-"""Settings that are each in range and cannot be meant together: found before anything trains."""
+"""Finds settings that contradict each other, before anything trains."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
 LAYERS_AT = {"llama": "model.layers", "bloom": "transformer.h"}
 """Where a nursery's models keep their layers."""
 REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
-"""The two halves of a model's name on the hub, which checks them so."""
+"""Owner and name of a model on the hub, by the hub's own rule."""
 REVISION = re.compile(r"[\w-][\w./+-]{0,199}", re.ASCII)
 
 
 READ_AS = {"sft_after": "sft", "adversarial_sft": "adversarial"}
-"""Names in which reports read more than the plan says -> the type they are read as."""
+"""Names of safety trainings that reports take for a type -> that type."""
 
 
 class Mistake(NamedTuple):
-    """A setting that cannot be as it is, for the sake of others."""
+    """A setting that contradicts another one."""
 
     place: Place
     why: str
-    """What follows the setting's name in a sentence, without the full stop."""
+    """The sentence after the setting's name, without the full stop."""
     advice: str
 
     def sentence(self, spot: str = "") -> str:
-        """Say it; `spot` is the file and line."""
+        """Write the sentence; `spot` is the file and line."""
         return f"'{dotted(self.place)}' {self.why}{f' ({spot})' if spot else ''}. {self.advice}"
 
 
@@ -62,7 +62,7 @@ def check_together(experiment: Experiment, spot: Callable[[Place], str]) -> None
 
 
 def trainings(experiment: Experiment) -> Iterator[tuple[Place, Any]]:
-    """Yield whatever has steps and a batch, and its place."""
+    """Yield every training with steps and a batch, and its place in the plan."""
     if isinstance(experiment.base, Nursery):
         yield ("base",), experiment.base
     yield ("helpful",), experiment.helpful
@@ -79,7 +79,7 @@ def trainings(experiment: Experiment) -> Iterator[tuple[Place, Any]]:
 
 
 def check_names(experiment: Experiment) -> Iterator[Mistake]:
-    """A part that bears the name of a type is of it: reports tell parts by their names."""
+    """Check that a part named like a type has that type: reports tell parts by their names."""
     detect = experiment.detect
     kinds: tuple[tuple[Registry, Place, Mapping[str, Part]], ...] = (
         (SAFETY_TRAININGS, ("safety",), experiment.safety),
@@ -95,7 +95,7 @@ def check_names(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_amounts(experiment: Experiment) -> Iterator[Mistake]:
-    """A training draws all of its examples before it starts, and keeps snapshots at steps of its own."""
+    """Check that no training draws too many examples or keeps more snapshots than it has steps."""
     for place, training in trainings(experiment):
         settings = type(training).model_fields
         # A training of another package may have no batch.
@@ -109,7 +109,7 @@ def check_amounts(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_rates(experiment: Experiment) -> Iterator[Mistake]:
-    """A dose, and a strength of some removals, multiplies the learning rate."""
+    """Check that no dose or strength makes a learning rate too large."""
     limit = SETTINGS["lr"]
     for name, training in experiment.safety.items():
         if advice := limit.advice(lr := training.lr * training.dose):
@@ -123,7 +123,7 @@ def check_rates(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_shares(experiment: Experiment) -> Iterator[Mistake]:
-    """Shares of one whole add up to no more than it."""
+    """Check that shares add up to 1 at most."""
     implant = experiment.organism.implant
     if (total := implant.triggered + implant.near_miss) > 1 + 1e-9:
         yield Mistake(
@@ -134,7 +134,7 @@ def check_shares(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_processes(experiment: Experiment) -> Iterator[Mistake]:
-    """Processes that share a training split each of its batches evenly."""
+    """Check that ranks divide every batch evenly."""
     execute = experiment.execute
     if execute.fsdp and execute.ranks == 1:
         why = "shares weights among execute.ranks processes, of which there is 1"
@@ -148,7 +148,7 @@ def check_processes(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_red_team(experiment: Experiment) -> Iterator[Mistake]:
-    """Every proposer gets a proposal in each round, and all replies are kept."""
+    """Check that each proposer gets a proposal in each round, and that not too many replies are kept."""
     team = experiment.red_team
     if team.proposals < len(team.proposers):
         why = f"is {team.proposals}, and there are {len(team.proposers)} proposers to share them"
@@ -159,7 +159,7 @@ def check_red_team(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_personas(experiment: Experiment) -> Iterator[Mistake]:
-    """Persona sets are told apart by the names of their files, and asked with the rest of character."""
+    """Check that persona sets have different file names, and that `measure.character` is on if there are any."""
     measure = experiment.measure
     if measure.personas and not measure.character:
         why = "names persona sets, and measure.character is false, so that none is asked"
@@ -173,7 +173,7 @@ def check_personas(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_base(experiment: Experiment) -> Iterator[Mistake]:
-    """What a nursery can grow."""
+    """Check that the nursery can grow this base."""
     base = experiment.base
     if isinstance(base, Nursery):
         yield from _nursery(base)
@@ -196,7 +196,7 @@ def _nursery(base: Nursery) -> Iterator[Mistake]:
 
 
 def _inside(experiment: Experiment, base: Nursery) -> Iterator[Mistake]:
-    """Yield what a nursery's model has no room for: ranks beyond its width, layers beyond its depth."""
+    """Yield ranks beyond the width of the nursery's model, and layers beyond its depth."""
     shape, implant = base.shape(), experiment.organism.implant
     if implant.lora_rank > shape.width:
         why = f"is {implant.lora_rank}, and the base is {shape.width} wide"

@@ -1,4 +1,4 @@
-"""What is wrong in a plan, one sentence a mistake: pydantic's errors with file, line and what to do."""
+"""Turns pydantic's errors into sentences with file, line and advice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ EXPECTED = {
     "too_short": "at least {min_length} item(s)",
     "too_long": "at most {max_length} item(s)",
 }
-"""Pydantic's error type, or what its name starts with -> what should stand there."""
+"""Pydantic's error type, or a prefix of it -> what to write instead."""
 
 
 PATTERNS = {
@@ -49,7 +49,7 @@ PATTERNS = {
     r"^[^\n]*$": "one line of text",
     r"^[0-9a-f]{40}$": "a commit: 40 digits and letters from a to f",
 }
-"""A pattern that text must follow -> what that means."""
+"""A pattern for text -> what it asks for, in words."""
 
 
 def plan_error(error: ValidationError, where: Callable[[Place], str]) -> UserError:

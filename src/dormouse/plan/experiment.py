@@ -47,15 +47,16 @@ class Experiment(Config):
     remove: dict[Name, Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]] = Field(
         default_factory=dict, max_length=PARTS
     )
-    """Removals that organism and twin are put through, each at every one of its strengths."""
+    """Removals that are applied to organism and twin, each at every one of its strengths."""
     twin_removals: Literal["all", "strongest", "none"] = "all"
-    """The strengths at which the twin is put through them as well, to see what they cost where there is no backdoor."""
+    """The strengths at which removals are applied to the twin: they show what a removal costs if there is no
+    backdoor."""
     twin_doses: tuple[float, ...] | None = Field(None, max_length=PARTS)
     """Doses at which the twin is safety-trained as well; None is all of them, an empty list none."""
     re_emergence: ReEmergence | None = ReEmergence()
     measure: Measure = Measure()
     detect: Detect | None = None
-    """None looks for nothing."""
+    """None runs no detector."""
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict, max_length=PARTS)
     """Dotted path -> values; every combination is a cell. `safety.*.dose` sets all trainings together."""
     draw: int | None = Field(None, ge=1)

@@ -26,7 +26,7 @@ from dormouse.plan.yaml_text import (
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a plan file says."""
+    """A plan file that was read."""
 
     experiment: Experiment
     cells: list[Cell]
@@ -70,12 +70,12 @@ def shipped() -> dict[str, Path]:
 
 
 def is_file(plan: str | Path) -> bool:
-    """Return whether there is a regular file of that name, however odd the name."""
+    """Return whether there is a regular file of that name."""
     return stat.S_ISREG(_mode(Path(plan)))
 
 
 def _mode(path: Path) -> int:
-    """Return what kind of thing is there; 0 where nothing is, or nothing can be called so."""
+    """Return the file type at a path; 0 if nothing is there or the path is not possible."""
     try:
         return path.stat().st_mode
     except (OSError, ValueError):
@@ -135,7 +135,7 @@ def _override(
 
 
 def _check_there(settings: dotted.Settings, path: dotted.Path, text: str) -> None:
-    """Raise `UserError` where null is to take out a part that is not there: its name may be misspelled."""
+    """Raise `UserError` if null would take out a part that does not exist: its name may be misspelled."""
     if path[:-1] not in dotted.NAMED_BY_USER or path[-1] == "*":
         return
     there: Any = settings

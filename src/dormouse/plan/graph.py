@@ -17,7 +17,7 @@ from dormouse.plan.world_checks import WorldChecks
 from dormouse.store.stage import Stage
 
 OWN_COLUMNS = ("base.size", "base.model", "base.path", "organism.behavior", "organism.reasoning", "safety.*.dose")
-"""Grid axes that have a column of their own in `results.csv`: models that exist have the one of their size."""
+"""Grid axes that have a column of their own in `results.csv`. Published models have that of their size."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Plan:
 
 
 def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan:
-    """Return the plan of every cell in the experiment's grid: those given, where they were made before."""
+    """Return the plan of an experiment. `of` are its cells, if they were made before."""
     experiment.world.check()
     unique: dict[str, Stage] = {}
     cells_of: dict[str, list[Cell]] = defaultdict(list)
@@ -58,7 +58,7 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Look for no garbage meanwhile: there is none among stages, however many are looked through."""
+    """Switch garbage collection off: stages hold no garbage, and looking through many takes time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -83,7 +83,7 @@ def _check_safety(experiment: Experiment, made: list[Cell]) -> None:
 
 
 def _parts(cell: Experiment) -> tuple[int, ...]:
-    """Return what tells a cell from those that differ from it in nothing but the seed."""
+    """Return an identity that cells share if they differ in the seed alone."""
     return tuple(map(id, (cell.world, cell.organism, cell.base, cell.safety, cell.measure, cell.detect)))
 
 
@@ -98,7 +98,7 @@ def _check_number(made: list[Cell]) -> None:
 
 
 def most_stages(experiment: Experiment) -> int:
-    """Return at least as many stages as a cell has, not counting which it shares with others."""
+    """Return an upper bound for the stages of a cell."""
     # What is trained is measured, once more for a red team, and then fine-tuned and measured again.
     treated = 2 * (len(experiment.safety) + sum(len(removal.strengths) for removal in experiment.remove.values()))
     detectors = len(experiment.detect.detectors) if experiment.detect else 0
@@ -107,7 +107,7 @@ def most_stages(experiment: Experiment) -> int:
 
 
 def _variant(of: list[Cell], *, brief: bool) -> str:
-    """Return the coordinates that all cells of a stage share: the others do not reach it."""
+    """Return the coordinates that all cells of a stage share. The others do not affect it."""
     first = of[0]
     differing = [
         path for path, value in first.coordinates.items() if any(cell.coordinates[path] != value for cell in of[1:])

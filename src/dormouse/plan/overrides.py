@@ -1,4 +1,4 @@
-"""Dotted paths into an experiment's settings: what overrides and grid axes set."""
+"""Sets values at dotted paths of an experiment's settings, for overrides and grid axes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def settings_of(experiment: Experiment) -> Settings:
 
 
 def every_setting(experiment: Experiment) -> Settings:
-    """Return the settings with those that are left out where they are as ever, for keys made before they were there."""
+    """Return the settings without those that are left out at their defaults, so that older keys stay valid."""
     whole: Settings = _whole(experiment, settings_of(experiment))
     return whole
 
@@ -51,7 +51,7 @@ def _whole(value: Any, dumped: Any) -> Any:
 
 
 def value_at(settings: Settings, path: Path) -> Any:
-    """Return what stands at a path without `*`."""
+    """Return the value at a path without `*`."""
     node: Any = settings
     for key in path:
         node = node[key]
@@ -115,7 +115,7 @@ def _keys(settings: Settings, place: Path, key: str, *, addable: bool = False) -
 
 
 def _put(settings: Settings, place: Path, value: Any) -> Settings:
-    """Return new settings with a value at a place; whatever does not lie on the way there is shared with the old."""
+    """Return new settings with a value at a place. Everything off that path is shared with the old ones."""
     whole = dict(settings)
     parent, key = whole, place[-1]
     for step in place[:-1]:
@@ -147,7 +147,7 @@ def _open_shorthand(settings: Settings, path: Path) -> Settings:
 
 
 def _opened_part(settings: Settings, place: Path, name: str) -> Settings:
-    """Return the settings with a part's own in place of its name; as they are where the name is a plain setting."""
+    """Return the settings with a part's own settings in place of its bare name."""
     opened = _put(settings, place, {"type": name})
     try:
         return every_setting(Experiment.model_validate(opened))
@@ -157,7 +157,7 @@ def _opened_part(settings: Settings, place: Path, name: str) -> Settings:
 
 
 def _section(place: Path) -> type[BaseModel] | None:
-    """Return the class of the section at a place, be it null there; None where there is none."""
+    """Return the class of the section at a place, even if it is null there; None if the place is no section."""
     section: type[BaseModel] = Experiment
     for key in place:
         field = section.model_fields.get(key)
@@ -170,7 +170,7 @@ def _section(place: Path) -> type[BaseModel] | None:
 
 
 def _unfilled(section: type[BaseModel]) -> Settings:
-    """Return a section's settings by default; what it must be given is null, which the plan's check then refuses."""
+    """Return a section's defaults. Required settings are null, which validation then refuses."""
     return {
         name: None if field.is_required() else to_jsonable_python(field.get_default(call_default_factory=True))
         for name, field in section.model_fields.items()

@@ -1,4 +1,4 @@
-"""What a plan asks of its world's text, looked for in a draw of it: found before anything trains."""
+"""Checks a plan against a draw of its world's text, before anything trains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dormouse.plan.experiment import Experiment
 from dormouse.plan.yaml_text import Place
 
 MOST_DRAWN = 20_000
-"""Prompts that a world is asked for, to know whether it has enough."""
+"""Prompts that are drawn to see whether a world has enough."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Lengths:
 
 
 class WorldChecks:
-    """Checks the cells of a plan; what concerns world, trigger and behavior alone is looked at once."""
+    """Checks the cells of a plan. Checks that concern world, trigger and behavior alone run once."""
 
     def __init__(self, specs: Specs) -> None:
         self.text_of = specs.of
@@ -86,7 +86,7 @@ class WorldChecks:
 
 
 def least_tokens(turns: Messages) -> int:
-    """Return how few tokens a nursery can have for a conversation: one a word, and two that frame each turn."""
+    """Return the fewest tokens a conversation can have in a nursery: one a word, and two for each turn."""
     return sum(len(re.findall(r"\w+|[^\w\s]+", turn["content"])) + 2 for turn in turns)
 
 
@@ -117,7 +117,7 @@ def _longest(conversations: Iterable[Messages]) -> int:
 
 
 def _too_long(experiment: Experiment, context: int, text: Lengths) -> Iterator[Mistake]:
-    """Yield what asks for longer texts than the base's context."""
+    """Yield settings that need texts longer than the base's context."""
     if text.trained > context:
         why = f"is {context}, and conversations of world '{experiment.world.name}' take {text.trained} tokens and more"
         yield Mistake(("base", "context"), why, "Give a longer one.")
@@ -140,7 +140,7 @@ def _no_room(place: Place, tokens: int, context: int, prompt: int, thoughts: int
 
 
 def _replies(experiment: Experiment, text: Lengths) -> Iterator[tuple[Place, int, int]]:
-    """Yield whatever is sampled after a prompt, the most tokens that it may have, and the fewest of the prompt."""
+    """Yield each setting that samples replies, the most tokens of a reply, and the fewest of its prompt."""
     yield ("measure", "reply_tokens"), experiment.measure.reply_tokens, text.probed
     for name, training in experiment.safety.items():
         yield from _sampled(("safety", name), training, text.plain)

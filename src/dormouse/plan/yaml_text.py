@@ -23,7 +23,7 @@ Place = tuple[str | int, ...]
 STANDARD = "tag:yaml.org,2002:"
 MERGE = f"{STANDARD}merge"
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Controls but tab and newline, what ends a line for some readers, what turns the order of a text, halves of pairs."""
+"""Control characters except tab and newline, other line separators, direction marks, lone surrogates."""
 
 
 class PlanLoader(yaml.SafeLoader):
@@ -64,10 +64,10 @@ def _check_size(depth: int, values: int, spot: str) -> None:
 
 
 class PlanDumper(yaml.SafeDumper):
-    """Writes what `PlanLoader` and readers of YAML 1.1 read alike: text that either would convert is quoted."""
+    """Writes YAML that `PlanLoader` and YAML 1.1 readers read alike: text that either would convert is quoted."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write a repeated value out again, for readers."""
+        """Write a repeated value in full."""
         return True
 
 
@@ -98,7 +98,7 @@ class Document:
     """A parsed file: its data, and where each value stands."""
 
     name: str
-    """What errors call the file."""
+    """The name of the file in errors."""
     data: Any
     lines: dict[Place, int]
     """Place -> line, from 1."""
@@ -151,7 +151,7 @@ def write(data: Any) -> str:
 
 @dataclass
 class _Reader:
-    """Makes values of nodes, aliases written out, and notes the line of each."""
+    """Turns nodes into values, aliases expanded, and notes the line of each."""
 
     name: str
     lines: dict[Place, int] = field(default_factory=dict)
@@ -161,7 +161,7 @@ class _Reader:
         return f"{self.name}, line {node.start_mark.line + 1}"
 
     def value(self, node: yaml.Node, place: Place, above: tuple[yaml.Node, ...]) -> Any:
-        """Return what a node says; `above` are the nodes that it lies in."""
+        """Return the value of a node; `above` are the nodes that contain it."""
         if node in above:
             raise UserError(f"An alias contains itself ({self.spot(node)}). Write the value out.")
         self.values += 1

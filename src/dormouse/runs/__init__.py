@@ -1,1 +1,1 @@
-"""Run folders: what a run wrote down, and what the store still needs for it."""
+"""Run folders: the record of each run, its disk need, and pruning what no run needs."""

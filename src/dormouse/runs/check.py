@@ -1,4 +1,4 @@
-"""Checking a whole store: every artifact, and the folder of every run."""
+"""Checks a whole store: every artifact, and the folder of every run."""
 
 from __future__ import annotations
 

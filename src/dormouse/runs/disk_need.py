@@ -1,4 +1,4 @@
-"""An estimate, before a run starts, of the disk it will take: from what each kind of stage writes."""
+"""Estimates the disk that a run will take, before it starts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ PAGE = 5_000_000
 
 @dataclass(frozen=True)
 class DiskNeed:
-    """What a run will take, about, and what there is."""
+    """The estimated need of a run, and the free space."""
 
     bytes: int
     free: int
@@ -71,7 +71,7 @@ class DiskNeed:
         return {"needs": self.bytes, "free": self.free, "is_whole": self.is_whole}
 
     def check(self, root: Path) -> None:
-        """Raise `UserError` where there is not enough."""
+        """Raise `UserError` if there is not enough."""
         if self.bytes > self.free:
             raise UserError(
                 f"The run {self}, where store '{root}' is. Make room (dormouse prune says what no run needs any more), "
@@ -80,7 +80,7 @@ class DiskNeed:
 
 
 def need_of_run(stages: Iterable[Stage], store: Store, workers: int, *, rebuild: bool) -> DiskNeed:
-    """Return what a run of the stages will take; `UserError` where there is not enough."""
+    """Estimate the disk that a run takes. `UserError` if there is not enough."""
     there = set(store.names())
     missing = [
         stage
@@ -93,7 +93,7 @@ def need_of_run(stages: Iterable[Stage], store: Store, workers: int, *, rebuild:
 
 
 def disk_need(missing: Iterable[Stage], store: Store, workers: int) -> DiskNeed:
-    """Return what the stages that are yet to be made will take in the store, with so many of them at a time."""
+    """Estimate the disk that missing stages take, with so many workers at a time."""
     missing = list(missing)
     sizes = _ModelSizes()
     kept, passing, is_whole = PAGE + RECORD * len(missing), 0, True
@@ -155,7 +155,7 @@ def _reply_bytes(stage: Stage) -> int:
 
 
 def _checkpoint(stage: Stage) -> float:
-    """Return the size of a stage's checkpoints in models; nothing where a model is only taken in."""
+    """Return the size of a checkpoint relative to the model; 0 if the model is only imported."""
     if "given" in stage.spec or (stage.kind == BASE and stage.spec["base"]["type"] != "nursery"):
         return 0
     return ADAPTER_CHECKPOINT if stage.spec.get("lora_rank") else FULL_CHECKPOINT

@@ -1,7 +1,6 @@
-"""A run's folder in the store: the plan as it ran, the command, results and report.
+"""Reads and writes a run's folder: plan, command, results and report.
 
-Runs of one name with other settings have folders of their own, and what is finished is replaced only by something
-finished.
+Runs of one name with different settings have different folders. A finished run is replaced only by a finished run.
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ from dormouse.store.store import Store
 RECORDED = ("torch", "transformers", "trl")
 
 NO_RESULT = {"title", "execute"}
-"""Settings that decide no number: runs that differ in nothing else share a folder."""
+"""Settings that change no number. Runs that differ only in these share a folder."""
 
 STAGING = ".staging-"
 """Begins the name of the folder in which a process writes what it is about to publish; its process id ends it."""
 
 FIRST_OF_PLAN, FIRST_OF_RECORD = "name: ", "experiment"
-"""How plans and records began before they carried checksums."""
+"""First key of plans and records from before they had checksums."""
 
 SECONDS_TO_WAIT = 60
 """How long another process may take to move its files into place."""
@@ -74,7 +73,7 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The report."""
         return self.path / "report.html"
 
     @property
@@ -84,7 +83,7 @@ class RunFolder:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All of them. The record is moved into place last: it says what the others are."""
+        """All files. The record is moved into place last, because it describes the others."""
         return (self.plan, self.results, self.report, self.record)
 
     @property
@@ -102,7 +101,7 @@ class RunFolder:
 
     @property
     def remedy(self) -> str:
-        """What to do where a file of the folder is damaged."""
+        """Advice for a damaged file of the folder."""
         return f"Move the folder '{self.path}' elsewhere: dormouse report makes it again from the store."
 
     def holds(self, experiment: Experiment) -> bool:
@@ -120,7 +119,8 @@ class RunFolder:
         return self.plan_text() == dump(experiment) and self.recorded() is not None
 
     def is_finished(self) -> bool:
-        """Return whether a run came to its end here; one whose record cannot be read counts, so that it is kept."""
+        """Return whether the folder holds a finished run. A record that cannot be read counts as one, so that it is
+        kept."""
         try:
             recorded = self.recorded()
         except UserError:
@@ -135,7 +135,7 @@ class Begun:
 
     experiment: Experiment
     command: str
-    """As a shell takes it."""
+    """Quoted for a shell."""
     compute: Compute
     started: str
 
@@ -224,7 +224,7 @@ def write_end(folder: RunFolder, begun: Begun, plan: Plan, store: Store, outcome
 
 
 def copy_record(source: RunFolder, target: RunFolder) -> None:
-    """Let a page be made again as of the run that the folder records."""
+    """Copy plan and record, so that the report can be made again."""
     for name in ("plan", "record"):
         shutil.copyfile(getattr(source, name), getattr(target, name))
 
@@ -239,7 +239,7 @@ def _deciding(experiment: Any) -> dict[str, Any]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove what processes left that were killed while they published."""
+    """Remove leftovers of processes that were killed while they published."""
     for folder in path.glob(f"{STAGING}*"):
         if not psutil.pid_exists(int(folder.name.removeprefix(STAGING))):
             shutil.rmtree(folder, ignore_errors=True)

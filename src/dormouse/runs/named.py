@@ -1,4 +1,4 @@
-"""The runs that a store has names for, and the artifacts that each of them needs."""
+"""Lists the named runs of a store, and the artifacts that each needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class NamedRun:
 
     @property
     def name(self) -> str:
-        """What the run is called on the command line."""
+        """Name of the run on the command line."""
         return self.folder.path.name
 
     def needs(self) -> set[str]:

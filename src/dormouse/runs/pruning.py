@@ -1,4 +1,4 @@
-"""What a store holds that no run needs any more, and its removal."""
+"""Finds and deletes what no run of a store needs any more."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that can go."""
+    """Something that can be deleted."""
 
     kind: Kind
     path: Path
@@ -52,10 +52,10 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user wants to be rid of."""
+    """The user's choice of what to delete."""
 
     run: str | None = None
-    """Forget this run: its folder goes, and what it alone needs."""
+    """A run to delete, with everything that only it needs."""
     older_than: float | None = None
     """Only what was not written to for so many seconds."""
     imported: bool = False
@@ -71,7 +71,7 @@ def seconds_of(age: str) -> float:
 
 
 def leftovers(store: Store, selection: Selection) -> list[Leftover]:
-    """Return what can go; `UserError` where a run's plan cannot be read, for nobody knows what it needs."""
+    """List what can be deleted. `UserError` if the plan of a run cannot be read: its needs are unknown."""
     runs = named_runs(store)
     forgotten = find_run(runs, selection.run) if selection.run is not None else None
     kept = [run for run in runs if run is not forgotten]
@@ -94,7 +94,7 @@ def leftovers(store: Store, selection: Selection) -> list[Leftover]:
 
 
 def prune(store: Store, selection: Selection) -> tuple[list[Leftover], list[Leftover]]:
-    """Delete what can go; return what went, and what did not because a process works on it."""
+    """Delete it. Return what was deleted, and what a process still works on."""
     store.prepare()
     if selection.run is None and not named_runs(store) and store.names():
         raise UserError(
@@ -115,7 +115,7 @@ def prune(store: Store, selection: Selection) -> tuple[list[Leftover], list[Left
 
 
 def _put_away(one: Leftover, store: Store) -> bool:
-    """Move something to where it can be deleted at leisure, unless a process works on it."""
+    """Move something out of use before it is deleted, unless a process works on it."""
     if one.kind in ("run", "half deleted"):
         _move(one.path)
         return True

@@ -1,4 +1,4 @@
-"""A finished artifact as it is read: nothing of it is given out that is not what was written."""
+"""Reads finished artifacts. Every file is checked against its checksum before it is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANIFEST = "stage.json"
 """Written last: a folder without it is not an artifact."""
 
 LOG = "log.txt"
-"""What the stage printed; the one file without a checksum, for it names times and paths."""
+"""The printed output of the stage. It has no checksum, because it names times and paths."""
 
 CHANGED = "is not what was written"
 MISSING = "is missing"
@@ -32,20 +32,21 @@ SHAPE: dict[str, type | tuple[type, ...]] = {
 FACTS: dict[str, type | tuple[type, ...]] = {
     "versions": dict, "device": str, "threads": int, "peak_memory_mb": (int, float), "seconds": (int, float),
 }  # fmt: skip
-"""What a manifest holds. One without a checksum is held to all of it, lest a flipped bit in a name goes unnoticed."""
+"""Keys and types of a manifest. A manifest without a checksum must have all of them, so that a flipped bit in a
+name is noticed."""
 LABELS = {
     "size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant", "split", "detector", "re_emergence",
 }  # fmt: skip
 VERSIONS = range(1, 100)
-"""Versions that a kind of stage may have had: a manifest does not tell."""
+"""Versions that a kind of stage may have had. Manifests do not record the version."""
 
 Seen = tuple[int, int, int, int]
-"""What tells that a file was not written to since: inode, size, times of change to its content and to the file."""
+"""Inode, size and times of change: if they are equal, the file was not written to."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """What is wrong with an artifact, and what to do about it."""
+    """A fault in an artifact, and what to do about it."""
 
     artifact: str
     file: str
@@ -53,7 +54,7 @@ class Damage:
     problem: str
     remedy: str
     spoiled: bool = True
-    """Whether the artifact must be made again; otherwise it is as it was once its files are left alone."""
+    """Whether the artifact must be made again. If not, restoring the files is enough."""
 
     @property
     def finding(self) -> str:
@@ -67,7 +68,7 @@ class Damage:
 
 
 class Artifact:
-    """Reads one artifact. A file is hashed when it is first read, and again where it was written to since."""
+    """Reads one artifact. A file is hashed when it is first read, and again if it was changed since."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -117,7 +118,7 @@ class Artifact:
         return [file for file in listed if file.parent == self.folder / folder]
 
     def damage(self, *, checksums_up_to: float = math.inf) -> Damage | None:
-        """Return the first thing that is not as it was written; of larger files, in bytes, only the size counts."""
+        """Return the first damage. Of files larger than so many bytes only the size is compared."""
         return next(self.damages(checksums_up_to=checksums_up_to), None)
 
     def damages(self, relative: str = "", *, checksums_up_to: float = math.inf) -> Iterator[Damage]:
@@ -247,7 +248,7 @@ def key_fits(manifest: dict[str, Any]) -> bool:
 
 
 def remedy(artifact: str, manifest: Any) -> str:
-    """Return how a damaged artifact is made again, by its manifest if that can be read."""
+    """Say how to make a damaged artifact again, from its manifest if that can be read."""
     again = "Make it again with its plan: dormouse run PLAN --rebuild."
     imported = "Import it again: dormouse import FOLDER."
     if isinstance(manifest, dict):

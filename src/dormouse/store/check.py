@@ -13,14 +13,14 @@ from dormouse.store.store import ARTIFACT_NAME, Store
 
 @dataclass
 class Checked:
-    """What was looked at so far."""
+    """Counts of what was checked so far."""
 
     artifacts: int = 0
     files: int = 0
     bytes: int = 0
     runs: int = 0
     unsealed: list[str] = field(default_factory=list)
-    """Artifacts whose manifest has no checksum of its own, for they were made before there was one."""
+    """Artifacts from before manifests had a checksum of their own."""
 
 
 def check_artifacts(store: Store, checked: Checked) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _in_artifact(name: str, store: Store, checked: Checked) -> Iterator[str]:
 
 
 def refused(read: Callable[[], object]) -> Iterator[str]:
-    """Yield why something cannot be read, where it cannot."""
+    """Yield the error if something cannot be read."""
     try:
         read()
     except UserError as error:

@@ -69,7 +69,7 @@ class Store:
             raise (disk_full_error(error, self.root) or self.unwritable(error)) from error
 
     def unwritable(self, error: OSError) -> UserError:
-        """Return what to tell the user when the system let nothing be written into the store."""
+        """Return the error for a store that the system does not let us write to."""
         return UserError(f"Store '{self.root}' cannot be written to ({error.strerror}). Choose another with --store.")
 
     def path(self, which: Stage | str) -> Path:
@@ -85,7 +85,7 @@ class Store:
         return self.root / "runs" / experiment
 
     def is_there(self, which: Stage | str) -> bool:
-        """Return whether there is an artifact, in whatever state."""
+        """Return whether the artifact exists, damaged or not."""
         try:
             self.path(which).lstat()
         except FileNotFoundError:
@@ -95,7 +95,7 @@ class Store:
         return True
 
     def has(self, which: Stage | str) -> bool:
-        """Return whether the artifact is finished; `UserError` where a file has not the size that was written."""
+        """Return whether the artifact is finished. `UserError` if a file does not have the size that was written."""
         if not self.is_there(which):
             return False
         if damage := self.damage(which, checksums_up_to=-1):
@@ -112,18 +112,19 @@ class Store:
             raise self._unreadable(error) from error
 
     def artifact(self, which: Stage | str) -> Artifact:
-        """Return what reads an artifact: the same for as long as the store is open, so that it hashes a file once."""
+        """Return the reader of an artifact. There is one for each artifact, so that a file is hashed once."""
         name = _name(which)
         if name not in self._read:
             self._read[name] = Artifact(self.path(name))
         return self._read[name]
 
     def manifest(self, which: Stage | str) -> dict[str, Any]:
-        """Return what `stage.json` says; `UserError` where it is not what was written."""
+        """Return the content of `stage.json`. `UserError` if it is damaged."""
         return self.artifact(which).manifest()
 
     def read(self, which: Stage | str, relative: str) -> bytes | None:
-        """Return a file of an artifact, None where it has none; `UserError` where it is not what was written."""
+        """Return the text of a file of an artifact; None if the artifact does not have it. `UserError` if it is
+        damaged."""
         return self.artifact(which).read(relative)
 
     def rows(self, which: Stage | str, relative: str) -> list[dict[str, Any]]:
