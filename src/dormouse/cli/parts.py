@@ -1,0 +1,155 @@
+"""`dormouse parts`: every registered part with its settings."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dormouse.cli.console import out, print_json, print_line, printable
+from dormouse.cli.setting_words import value_words, words
+from dormouse.config.catalog import Listed, listed
+from dormouse.config.docstrings import class_text, first_sentence
+from dormouse.config.json_schema import Definitions, Schema, without_digits
+from dormouse.config.registry import REGISTRIES, Registry
+from dormouse.errors import UserError, did_you_mean, short
+from dormouse.plan.schema import NAMED, places
+
+WIDTH = 100
+LONGEST_DEFAULT = 20
+"""Characters of a default that are shown; --json has all of it."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Parts of one registry that are to be shown."""
+
+    registry: Registry
+    parts: list[Listed]
+
+
+def show_parts(asked: str | None, *, as_json: bool) -> None:
+    """Print every part, those of one kind, or one part; `UserError` where nothing is called so."""
+    found = _everything() if asked is None else _asked(asked)
+    definitions, held_at = Definitions(), places()
+    if as_json:
+        parts = [(one.registry, part) for one in found for part in one.parts]
+        print_json([_for_machines(registry, part, held_at.get(registry, []), definitions) for registry, part in parts])
+        return
+    for one in found:
+        _print_kind(one, held_at.get(one.registry, []), definitions)
+    if asked is None:
+        print_line("One kind, or one part: dormouse parts trigger, dormouse parts trigger/year", "dim")
+
+
+def _everything() -> list[Chosen]:
+    return [Chosen(registry, listed(registry)) for registry in REGISTRIES]
+
+
+def _asked(text: str) -> list[Chosen]:
+    """Find what `trigger`, `safety_training`, `trigger/year` or `year` means."""
+    kind, slash, name = text.partition("/")
+    registry = next((one for one in REGISTRIES if one.word == _word(kind)), None)
+    if registry is not None and not slash:
+        return [Chosen(registry, listed(registry))]
+    if registry is not None:
+        if name not in registry:
+            raise UserError(f"Unknown {registry.kind} '{short(name)}'.{did_you_mean(name, registry.names())}")
+        return [Chosen(registry, [one for one in listed(registry) if one.name == name])]
+    if not slash and (named := [one for one in REGISTRIES if text in one]):
+        return [Chosen(one, [part for part in listed(one) if part.name == text]) for one in named]
+    raise _unknown(text)
+
+
+def _unknown(text: str) -> UserError:
+    kinds = [one.word for one in REGISTRIES]
+    names = [name for one in REGISTRIES for name in one.names()]
+    close = difflib.get_close_matches(text.partition("/")[0], [*kinds, *names], n=1)
+    guess = f" Did you mean '{close[0]}'?" if close else ""
+    return UserError(f"'{short(text)}' is neither a kind of part nor a part.{guess} Kinds: {', '.join(sorted(kinds))}.")
+
+
+def _word(kind: str) -> str:
+    return kind.replace(" ", "_").replace("-", "_")
+
+
+def _for_machines(registry: Registry, part: Listed, held_at: list[str], definitions: Definitions) -> dict[str, Any]:
+    about = {"kind": registry.word, "name": part.name, "package": part.package, "entry_points": registry.group}
+    if part.cls is None:
+        return {**about, "error": part.error}
+    settings = [_setting_for_machines(name, schema, definitions) for name, schema in _settings(part, definitions)]
+    default = {"default": part.name == registry.default, "places": held_at}
+    return {**about, **default, "description": class_text(part.cls), "settings": settings}
+
+
+def _setting_for_machines(name: str, schema: Schema, definitions: Definitions) -> dict[str, Any]:
+    takes, required = words(schema, definitions.made), "default" not in schema
+    return {"name": name, "takes": takes, "required": required, **without_digits(schema)}
+
+
+def _settings(part: Listed, definitions: Definitions) -> Iterator[tuple[str, Schema]]:
+    cls = part.cls
+    if cls is not None:
+        yield from ((name, definitions.setting(cls, name)) for name in cls.model_fields)
+
+
+def _print_kind(chosen: Chosen, held_at: list[str], definitions: Definitions) -> None:
+    registry = chosen.registry
+    print_line(registry.kind, "bold")
+    if held_at:
+        where = " and ".join(path.replace(NAMED, "NAME") for path in held_at)
+        _print_text(f"In a plan: {where}. Default: {registry.default}.", "dim")
+    _print_text(f"Other packages add theirs by entry points of the group {registry.group}.", "dim")
+    print_line("")
+    for part in chosen.parts:
+        _print_part(part, definitions)
+        print_line("")
+
+
+def _print_part(part: Listed, definitions: Definitions) -> None:
+    origin = "" if part.package == "dormouse" else f" (of package {part.package})"
+    if part.cls is None:
+        _print_text(f"{part.name}{origin}: {part.error}", "red")
+        return
+    _print_text(f"{part.name}{origin}: {first_sentence(class_text(part.cls))}", bold=part.name)
+    shown = Table.grid(padding=(0, 2, 0, 0))
+    for ratio, least in ((None, 14), (None, 12), (5, 20), (7, 20)):
+        shown.add_column(ratio=ratio, min_width=least, overflow="fold")
+    shown.expand = True
+    for name, schema in _settings(part, definitions):
+        shown.add_row(f"  {name}", _default(schema), words(schema, definitions.made), _line(schema))
+    if shown.row_count:
+        console = _console()
+        with console.capture() as printed:
+            console.print(shown)
+        for line in printed.get().splitlines():
+            print_line(line.rstrip())
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    if "default" not in schema:
+        return "required"
+    text = value_words(schema["default"])
+    return text if len(text) <= LONGEST_DEFAULT else f"{text[: LONGEST_DEFAULT - 3]}..."
+
+
+def _line(schema: Mapping[str, Any]) -> str:
+    return first_sentence(schema.get("description", ""))
+
+
+def _print_text(text: str, style: str = "", *, bold: str = "") -> None:
+    """Print a paragraph, wrapped; it begins with what is bold."""
+    made = Text(printable(text), style=style)
+    made.stylize("bold", 0, len(bold))
+    _console().print(made)
+
+
+def _console() -> Console:
+    console = out()
+    console.width = min(console.width, WIDTH)
+    return console
