@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-ABOUT = {"$schema", "$defs", "title", "description", "default", "format"}
+ABOUT = {"$schema", "$comment", "$defs", "title", "description", "default", "format"}
 """Keywords that say something and check nothing."""
 
 

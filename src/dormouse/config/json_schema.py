@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 
 DIGITS = "digits"
 GROUPED_DIGITS = {
-    "description": "A number with its digits in groups, such as 200_000, which some editors take for text.",
+    "$comment": "A number with its digits in groups, such as 200_000, which editors take for text.",
     "type": "string",
     "pattern": "^[1-9][0-9]*(_[0-9]+)+$",
 }
