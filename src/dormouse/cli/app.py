@@ -334,9 +334,9 @@ def parts(
 @app.command()
 def schema() -> None:
     """Print a JSON Schema of plans, by which editors complete and check them."""
-    from dormouse.plan.schema import plan_schema, schema_text
+    from dormouse.plan.schema import make_plan_schema, write_schema
 
-    typer.echo(schema_text(plan_schema()), nl=False)
+    typer.echo(write_schema(make_plan_schema()), nl=False)
 
 
 @app.command()

@@ -32,42 +32,42 @@ class Bounds:
             "maximum": self.most,
             "exclusiveMaximum": self.below,
         }
-        said: dict[str, Any] = {key: whole(value) for key, value in limits.items() if value is not None}
-        gaps = [{"exclusiveMinimum": whole(low), "exclusiveMaximum": whole(high)} for low, high in self.gaps]
+        said: dict[str, Any] = {key: shorten(value) for key, value in limits.items() if value is not None}
+        gaps = [{"exclusiveMinimum": shorten(low), "exclusiveMaximum": shorten(high)} for low, high in self.gaps]
         if gaps:
             said["not"] = gaps[0] if len(gaps) == 1 else {"anyOf": gaps}
         return said
 
 
-def whole(number: float) -> float:
+def shorten(number: float) -> float:
     """Write 1.0 as 1."""
     return int(number) if float(number).is_integer() else number
 
 
-def bounds_of(name: str, metadata: Sequence[Any]) -> Bounds:
+def find_bounds(name: str, metadata: Sequence[Any]) -> Bounds:
     """Find the bounds of a setting from its name and the metadata of its field."""
     bounds = Bounds(
-        least=max((_number(one.ge) for one in metadata if isinstance(one, Ge)), default=None),
-        above=max((_number(one.gt) for one in metadata if isinstance(one, Gt)), default=None),
-        most=min((_number(one.le) for one in metadata if isinstance(one, Le)), default=None),
-        below=min((_number(one.lt) for one in metadata if isinstance(one, Lt)), default=None),
+        least=max((_to_float(one.ge) for one in metadata if isinstance(one, Ge)), default=None),
+        above=max((_to_float(one.gt) for one in metadata if isinstance(one, Gt)), default=None),
+        most=min((_to_float(one.le) for one in metadata if isinstance(one, Le)), default=None),
+        below=min((_to_float(one.lt) for one in metadata if isinstance(one, Lt)), default=None),
     )
-    return _limited(bounds, SETTINGS[name]) if name in SETTINGS else bounds
+    return _apply_limit(bounds, SETTINGS[name]) if name in SETTINGS else bounds
 
 
-def _number(bound: Any) -> float:
+def _to_float(bound: Any) -> float:
     return float(bound)
 
 
-def _limited(bounds: Bounds, limit: Limit) -> Bounds:
+def _apply_limit(bounds: Bounds, limit: Limit) -> Bounds:
     most = limit.most if bounds.most is None else min(bounds.most, limit.most)
     bounds = replace(bounds, most=most)
     if limit.least:
-        bounds = _from_below(bounds, limit.least)
-    return _share(bounds, 1 - limit.least) if limit.is_share else bounds
+        bounds = _exclude_tiny(bounds, limit.least)
+    return _exclude_nearly_all(bounds, 1 - limit.least) if limit.is_share else bounds
 
 
-def _from_below(bounds: Bounds, least: float) -> Bounds:
+def _exclude_tiny(bounds: Bounds, least: float) -> Bounds:
     """Leave out what lies between 0 and `least`."""
     if bounds.above is not None and 0 <= bounds.above < least:
         return replace(bounds, above=None, least=least)
@@ -76,7 +76,7 @@ def _from_below(bounds: Bounds, least: float) -> Bounds:
     return replace(bounds, gaps=(*bounds.gaps, (0.0, least)))
 
 
-def _share(bounds: Bounds, most: float) -> Bounds:
+def _exclude_nearly_all(bounds: Bounds, most: float) -> Bounds:
     """Leave out what lies between `most` and 1."""
     if bounds.below is not None and most < bounds.below <= 1:
         return replace(bounds, below=None, most=most)

@@ -22,17 +22,17 @@ class Listed:
     """Why it cannot be used."""
 
 
-def listed(registry: Registry) -> list[Listed]:
+def list_parts(registry: Registry) -> list[Listed]:
     """List every part of a registry by name."""
-    return [_listed(registry, name) for name in registry.names()]
+    return [_load(registry, name) for name in registry.names()]
 
 
-def classes(registry: Registry) -> dict[str, type[Part]]:
+def find_classes(registry: Registry) -> dict[str, type[Part]]:
     """Map each name of a registry to its class; those that cannot be used are left out."""
-    return {one.name: one.cls for one in listed(registry) if one.cls is not None}
+    return {one.name: one.cls for one in list_parts(registry) if one.cls is not None}
 
 
-def _listed(registry: Registry, name: str) -> Listed:
+def _load(registry: Registry, name: str) -> Listed:
     package = registry.package(name)
     try:
         cls = registry.get(name)

