@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -144,9 +145,11 @@ def _write_line(schema: Mapping[str, Any]) -> str:
 
 def _print_text(text: str, style: str = "", *, bold: str = "") -> None:
     """Print a paragraph, wrapped; it begins with what is bold."""
-    made = Text(printable(text), style=style)
-    made.stylize("bold", 0, len(bold))
-    _make_console().print(made)
+    console = _make_console()
+    for n, line in enumerate(textwrap.wrap(printable(text), console.width, break_on_hyphens=False)):
+        made = Text(line, style=style)
+        made.stylize("bold", 0, len(bold) if n == 0 else 0)
+        console.print(made, soft_wrap=True)
 
 
 def _make_console() -> Console:
