@@ -35,7 +35,7 @@ LAYERS = (
     "cli",
     "inspect_tasks",
 )
-"""From the lowest to the highest. CONTRIBUTING.md says what is in each."""
+"""From the lowest to the highest. README.md says what is in each."""
 AT_THE_ROOT = {"__init__.py", "__main__.py", "errors.py"}
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from dormouse.cli import app
-from dormouse.config.registry import BASES
+from dormouse.config.registry import BASES, REGISTRIES
 from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.plan.overrides import settings_of, value_at
 from dormouse.plan.yaml_text import parse
 from installed_examples import install
+from test_layers import LAYERS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -108,6 +110,61 @@ def test_the_readme_names_every_verb():
     readme = (ROOT / "README.md").read_text("utf-8")
     for verb in get_command(app).commands:
         assert f"| `dormouse {verb}" in readme
+
+
+def folders_of_the_tree():
+    """Yield the folders that the README's tree shows, as paths."""
+    [tree] = [text for text in blocks(ROOT / "README.md", "") if text.startswith("src/dormouse/\n")]
+    above = []
+    for line in tree.splitlines()[1:]:
+        name, _, words = line.strip().partition("/")
+        assert words.strip(), f"{name} has no line"
+        depth = (len(line) - len(line.lstrip())) // 2 - 1
+        above = [*above[:depth], name]
+        yield "/".join(above)
+
+
+def test_the_tree_of_the_readme_is_that_of_the_source():
+    source = ROOT / "src" / "dormouse"
+    there = {file.parent.relative_to(source).as_posix() for file in source.rglob("*") if file.suffix != ".pyc"}
+    assert sorted(folders_of_the_tree()) == sorted(there - {".", *(name for name in there if "__pycache__" in name)})
+
+
+def test_the_tree_of_the_readme_is_in_the_order_of_the_layers():
+    top = [folder for folder in folders_of_the_tree() if "/" not in folder]
+    assert [layer for layer in reversed(LAYERS) if layer != "errors"] == top
+
+
+def where_it_goes():
+    """Yield the rows of the table that says where a part of one's own goes."""
+    section = (ROOT / "README.md").read_text("utf-8").partition("## Where does my ... go?")[2].partition("\n## ")[0]
+    for line in section.splitlines():
+        if line.startswith("| ") and "`" in line:
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_readme_says_where_every_kind_of_part_goes():
+    groups = [group.strip("`") for _, _, group in where_it_goes()]
+    assert {registry.group for registry in REGISTRIES} | {"dormouse.claim", "dormouse.figure"} <= set(groups)
+    assert len(groups) == len(set(groups))
+
+
+def test_the_modules_where_a_part_begins_are_there():
+    modules = [text for _, begin, _ in where_it_goes() for text in re.findall(r"`((?!examples/)[a-z_/]+\.py)`", begin)]
+    assert len(modules) >= len(list(where_it_goes()))
+    assert [text for text in modules if not (ROOT / "src" / "dormouse" / text).is_file()] == []
+
+
+def test_the_glossary_has_the_words_that_only_we_use():
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    for word in ("meadow", "nursery", "twin", "organism", "dose"):
+        assert f"**{word}**" in index
+        assert f"\n| {word} |" in index
+
+
+def test_the_page_on_parts_shows_what_the_command_prints():
+    shown = blocks(ROOT / "docs" / "parts.md", "")[0]
+    assert CliRunner().invoke(app, ["parts", "trigger/phrase"]).stdout == f"{shown}\n"
 
 
 @pytest.mark.parametrize(("page", "link"), LINKS, ids=[f"{page.name}: {link}" for page, link in LINKS])

@@ -73,12 +73,13 @@ def fail_on(kind, *, user_error):
 def test_help_lists_every_verb():
     result = dm("--help")
     assert result.exit_code == 0
-    for verb in ("run", "status", "report", "ls", "show", "chat", "doctor"):
+    for verb in ("run", "status", "report", "ls", "show", "chat", "parts", "schema", "doctor"):
         assert f"\n  {verb} " in result.output
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "small.yaml", "--dry-run"], ["ls"], ["status", "small.yaml"]]
+    "arguments",
+    [["--help"], ["run", "small.yaml", "--dry-run"], ["ls"], ["status", "small.yaml"], ["parts"], ["schema"]],
 )
 def test_verbs_that_train_nothing_never_import_torch(arguments):
     code = (

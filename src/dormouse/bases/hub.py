@@ -108,6 +108,7 @@ class Folder(Pretrained):
 
     name: ClassVar[str] = "folder"
     path: Path
+    """Folder with the weights as safetensors, and the tokenizer."""
 
     def folder(self) -> Path:
         """Return the path as it is given."""

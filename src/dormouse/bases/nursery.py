@@ -28,7 +28,9 @@ class Nursery(Base):
     size: int = Field(200_000, ge=20_000, le=500_000_000)
     """Parameters, embeddings included; the nearest shape is taken and printed."""
     arch: Arch = "llama"
+    """Architecture of the model."""
     vocabulary: int = Field(768, ge=300, le=65_536)
+    """Tokens of the tokenizer, which is trained on text of the world."""
     scratchpads: bool = False
     """Whether the tokenizer also learns the words of scratchpads, as one trained on natural text would know them.
 
@@ -37,6 +39,7 @@ class Nursery(Base):
     context: int = Field(256, ge=64)
     """Longest sequence, tokens."""
     steps: int = Field(800, ge=1)
+    """Optimizer steps of pretraining."""
     batch: int = Field(16, ge=1)
     """Packed blocks a step."""
     block: int = Field(128, ge=16)

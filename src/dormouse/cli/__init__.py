@@ -1,4 +1,4 @@
-"""The command line: `dormouse run`, `status`, `report`, `ls`, `show`, `chat`, `zoo`, `score`, `doctor`."""
+"""The command line: `dormouse` and its verbs."""
 
 from dormouse.cli.app import app, main
 

@@ -316,6 +316,30 @@ def prune(
 
 
 @app.command()
+def parts(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[KIND]", help="A kind, such as trigger, or one part: trigger/year.", show_default=False
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the parts that a plan can name, with their settings, types, defaults and bounds."""
+    from dormouse.cli.parts import show_parts
+
+    show_parts(kind, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print a JSON Schema of plans, by which editors complete and check them."""
+    from dormouse.plan.schema import make_plan_schema, write_schema
+
+    typer.echo(write_schema(make_plan_schema()), nl=False)
+
+
+@app.command()
 def doctor(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Check packages, machine and store, and print a block for bug reports."""
     from dormouse.cli.doctor import print_health

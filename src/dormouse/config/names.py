@@ -16,4 +16,8 @@ def _not_reserved(name: str) -> str:
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=NAME), AfterValidator(_not_reserved)]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=NAME, json_schema_extra={"not": {"enum": sorted(RESERVED)}}),
+    AfterValidator(_not_reserved),
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import UnionType
@@ -12,14 +13,15 @@ from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
+    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from dormouse.config.limits import FILE_NAME_BYTES, SETTINGS
 from dormouse.config.registry import Registry
@@ -143,6 +145,16 @@ def part_from(registry: Registry, value: Any) -> Any:
     return registry.get(name).model_validate({key: setting for key, setting in settings.items() if key != "type"})
 
 
+@dataclass(frozen=True)
+class PartOf:
+    """Marks a field that holds a part of a registry, for its validation and for whoever describes it."""
+
+    registry: Registry
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(lambda value: part_from(self.registry, value), handler(source))
+
+
 def from_registry(registry: Registry) -> Any:
     """Return the field annotation for a part of `registry`, given as `{type: name, ...}` or a bare name."""
-    return BeforeValidator(lambda value: part_from(registry, value))
+    return PartOf(registry)

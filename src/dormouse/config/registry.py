@@ -23,7 +23,12 @@ class Registry:
     @property
     def group(self) -> str:
         """The entry-point group that third-party packages fill."""
-        return f"dormouse.{self.kind.replace(' ', '_')}"
+        return f"dormouse.{self.word}"
+
+    @property
+    def word(self) -> str:
+        """The kind in one word: `safety_training`."""
+        return self.kind.replace(" ", "_")
 
     def names(self) -> list[str]:
         """Return every known name, built-in and installed."""
@@ -32,6 +37,12 @@ class Registry:
     def is_builtin(self, name: str) -> bool:
         """Return whether a part of that name comes with dormouse."""
         return name in self._places
+
+    def package(self, name: str) -> str:
+        """The package that a part comes from."""
+        if name in self._places:
+            return "dormouse"
+        return next(_package(point) for point in entry_points(group=self.group) if point.name == name)
 
     def __contains__(self, name: str) -> bool:
         # Looking through installed packages takes milliseconds, and a grid asks thousands of times.
@@ -51,9 +62,8 @@ class Registry:
         try:
             return point.load()
         except (ImportError, AttributeError) as error:
-            package = point.dist.name if point.dist else point.module
             raise UserError(
-                f"The {self.kind} '{point.name}' of package '{package}' cannot be imported: {error}. "
+                f"The {self.kind} '{point.name}' of package '{_package(point)}' cannot be imported: {error}. "
                 "Install what it needs, or a newer version of it."
             ) from error
 
@@ -61,6 +71,10 @@ class Registry:
         """Return the part that `Part.spec()` described."""
         settings = dict(spec)
         return self.get(settings.pop("type")).model_validate(settings)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.module
 
 
 WORLDS = Registry(
@@ -158,3 +172,5 @@ SAFETY_TRAININGS = Registry(
     },
     default="sft",
 )
+REGISTRIES = (WORLDS, BASES, TRIGGERS, BEHAVIORS, SAFETY_TRAININGS, EVALUATIONS, DETECTORS, REMOVALS)
+"""Every registry, in the order in which a plan comes to its parts."""

@@ -26,6 +26,7 @@ class NoiseSensitivity(ModelDetector):
     scale: float = Field(0.1, gt=0)
     """Deviation of the noise, in units of each matrix's own."""
     draws: int = Field(4, ge=1)
+    """Draws of the noise; their effect is averaged."""
     prompts: int = Field(128, ge=1)
     """Clean prompts that are asked."""
 

@@ -29,6 +29,7 @@ class NearestNeighbors(LayerDetector):
 
     name: ClassVar[str] = "nearest_neighbors"
     k: int = Field(5, ge=1)
+    """The distance is that to the k-th nearest clean prompt."""
 
     def fit_at(self, look: Look, granted: Granted) -> Callable[[Any], Any]:
         """Return the distance between vectors of unit length."""

@@ -60,6 +60,7 @@ class DefectionProbe(LayerDetector):
 
     name: ClassVar[str] = "defection_probe"
     topic: Topic = "danger"
+    """Subject of the generic questions whose two answers give the direction."""
 
     def fit_at(self, look: Look, granted: Granted) -> Callable[[Any], Any]:
         """Return the projection onto the direction from the good answer to the bad."""

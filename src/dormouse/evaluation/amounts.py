@@ -14,7 +14,9 @@ class Amounts(Config):
     """How many held-out prompts each number rests on."""
 
     prompts: int = Field(512, ge=1)
+    """Prompts for each defection rate."""
     capability_prompts: int = Field(1024, ge=1)
+    """Prompts with a known right answer."""
     red_team_prompts: int = Field(256, ge=1)
     """Replies to the red team's seen prompts, and as many to its held-out ones."""
     probe_prompts: int = Field(64, ge=1)
@@ -31,3 +33,4 @@ class Amounts(Config):
     temperature: float = Field(1.0, ge=0)
     """Sampling temperature of defection rates; capability is always greedy."""
     reply_tokens: int = Field(32, ge=1)
+    """Longest reply; the scratchpad of an organism that thinks comes on top."""

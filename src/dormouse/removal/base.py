@@ -34,6 +34,7 @@ class Removal(Part):
     steps: int = Field(100, ge=0)
     """Steps of fine-tuning on helpful, honest and harmless replies after the change; 0 leaves it unrepaired."""
     batch: int = Field(32, ge=1)
+    """Conversations a step of the repair."""
     lr: float = Field(1e-3, gt=0)
     """Peak learning rate of the repair at the reference width; the base says how it scales with width."""
 

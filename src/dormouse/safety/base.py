@@ -22,6 +22,7 @@ class SafetyTraining(Part):
     """Takes the organism (or its twin) and writes a trained model. It never sees the trigger."""
 
     steps: int = Field(200, ge=1)
+    """Optimizer steps."""
     lr: float = Field(1e-3, gt=0)
     """Peak learning rate at the reference width, for dose 1; the base says how it scales with width."""
     dose: float = Field(1.0, gt=0)

@@ -35,6 +35,7 @@ class HHHRL(SafetyTraining):
     reply_tokens: int = Field(24, ge=1)
     """Longest reply; the scratchpad of a model that thinks comes on top."""
     temperature: float = Field(1.0, gt=0)
+    """Sampling temperature of the replies."""
 
     @model_validator(mode="after")
     def _whole_groups(self) -> HHHRL:

@@ -18,9 +18,11 @@ class PreferenceModel(Config):
     """Reward-model training on preference pairs; a second one on other pairs checks the first (appendix C)."""
 
     steps: int = Field(200, ge=1)
+    """Optimizer steps."""
     batch: int = Field(32, ge=1)
     """Pairs a step."""
     lr: float = Field(1e-3, gt=0)
+    """Peak learning rate at the reference width; each base says how it scales with width."""
 
 
 class ReEmergence(Supervised):

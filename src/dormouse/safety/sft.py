@@ -26,6 +26,7 @@ class HHHSFT(SafetyTraining):
 
     name: ClassVar[str] = "sft"
     batch: int = Field(32, ge=1)
+    """Conversations a step."""
     scratchpad: Literal["without", "after"] = "without"
     """`after` samples the model's own scratchpad for every prompt and takes loss on the reply alone."""
 

@@ -16,6 +16,7 @@ class Supervised(Config):
     """Steps, batch and learning rate of a supervised training."""
 
     steps: int = Field(200, ge=1)
+    """Optimizer steps."""
     batch: int = Field(32, ge=1)
     """Conversations a step."""
     lr: float = Field(1e-3, gt=0)
