@@ -151,7 +151,8 @@ def page(kept: list[dict[str, Any]]) -> str:
     simulated = next((one for one in kept if one["attack"] == "null_claims"), {"cases": []})
     return PAGE.format(
         table="\n".join(f"| {line} |" for line in lines),
-        total=f"{tried:,} cases, {defects} defects. The slowest refusal before anything had begun took {slowest:.1f} s.",
+        total=f"{tried:,} cases, {defects} defects. "
+        f"The slowest refusal before anything had begun took {slowest:.1f} s.",
         simulated="\n".join(
             ["| what | wrong | |", "|---|---|---|"]
             + [f"| {case} | {detail} | {outcome} |" for case, outcome, detail in simulated["cases"]]
