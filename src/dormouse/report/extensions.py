@@ -46,18 +46,30 @@ class AcrossVariants(Generic[Found]):
         return self.function(runs)
 
 
-def apply(registry: Registry, use: Callable[[Any], list[Found]], failed: Callable[[str, str], Found]) -> list[Found]:
-    """Return `use(part)` of every part in order. If an installed part raises, `failed(name, error)` stands for it."""
+Kind = TypeVar("Kind", PerRun[Any], AcrossVariants[Any])
+
+
+def apply(
+    registry: Registry,
+    kind: type[Kind],
+    use: Callable[[Kind], list[Found]],
+    failed: Callable[[str, str], Found],
+) -> list[Found]:
+    """Return `use(part)` of every part of a kind, in order. If an installed part raises, `failed(name, error)`."""
     found: list[Found] = []
     for name in registry.in_order():
+        part: Any = None
         try:
             part = registry.get(name)
-            found += use(part if isinstance(part, PerRun | AcrossVariants) else PerRun(part))
+            part = part if isinstance(part, PerRun | AcrossVariants) else PerRun(part)
+            found += use(part) if isinstance(part, kind) else []
         except Exception as error:
             # An error in dormouse itself must be seen; one in another package must not lose the report.
             if registry.is_builtin(name):
                 raise
-            found.append(failed(name, _sentence(error)))
+            # The kind of a part that cannot be imported is not known; it must be named once.
+            if part is not None or kind is PerRun:
+                found.append(failed(name, _sentence(error)))
     return found
 
 

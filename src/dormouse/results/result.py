@@ -82,11 +82,9 @@ class Result:
 
     @classmethod
     def of_line(cls, line: Mapping[str, Any], labels: Mapping[str, Any]) -> Result:
-        """Make a result of a line of `rows.jsonl` and the labels of its stage; other keys of the line are ignored."""
-        cells = {
-            name: cell for name, cell in (dict(labels) | dict(line)).items() if name in COLUMNS and cell is not None
-        }
-        return cls(**cells)
+        """Make a result of a line of `rows.jsonl` and the labels of its stage. Other keys of the line are ignored."""
+        cells = dict(labels) | dict(line)
+        return cls(**{name: cell for name, cell in cells.items() if name in COLUMNS and cell is not None})
 
     def line(self) -> dict[str, Any]:
         """Return what `rows.jsonl` holds of it: the number without the labels of its stage."""

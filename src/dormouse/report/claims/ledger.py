@@ -43,13 +43,15 @@ def judge(run: Run) -> list[Finding]:
     if not run.results.sizes():
         return []
 
-    def use(claim: PerRun[list[Finding]] | AcrossVariants[list[Finding]]) -> list[Finding]:
-        findings = _checked(claim(run)) if isinstance(claim, PerRun) and claim.suits(run) else []
+    taken: set[str] = set()
+
+    def use(claim: PerRun[Any]) -> list[Finding]:
+        findings = _checked(claim(run), taken) if claim.suits(run) else []
         # A refusal says why in its notes, where it has any.
         noted = run.zoo is not None
         return [replace(f, notes=(*f.notes, OVER_MEMBERS)) if noted and not f.implant_failed else f for f in findings]
 
-    return apply(CLAIMS, use, _failed)
+    return apply(CLAIMS, PerRun, use, _failed)
 
 
 def judge_across(runs: Sequence[Run]) -> list[Finding]:
@@ -65,20 +67,21 @@ def judge_across(runs: Sequence[Run]) -> list[Finding]:
 
 
 def _across(runs: Sequence[Run]) -> list[Finding]:
-    def use(claim: PerRun[list[Finding]] | AcrossVariants[list[Finding]]) -> list[Finding]:
-        return _checked(claim(runs)) if isinstance(claim, AcrossVariants) else []
-
-    return apply(CLAIMS, use, _failed)
+    taken: set[str] = set()
+    return apply(CLAIMS, AcrossVariants, lambda claim: _checked(claim(runs), taken), _failed)
 
 
-def _checked(findings: Any) -> list[Finding]:
-    """Return what a claim returned, if the page can show it."""
+def _checked(findings: Any, taken: set[str]) -> list[Finding]:
+    """Return what a claim returned, if the page can show it, and add its ids to those taken."""
     if not isinstance(findings, list) or not all(isinstance(finding, Finding) for finding in findings):
         raise TypeError(f"a claim returns a list of findings, not {findings!r}")
     for finding in findings:
         for line in (*finding.measured, *finding.controls):
             if not isinstance(line, Measurement) or not isinstance(line.value, Estimate | NotMeasured):
                 raise TypeError(f"a measurement holds an Estimate or NotMeasured, not {line!r}")
+        if finding.claim.id in taken:
+            raise ValueError(f"another finding has the id '{finding.claim.id}'")
+        taken.add(finding.claim.id)
     return findings
 
 

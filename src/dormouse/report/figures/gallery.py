@@ -14,19 +14,24 @@ from dormouse.report.figures.style import Figure
 def draw(run: Run) -> list[Figure]:
     """Return every figure that this run has numbers for."""
 
-    def use(figure: PerRun[Figure | None]) -> list[Figure]:
-        drawn = _checked(figure(run)) if figure.suits(run) else None
+    taken: set[str] = set()
+
+    def use(figure: PerRun[Any]) -> list[Figure]:
+        drawn = _checked(figure(run), taken) if figure.suits(run) else None
         return [] if drawn is None else [drawn]
 
-    return apply(FIGURES, use, _failed)
+    return apply(FIGURES, PerRun, use, _failed)
 
 
-def _checked(figure: Any) -> Figure | None:
-    """Return what a figure's function returned, if the page can show it."""
+def _checked(figure: Any, taken: set[str]) -> Figure | None:
+    """Return what a figure's function returned, if the page can show it, and add its id to those taken."""
     if figure is None:
         return None
     if not isinstance(figure, Figure):
         raise TypeError(f"a figure is a Figure or None, not {figure!r}")
+    if figure.id in taken:
+        raise ValueError(f"another figure has the id '{figure.id}'")
+    taken.add(figure.id)
     for panel in figure.panels:
         json.dumps([panel.data, panel.layout], allow_nan=False)
         if "height" not in panel.layout:
