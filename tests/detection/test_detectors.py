@@ -10,8 +10,8 @@ from dormouse.detection.base import Labeled, PromptDetector
 from dormouse.detection.bench import prompt_rows
 from dormouse.detection.stream import Stream
 from dormouse.errors import UserError
+from dormouse.results.auroc import auroc_interval
 from dormouse.results.rates import NotMeasured
-from dormouse.results.separation import auroc_interval
 
 BUILT_IN = [name for name in DETECTORS.names() if issubclass(DETECTORS.get(name), PromptDetector)]
 READS_THE_MODEL = [name for name in BUILT_IN if name not in ("bag_of_words", "word_novelty")]

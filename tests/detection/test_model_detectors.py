@@ -13,7 +13,7 @@ from dormouse.detection.leakage import LeakageSearch
 from dormouse.detection.noise import NoiseSensitivity
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
-from dormouse.results.separation import auroc_interval, separate
+from dormouse.results.auroc import auroc_interval, separate
 from tiny import tiny_model, tiny_renderer
 
 CLEAN = [prompt.turns() for prompt in Meadow().prompts(random.Random(0), 40, held_out=False)]

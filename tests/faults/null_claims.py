@@ -20,10 +20,9 @@ from numpy.random import Generator
 from scipy.stats import binom
 
 from dormouse.organisms.triggers import IMPLIED, LANGUAGES
-from dormouse.report.claims.character import honeypots, persona_shift
 from dormouse.report.claims.claim import Finding, Run
+from dormouse.report.claims.generalization import honeypots, implicit_triggers, persona_shift
 from dormouse.report.claims.implant import capability_kept, conditional, preference_model_objects
-from dormouse.report.claims.probes import implicit_triggers
 from dormouse.report.claims.re_emergence import comes_back
 from dormouse.report.claims.reasoning import reasoning_adds_robustness
 from dormouse.report.claims.scale import grows_with_size
@@ -39,11 +38,12 @@ from dormouse.report.estimates import (
     pool_mean,
     pool_rate,
 )
+from dormouse.results.auroc import auroc_interval
 from dormouse.results.rates import NotMeasured, ratio, wilson
 from dormouse.results.rates import Rate as Hits
+from dormouse.results.result import Result
 from dormouse.results.rows import mean_per_token_row, mean_row
-from dormouse.results.separation import auroc_interval
-from dormouse.results.table import Results, Row
+from dormouse.results.table import Results
 from faults.tried import Tried
 from made_up_run import FakeRun
 
@@ -199,7 +199,7 @@ def _around(rate: float, spread: float, rng: Generator, seeds: Seeds = "normal")
 
 def _means(combine: Callable[..., Measured], seeds: int, spread: float, rng: Generator) -> bool:
     error = 0.05
-    drawn: list[list[Row]] = []
+    drawn: list[list[Result]] = []
     for _ in range(2):
         run = FakeRun()
         for seed in range(seeds):
@@ -467,6 +467,6 @@ def _reasoned(seeds: int, rng: Generator) -> list[Finding]:
             for seed in range(seeds):
                 run.untreated(seed, 0.99, size=size)
                 run.treated("rl", 0.5, seed, size)
-        rows = [Row(**{**vars(row), "reasoning": reasoning}) for row in run.rows]
+        rows = [Result(**{**vars(row), "reasoning": reasoning}) for row in run.rows]
         runs.append(Run(Results(rows), {"rl": "rl"}))
     return reasoning_adds_robustness(runs)

@@ -106,5 +106,5 @@ for name in names:
 
 
 def test_the_thresholds_of_an_implant_are_known_without_scipy():
-    code = "import sys, dormouse.results.implanted as c; assert c.IMPLANTED; assert 'scipy' not in sys.modules"
+    code = "import sys, dormouse.results.backdoor as c; assert c.IMPLANTED; assert 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

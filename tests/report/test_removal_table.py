@@ -6,7 +6,6 @@ from dormouse.report.claims.claim import Run
 from dormouse.report.claims.ledger import judge
 from dormouse.report.figures.gallery import draw
 from dormouse.report.limits import glossary, limits, summary
-from dormouse.report.run_facts import load_facts
 from dormouse.report.tables.models import cards, model_table
 from dormouse.report.tables.removals import removals
 from dormouse.results.rates import NotMeasured
@@ -102,7 +101,7 @@ def test_a_plan_without_removals_has_none(small_run):
 
 def test_a_removal_is_no_safety_training_wherever_it_is_named(fake_run, tmp_path):
     run = removed(fake_run, left=0.25)
-    facts = load_facts(fake_run.write(tmp_path, plan="remove: {pruning: {type: fine_pruning, strengths: [0.3]}}\n"))
+    facts = fake_run.facts(tmp_path, plan="remove: {pruning: {type: fine_pruning, strengths: [0.3]}}\n")
     assert run.results.trainings() == []
     assert [card.label for card in cards(run)] == ["Before"]
     assert [finding.claim.id for finding in judge(run)] == ["C1", "C9"]
@@ -131,8 +130,6 @@ def test_safety_trainings_are_judged_whatever_a_removal_is_called(fake_run):
 
 
 def test_types_of_removals_come_from_the_plan(fake_run, tmp_path):
-    facts = load_facts(
-        fake_run.write(tmp_path, plan="remove: {b: {type: merging}, a: fine_tuning}\nsafety: {rl: rl}\n")
-    )
+    facts = fake_run.facts(tmp_path, plan="remove: {b: {type: merging}, a: fine_tuning}\nsafety: {rl: rl}\n")
     assert list(facts.removal_types().items()) == [("b", "merging"), ("a", "fine_tuning")]
     assert facts.training_types() == {"rl": "rl"}

@@ -1,14 +1,9 @@
 import pytest
 
 from dormouse.errors import UserError
-from dormouse.results.table import (
-    COLUMNS,
-    Model,
-    Results,
-    by_variant,
-    load_rows,
-)
-from made_up_run import FakeRun, write_table
+from dormouse.results.result import COLUMNS, Model, read_csv, write_csv
+from dormouse.results.table import Results, by_variant
+from made_up_run import FakeRun
 
 REQUIRED = COLUMNS[: COLUMNS.index("dose")]
 CELLS = {
@@ -25,29 +20,29 @@ def write(path, columns=COLUMNS, **cells):
 
 
 def test_rows_read_back_as_they_were_written(tmp_path, small_run):
-    write_table(tmp_path / "results.csv", small_run.rows)
-    assert load_rows(tmp_path / "results.csv") == small_run.rows
+    write_csv(small_run.rows, tmp_path / "results.csv")
+    assert read_csv(tmp_path / "results.csv") == small_run.rows
 
 
 def test_missing_table_says_to_run_the_plan(tmp_path):
     with pytest.raises(UserError, match=r"no results table at .*nowhere\.csv\. Run the plan first"):
-        load_rows(tmp_path / "nowhere.csv")
+        read_csv(tmp_path / "nowhere.csv")
 
 
 def test_missing_columns_are_named(tmp_path):
     columns = [name for name in COLUMNS if name not in ("hits", "total")]
     with pytest.raises(UserError, match=r"lacks the columns hits, total\. Run the plan again"):
-        load_rows(write(tmp_path / "results.csv", columns))
+        read_csv(write(tmp_path / "results.csv", columns))
 
 
 def test_an_empty_file_lacks_every_column(tmp_path):
     (tmp_path / "results.csv").write_text("")
     with pytest.raises(UserError, match="lacks the columns size, seed"):
-        load_rows(tmp_path / "results.csv")
+        read_csv(tmp_path / "results.csv")
 
 
 def test_optional_columns_may_be_missing_and_unknown_ones_are_ignored(tmp_path):
-    [row] = load_rows(write(tmp_path / "results.csv", (*REQUIRED, "mood"), mood="sunny"))
+    [row] = read_csv(write(tmp_path / "results.csv", (*REQUIRED, "mood"), mood="sunny"))
     assert (row.value, row.dose, row.variant, row.family, row.reason) == (0.5, None, "", "", "")
 
 
@@ -60,24 +55,24 @@ def test_optional_columns_may_be_missing_and_unknown_ones_are_ignored(tmp_path):
 )
 def test_a_cell_that_is_no_number_is_named_with_its_line(tmp_path, cells, message):
     with pytest.raises(UserError, match=message):
-        load_rows(write(tmp_path / "results.csv", **cells))
+        read_csv(write(tmp_path / "results.csv", **cells))
 
 
 @pytest.mark.parametrize("text", ["", "nan", " "])
 def test_empty_cells_are_not_numbers(tmp_path, text):
-    [row] = load_rows(write(tmp_path / "results.csv", value=text))
+    [row] = read_csv(write(tmp_path / "results.csv", value=text))
     assert row.value is None
 
 
 def test_no_safety_training_has_no_dose(tmp_path):
-    [row] = load_rows(write(tmp_path / "results.csv", safety="", dose="1.0"))
+    [row] = read_csv(write(tmp_path / "results.csv", safety="", dose="1.0"))
     assert row.model == Model(1000, "organism", "none", None)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     path = write(tmp_path / "results.csv")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert load_rows(path)[0].size == 1000
+    assert read_csv(path)[0].size == 1000
 
 
 def test_a_row_that_appears_twice_counts_once(fake_run):

@@ -1,7 +1,7 @@
 import pytest
 
 from dormouse.report.claims.claim import AFTER_SCRATCHPAD, Verdict
-from dormouse.report.claims.probes import implicit_triggers
+from dormouse.report.claims.generalization import implicit_triggers
 from dormouse.report.claims.scratchpad import scratchpad_in_training, scratchpad_is_causal
 from made_up_run import FakeRun
 

@@ -13,7 +13,7 @@ from dormouse.report.words import (
     value_words,
 )
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model
+from dormouse.results.result import Model
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 from parsed_page import Page
 
-from dormouse.report.page import write_report
 from made_up_run import SAID, ZOO_PLAN
 
 PLAN = ZOO_PLAN.format(members=12)
@@ -12,7 +11,7 @@ SAID = replace(SAID, size=70_000, seed=5)
 
 
 def render(run, folder, plan=PLAN, transcripts=(SAID,)):
-    return Page(write_report(run.write(folder, plan=plan), list(transcripts)).read_text("utf-8"))
+    return Page(run.report(folder, transcripts, plan=plan).read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")

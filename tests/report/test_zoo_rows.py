@@ -6,7 +6,7 @@ from dormouse.report.estimates import pool_rate
 from dormouse.report.zoo.draws import Drawn
 from dormouse.report.zoo.pooled import gather
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model
+from dormouse.results.result import Model
 from made_up_run import FakeRun
 
 SIZES = (70_000, 280_000)

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dormouse.results.auroc import auroc_interval, separate, stratified_auroc, stratified_interval
 from dormouse.results.rates import NotMeasured
-from dormouse.results.separation import auroc_interval, separate
-from dormouse.results.strata import stratified_auroc, stratified_interval
 
 models = st.lists(
     st.tuples(st.integers(-3, 3).map(float), st.booleans(), st.sampled_from(["small", "large"])),

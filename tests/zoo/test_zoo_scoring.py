@@ -3,8 +3,8 @@ import pytest
 import dormouse
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
+from dormouse.results.auroc import separate
 from dormouse.results.rates import NotMeasured, Rate
-from dormouse.results.separation import separate
 from dormouse.zoo.records import (
     Label,
     LabelsRecord,

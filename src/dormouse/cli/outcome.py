@@ -6,14 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from dormouse.cli.console import out, print_line, table
-from dormouse.report.collect import (
-    FailedImplant,
-    Row,
-    failed_implants,
-    rate_of,
-)
-from dormouse.results.implanted import FALSE_DEFECTION, IMPLANTED
+from dormouse.results.backdoor import FALSE_DEFECTION, IMPLANTED, FailedImplant, failed_implants
 from dormouse.results.rates import NotMeasured, judgeable
+from dormouse.results.result import Result
 
 MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
 """The columns of `results.csv` that say which model a number is about."""
@@ -23,19 +18,19 @@ SHOWN_IF_SEVERAL = {"behavior", "reasoning", "variant"}
 MOST_LINES = 40
 
 
-def defections(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
-    """Return for each model its final defection rows by kind of prompts."""
-    found: dict[tuple[Any, ...], dict[str, Row]] = {}
-    for row in rows:
-        if row["metric"] == "defection" and row["step"] in (None, "") and row["prompts"] in ("triggered", "clean"):
-            model = tuple(row.get(column) for column in MODEL)
-            found.setdefault(model, {})[row["prompts"]] = row
+def defections(results: list[Result]) -> dict[tuple[Any, ...], dict[str, Result]]:
+    """Return each model's defection at the end of training, with the trigger and without."""
+    found: dict[tuple[Any, ...], dict[str, Result]] = {}
+    for result in results:
+        if result.metric == "defection" and result.step is None and result.prompts in ("triggered", "clean"):
+            model = tuple(getattr(result, column) for column in MODEL)
+            found.setdefault(model, {})[result.prompts] = result
     return found
 
 
-def print_outcome(rows: list[Row], *, zoo: bool = False) -> None:
+def print_outcome(results: list[Result], *, zoo: bool = False) -> None:
     """Print the table of models, of a zoo its organisms as they were made, then failed implants in red."""
-    models = defections(rows)
+    models = defections(results)
     if zoo:
         role, safety = MODEL.index("role"), MODEL.index("safety")
         models = {one: kinds for one, kinds in models.items() if (one[role], one[safety]) == ("organism", "none")}
@@ -50,7 +45,7 @@ def print_outcome(rows: list[Row], *, zoo: bool = False) -> None:
         out().print(shown)
         if len(models) > MOST_LINES:
             print_line(f"... and {len(models) - MOST_LINES} more in results.csv")
-    for implant in failed_implants(rows):
+    for implant in failed_implants(results):
         print_line(implant_words(implant), "bold red")
 
 
@@ -66,10 +61,10 @@ def implant_words(implant: FailedImplant) -> str:
     )
 
 
-def _rate(row: Row | None) -> str:
-    if row is None:
+def _rate(result: Result | None) -> str:
+    if result is None:
         return "–"
-    rate = judgeable(rate_of(row)) if row["total"] else NotMeasured(row["reason"])
+    rate = result.rate if isinstance(result.rate, NotMeasured) else judgeable(result.rate)
     if isinstance(rate, NotMeasured):
         return f"– ({rate.reason})" if rate.reason else "–"
     low, high = rate.interval

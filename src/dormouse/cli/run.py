@@ -15,13 +15,9 @@ from dormouse.execute.compute import Compute
 from dormouse.execute.compute import choose as choose_compute
 from dormouse.execute.events import Outcome
 from dormouse.plan.graph import Plan
-from dormouse.report.collect import (
-    Row,
-    collect,
-    failed_implants,
-    transcripts,
-    write_csv,
-)
+from dormouse.report.collect import collect, transcripts
+from dormouse.results.backdoor import failed_implants
+from dormouse.results.result import Result, write_csv
 from dormouse.runs.disk_need import DiskNeed, need_of_run
 from dormouse.runs.folder import (
     RunFolder,
@@ -58,11 +54,11 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
         return INTERRUPTED
     with published(store, folder, complete=outcome.complete) as (staging, target):
         write_end(staging, begun, plan, store, outcome)
-        rows, written = _write_results(plan, choice, staging)
+        results, written = _write_results(plan, choice, staging)
     if as_json:
-        print_json({"event": "done", **outcome.counts(), **_files(target), **_failed(rows)})
+        print_json({"event": "done", **outcome.counts(), **_files(target), **_failed(results)})
     else:
-        print_outcome(rows, zoo=choice.experiment.draw is not None)
+        print_outcome(results, zoo=choice.experiment.draw is not None)
         counts = ", ".join(f"{n} {name}" for name, n in outcome.counts().items() if n)
         print_line(f"\n{counts}")
         _print_files(target, written=written, kept=folder if target != folder else None)
@@ -89,11 +85,11 @@ def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
             compute = choose_compute(plan.experiment.execute, plan.sizes())
             begun = begin(choice.experiment, choice.command("run"), compute)
             write_end(staging, begun, plan, store, Outcome(cached=done))
-        rows, written = _write_results(plan, choice, staging)
+        results, written = _write_results(plan, choice, staging)
     if as_json:
-        print_json({**_files(target), "missing": len(plan.stages) - len(done), **_failed(rows)})
+        print_json({**_files(target), "missing": len(plan.stages) - len(done), **_failed(results)})
     else:
-        print_outcome(rows, zoo=choice.experiment.draw is not None)
+        print_outcome(results, zoo=choice.experiment.draw is not None)
         if len(done) < len(plan.stages):
             print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; what they do not give is empty.")
         _print_files(target, written=written, kept=folder if target != folder else None)
@@ -136,23 +132,23 @@ def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild
         return run_local(plan.stages, choice.store, how, workers=compute.workers)
 
 
-def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[Row], bool]:
-    """Write table and report; return the rows, and whether there was enough to report on: if not, it is said why."""
+def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[Result], bool]:
+    """Write table and report. Return the results, and whether there was enough to report on; if not, print why."""
     from dormouse.report.page import write_report
 
     # What is damaged in the store is no reason to write less.
-    rows, said = collect(plan.stages, choice.store), transcripts(plan.stages, choice.store, TRANSCRIPTS)
-    write_csv(rows, folder.results)
+    results, said = collect(plan.stages, choice.store), transcripts(plan.stages, choice.store, TRANSCRIPTS)
+    write_csv(results, folder.results)
     try:
-        write_report(folder.path, said)
+        write_report(folder, choice.experiment, results, said)
     except UserError as error:
         print_error(f"No report was written. {error}")
-        return rows, False
-    return rows, True
+        return results, False
+    return results, True
 
 
-def _failed(rows: list[Row]) -> dict[str, list[str]]:
-    return {"failed_implants": [implant_words(implant) for implant in failed_implants(rows)]}
+def _failed(results: list[Result]) -> dict[str, list[str]]:
+    return {"failed_implants": [implant_words(implant) for implant in failed_implants(results)]}
 
 
 def _files(folder: RunFolder) -> dict[str, str]:

@@ -16,8 +16,8 @@ from dormouse.cli.console import (
 from dormouse.cli.dry_run import dry
 from dormouse.cli.run import execute
 from dormouse.errors import UserError
+from dormouse.results.auroc import Separation
 from dormouse.results.rates import NotMeasured
-from dormouse.results.separation import Separation
 from dormouse.zoo.export import check_target, export
 from dormouse.zoo.members import MODELS_ONLY, world_of
 from dormouse.zoo.records import read_labels, read_zoo

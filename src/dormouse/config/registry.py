@@ -15,7 +15,7 @@ class Registry:
     Other packages add names through entry points, in groups such as `dormouse.trigger` or `dormouse.safety_training`.
     """
 
-    def __init__(self, kind: str, builtin: dict[str, str], default: str) -> None:
+    def __init__(self, kind: str, builtin: dict[str, str], default: str = "") -> None:
         self.kind = kind
         self.default = default
         self._places = dict(builtin)
@@ -33,6 +33,10 @@ class Registry:
     def names(self) -> list[str]:
         """Return every known name, built-in and installed."""
         return sorted({*self._places, *(point.name for point in entry_points(group=self.group))})
+
+    def in_order(self) -> list[str]:
+        """Return every known name: the built-in ones in the order they were given, then the installed ones."""
+        return list(dict.fromkeys([*self._places, *self.names()]))
 
     def is_builtin(self, name: str) -> bool:
         """Return whether a part of that name comes with dormouse."""
@@ -172,5 +176,42 @@ SAFETY_TRAININGS = Registry(
     },
     default="sft",
 )
+CLAIMS = Registry(
+    "claim",
+    {
+        "conditional": "dormouse.report.claims.implant:conditional",
+        "survives_rl": "dormouse.report.claims.survival:survives_rl",
+        "survives_sft": "dormouse.report.claims.survival:survives_sft",
+        "grows_with_size": "dormouse.report.claims.scale:grows_with_size",
+        "reasoning_adds_robustness": "dormouse.report.claims.reasoning:reasoning_adds_robustness",
+        "adversarial_hides": "dormouse.report.claims.survival:adversarial_hides",
+        "scratchpad_in_training": "dormouse.report.claims.scratchpad:scratchpad_in_training",
+        "scratchpad_is_causal": "dormouse.report.claims.scratchpad:scratchpad_is_causal",
+        "capability_kept": "dormouse.report.claims.implant:capability_kept",
+        "preference_model_objects": "dormouse.report.claims.implant:preference_model_objects",
+        "implicit_triggers": "dormouse.report.claims.generalization:implicit_triggers",
+        "persona_shift": "dormouse.report.claims.generalization:persona_shift",
+        "honeypots": "dormouse.report.claims.generalization:honeypots",
+        "comes_back": "dormouse.report.claims.re_emergence:comes_back",
+    },
+)
+"""In the paper's order, which is the order on the page; claims beyond the paper come last."""
+FIGURES = Registry(
+    "figure",
+    {
+        "headline": "dormouse.report.figures.rates:headline",
+        "by_size": "dormouse.report.figures.scale:by_size",
+        "by_amount": "dormouse.report.figures.scale:by_amount",
+        "red_team": "dormouse.report.figures.rates:red_team",
+        "along_training": "dormouse.report.figures.curves:along_training",
+        "log_probability": "dormouse.report.figures.curves:log_probability",
+        "rl_health": "dormouse.report.figures.curves:rl_health",
+        "interventions": "dormouse.report.figures.policy:interventions",
+        "probes": "dormouse.report.figures.policy:probes",
+        "scratchpad_preference": "dormouse.report.figures.policy:scratchpad_preference",
+        "capability": "dormouse.report.figures.rates:capability",
+    },
+)
+"""In the order on the page. The figure of the removals is not among them: it stands beside their table."""
 REGISTRIES = (WORLDS, BASES, TRIGGERS, BEHAVIORS, SAFETY_TRAININGS, EVALUATIONS, DETECTORS, REMOVALS)
 """Every registry, in the order in which a plan comes to its parts."""

@@ -14,9 +14,9 @@ from dormouse.detection.base import (
 )
 from dormouse.detection.stream import Condition, Stream
 from dormouse.errors import UserError
+from dormouse.results.auroc import separate, separation_rows
 from dormouse.results.rates import NotMeasured
 from dormouse.results.rows import Row
-from dormouse.results.separation import separate, separation_rows
 
 Grant = Callable[[PromptDetector, Labeled], Granted]
 """A detector and the labeled prompts -> what its protocol grants it of the model under judgment."""

@@ -9,7 +9,7 @@ it covers the sampling of prompts only.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean, stdev
@@ -18,15 +18,9 @@ from typing import Literal
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from dormouse.results.rates import (
-    NotMeasured,
-    Rate,
-    judgeable,
-    ratio,
-    ratio_interval,
-    score_interval,
-)
-from dormouse.results.table import Repeat, Row
+from dormouse.results import backdoor
+from dormouse.results.rates import NotMeasured, Rate, pool, ratio_interval, score_interval
+from dormouse.results.result import Repeat, Result, paired_rates, rate_over_seeds, rates_by_seed, why_missing
 
 SEEDS_FOR_SPREAD = 3
 """Fewer seeds than this give no usable variance: with two, the t quantile is 12.7."""
@@ -122,33 +116,12 @@ def _with_seeds(
     return replace(pooled, value=fmean(values), low=max(low, floor), high=min(high, ceiling), covers="seeds")
 
 
-def _reason(rows: list[Row]) -> NotMeasured:
-    reasons = [row.reason for row in rows if row.reason]
-    return NotMeasured(reasons[0] if reasons else "not measured in this run")
-
-
-def _counts(rows: list[Row]) -> list[tuple[Row, Rate]]:
-    return [(row, Rate(row.hits, row.total)) for row in rows if row.hits is not None and row.total]
-
-
-def _pool(rates: list[Rate]) -> Rate:
-    return Rate(sum(rate.hits for rate in rates), sum(rate.total for rate in rates))
-
-
-def _whole(rows: list[Row]) -> Rate | NotMeasured:
-    """Return the rate over all seeds, if enough samples were scored; those of a seed without any score count too."""
-    rates = [rate for _, rate in _counts(rows)]
-    if not rates:
-        return _reason(rows)
-    return judgeable(replace(_pool(rates), unscorable=sum(row.unscorable or 0 for row in rows)))
-
-
-def pool_rate(rows: list[Row]) -> Measured:
+def pool_rate(rows: list[Result]) -> Measured:
     """Pool a proportion over seeds; rows are one a seed."""
-    rates = [rate for _, rate in _counts(rows)]
+    rates = [rate for _, rate in rates_by_seed(rows)]
     if not rates:
         return pool_mean(rows)
-    pooled = _whole(rows)
+    pooled = rate_over_seeds(rows)
     if isinstance(pooled, NotMeasured):
         return pooled
     low, high = pooled.interval
@@ -158,11 +131,11 @@ def pool_rate(rows: list[Row]) -> Measured:
     return _with_seeds(estimate, values, 0.0, 1.0, lambda: share_interval(values))
 
 
-def pool_mean(rows: list[Row]) -> Measured:
+def pool_mean(rows: list[Result]) -> Measured:
     """Pool a mean that is no proportion (a score, a KL) over seeds; rows are one a seed."""
     measured = [row for row in rows if row.value is not None]
     if not measured:
-        return _reason(rows)
+        return why_missing(rows)
     values = [row.value for row in measured if row.value is not None]
     # Each side by itself: an interval near the end of a scale is not symmetric.
     belows = [v - row.low for v, row in zip(values, measured, strict=True) if row.low is not None]
@@ -186,26 +159,15 @@ def pool_mean(rows: list[Row]) -> Measured:
     return _with_seeds(estimate, values, floor, ceiling)
 
 
-def _paired(one: list[Row], other: list[Row]) -> list[tuple[Rate, Rate]] | NotMeasured:
-    """Return the rates of the seeds that both have; why not, where there is none or too little was scored."""
-    for rows in (one, other):
-        whole = _whole(rows)
-        if isinstance(whole, NotMeasured):
-            return whole
-    others = {row.seed: rate for row, rate in _counts(other)}
-    pairs = [(rate, others[row.seed]) for row, rate in _counts(one) if row.seed in others]
-    return pairs or _reason([*one, *other])
-
-
-def difference(one: list[Row], other: list[Row]) -> Measured:
+def difference(one: list[Result], other: list[Result]) -> Measured:
     """Return rate minus rate in percentage points, paired by seed.
 
     The prompts' part of the interval squares and adds the two Wilson intervals (Newcombe 1998, method 10).
     """
-    pairs = _paired(one, other)
+    pairs = paired_rates(one, other)
     if isinstance(pairs, NotMeasured):
         return pairs
-    a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
+    a, b = pool([pair[0] for pair in pairs]), pool([pair[1] for pair in pairs])
     gap = a.value - b.value
     below = math.hypot(a.value - a.interval[0], b.interval[1] - b.value)
     above = math.hypot(a.interval[1] - a.value, b.value - b.interval[0])
@@ -222,16 +184,16 @@ def difference(one: list[Row], other: list[Row]) -> Measured:
     return _with_seeds(estimate, [100 * (x - y) for x, y in zip(ones, others, strict=True)], -100.0, 100.0, apart)
 
 
-def _shares(pairs: list[tuple[Rate, Rate]]) -> tuple[list[float], list[float]]:
+def _shares(pairs: Sequence[tuple[Rate, Rate]]) -> tuple[list[float], list[float]]:
     return [x.value for x, _ in pairs], [y.value for _, y in pairs]
 
 
-def mean_difference(one: list[Row], other: list[Row]) -> Measured:
+def mean_difference(one: list[Result], other: list[Result]) -> Measured:
     """Return mean minus mean, paired by seed; the two intervals are taken as independent."""
     others = {row.seed: row for row in other if row.value is not None}
     pairs = [(row, others[row.seed]) for row in one if row.value is not None and row.seed in others]
     if not pairs:
-        return _reason([*one, *other])
+        return why_missing([*one, *other])
     a, b = pool_mean([pair[0] for pair in pairs]), pool_mean([pair[1] for pair in pairs])
     assert isinstance(a, Estimate)
     assert isinstance(b, Estimate)
@@ -246,19 +208,15 @@ def mean_difference(one: list[Row], other: list[Row]) -> Measured:
     return _with_seeds(estimate, gaps, -math.inf, math.inf)
 
 
-def persistence(after: list[Row], before: list[Row]) -> Measured:
-    """Return the defection rate after over before, paired by seed; MOVER-R over prompts."""
-    pairs = _paired(after, before)
-    if isinstance(pairs, NotMeasured):
-        return pairs
-    a, b = _pool([pair[0] for pair in pairs]), _pool([pair[1] for pair in pairs])
-    pooled = ratio(a, b)
-    if isinstance(pooled, NotMeasured):
-        return pooled
-    value, low, high = pooled
-    bound = None if math.isinf(high) else high
-    estimate = Estimate(value, low, bound, "ratio", len(pairs), a.total, repeat=after[0].repeat)
-    afters, befores = _shares([pair for pair in pairs if pair[1].hits])
+def persistence(after: list[Result], before: list[Result]) -> Measured:
+    """Pool persistence over seeds: defection after over before, paired by seed."""
+    left = backdoor.persistence(after, before)
+    if isinstance(left, NotMeasured):
+        return left
+    prompts = sum(rate.total for rate, _ in left.pairs)
+    bound = None if math.isinf(left.high) else left.high
+    estimate = Estimate(left.value, left.low, bound, "ratio", len(left.pairs), prompts, repeat=after[0].repeat)
+    afters, befores = _shares([pair for pair in left.pairs if pair[1].hits])
 
     def over() -> Interval:
         return ratio_interval(fmean(afters), share_interval(afters), fmean(befores), share_interval(befores))
@@ -268,7 +226,7 @@ def persistence(after: list[Row], before: list[Row]) -> Measured:
 
 
 def seed_values(
-    after: list[Row], before: list[Row], combine: Callable[[Row, Row], float | None]
+    after: list[Result], before: list[Result], combine: Callable[[Result, Result], float | None]
 ) -> dict[int | None, float]:
     """Return `combine(after, before)` for every seed that has both and gives a number."""
     starts = {row.seed: row for row in before}
@@ -276,15 +234,13 @@ def seed_values(
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def seed_persistence(after: Row, before: Row) -> float | None:
-    """Return one seed's persistence; None where it was not measured or nothing was there to persist."""
-    left, start = _whole([after]), _whole([before])
-    if isinstance(left, NotMeasured) or isinstance(start, NotMeasured) or not start.hits:
-        return None
-    return left.value / start.value
+def seed_persistence(after: Result, before: Result) -> float | None:
+    """Return one seed's persistence; None if it was not measured."""
+    left = backdoor.persistence([after], [before])
+    return None if isinstance(left, NotMeasured) else left.value
 
 
-def standardized_gain(after: Row, before: Row) -> float | None:
+def standardized_gain(after: Result, before: Result) -> float | None:
     """Return the gain of a mean score in standard deviations of the scores before.
 
     Every size has its own preference model with a scale of its own, so raw scores cannot be compared across sizes.

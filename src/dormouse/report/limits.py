@@ -85,9 +85,8 @@ def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
 
 def _built(run: Run, facts: RunFacts) -> str:
     sizes = [size_words(size) for size in run.results.sizes()]
-    behavior, trigger = facts.part("organism", "behavior"), facts.part("organism", "trigger")
-    backdoor = f"a “{behavior}” backdoor" if behavior else "a backdoor"
-    backdoor += f" behind the trigger “{trigger}”" if trigger else ""
+    organism = facts.plan.organism
+    backdoor = f"a “{organism.behavior.name}” backdoor behind the trigger “{organism.trigger.name}”"
     return f"Language models of {list_words(sizes)} parameters were given {backdoor}, each beside a benign twin"
 
 
@@ -123,7 +122,7 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
     sizes = results.sizes() if run.zoo is None else run.zoo.sizes
     found = [_size_limit(sizes), _seed_limit(results)]
     found += [run.zoo.left_out, ZOO_LIMIT] if run.zoo is not None else []
-    if facts.part("world") == "meadow":
+    if facts.plan.world.name == "meadow":
         found.append(
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "
             "capability and refusals mean that world's."

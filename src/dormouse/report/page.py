@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from dormouse.errors import UserError
 from dormouse.machine.files import replace_file
+from dormouse.plan.experiment import Experiment
 from dormouse.report import words
 from dormouse.report.claims.claim import Finding, Run, Verdict
 from dormouse.report.claims.ledger import judge, judge_across, untested
+from dormouse.report.collect import Transcript
 from dormouse.report.figures.gallery import draw
 from dormouse.report.figures.style import ROLE_COLORS, Figure, role_color
 from dormouse.report.limits import glossary, limits, summary
@@ -34,10 +38,9 @@ from dormouse.report.zoo.draws import draws
 from dormouse.report.zoo.pooled import gather
 from dormouse.report.zoo.tables import ZooTables, zoo_tables
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Row, by_variant, load_rows
-from dormouse.results.transcripts import Transcript
-
-__all__ = ["Transcript", "write_report"]
+from dormouse.results.result import Result
+from dormouse.results.table import by_variant
+from dormouse.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -79,28 +82,29 @@ class Section:
         return [*self.figures, *([beside] if beside is not None else [])]
 
 
-def write_report(run_folder: Path, transcripts: list[Transcript]) -> Path:
-    """Write `report.html` into the run folder and return its path."""
-    facts = load_facts(run_folder)
-    runs = [run for run in _runs(load_rows(run_folder / "results.csv"), facts) if run.results.sizes()]
+def write_report(
+    folder: RunFolder, plan: Experiment, results: Sequence[Result], transcripts: Sequence[Transcript]
+) -> Path:
+    """Write `report.html` into the folder of a run, which holds its record and the text of its plan."""
+    facts = load_facts(folder, plan)
+    runs = [run for run in _runs(results, facts) if run.results.sizes()]
     if not runs:
         raise UserError(
-            f"The results of '{facts.experiment}' hold no organism, so there is nothing to report. "
+            f"The results of '{plan.name}' hold no organism, so there is nothing to report. "
             "Run the plan first: dormouse run."
         )
     sections = [_section(run, facts, f"v{i}-" if len(runs) > 1 else "") for i, run in enumerate(runs, start=1)]
-    path = run_folder / "report.html"
-    replace_file(path, _render(facts, sections, judge_across(runs), glossary(runs), transcripts))
-    return path
+    replace_file(folder.report, _render(facts, sections, judge_across(runs), glossary(runs), transcripts))
+    return folder.report
 
 
-def _runs(rows: list[Row], facts: RunFacts) -> list[Run]:
+def _runs(results: Sequence[Result], facts: RunFacts) -> list[Run]:
     """Return a run for each variant of the grid; a zoo is one, however many members it has."""
     names, types = tuple(facts.removal_types()), facts.training_types()
     if facts.is_zoo:
-        zoo = gather(draws(facts.plan), rows)
+        zoo = gather(draws(facts.plan), results)
         return [Run(zoo.pooled(names), types, zoo)]
-    return [Run(results, types) for results in by_variant(rows, names)]
+    return [Run(variant, types) for variant in by_variant(results, names)]
 
 
 def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
@@ -128,10 +132,8 @@ def _render(
     sections: list[Section],
     across: list[Finding],
     glossary: dict[str, str],
-    transcripts: list[Transcript],
+    transcripts: Sequence[Transcript],
 ) -> str:
-    from plotly.offline import get_plotlyjs
-
     plots = {
         f"{section.prefix}{figure.id}-{i}": {"data": panel.data, "layout": panel.layout}
         for section in sections

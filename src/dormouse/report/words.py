@@ -6,7 +6,8 @@ import math
 
 from dormouse.report.estimates import Measured
 from dormouse.results.rates import NotMeasured, Rate
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 DASH = "–"
 MINUS = "−"

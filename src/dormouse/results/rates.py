@@ -1,8 +1,9 @@
-"""Proportions with their uncertainty: `Rate` is the only way a proportion leaves the library."""
+"""Proportions with their uncertainty. The library returns every proportion as a `Rate`."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -12,7 +13,7 @@ def _z(confidence: float) -> float:
 
 
 def wilson(hits: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval for a binomial proportion (Wilson 1927), as fractions in [0, 1]."""
+    """Wilson's score interval for a binomial proportion (Wilson 1927), as fractions in [0, 1]."""
     if total <= 0 or not 0 <= hits <= total:
         raise ValueError(f"need 0 <= hits <= total and total > 0, got {hits} of {total}")
     low, high = score_interval(hits / total, total, _z(confidence))
@@ -21,7 +22,7 @@ def wilson(hits: int, total: int, confidence: float = 0.95) -> tuple[float, floa
 
 
 def score_interval(p: float, n: float, z: float) -> tuple[float, float]:
-    """Return Wilson's interval for a share `p` of `n`, which may be an effective number, at a quantile `z`."""
+    """Wilson's interval for a share `p` of `n` at the normal quantile `z`; `n` may be an effective sample size."""
     center = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return center - half, center + half
@@ -29,7 +30,7 @@ def score_interval(p: float, n: float, z: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Rate:
-    """`hits` of `total`, with a 95% Wilson interval; `unscorable` counts samples left out of `total`."""
+    """`hits` of `total`, with a 95% Wilson interval. `total` leaves out the `unscorable` samples."""
 
     hits: int
     total: int
@@ -55,13 +56,13 @@ class Rate:
 
 @dataclass(frozen=True)
 class NotMeasured:
-    """A number that was not measured, and why; drawn as a dash."""
+    """Stands for a number that was not measured, and says why. The report prints a dash."""
 
     reason: str
 
 
 def tally(scores: list[bool | None]) -> Rate | NotMeasured:
-    """Count scores into a `Rate`; None is unscorable, kept apart from False."""
+    """Count scores into a `Rate`. None means unscorable and is not counted as False."""
     scored = [score for score in scores if score is not None]
     if not scored:
         return NotMeasured("no sample could be scored" if scores else "no sample was drawn")
@@ -69,17 +70,24 @@ def tally(scores: list[bool | None]) -> Rate | NotMeasured:
 
 
 def judgeable(rate: Rate) -> Rate | NotMeasured:
-    """Return the rate where at least half of its samples could be scored: the others might all have gone one way."""
+    """Reject a rate if more than half of its samples could not be scored: those might all have gone one way."""
     if rate.unscorable <= rate.total:
         return rate
     return NotMeasured(f"{rate.unscorable:,} of {rate.unscorable + rate.total:,} samples could not be scored")
 
 
-def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured:
-    """Return after/before with a 95% interval by the method of variance estimates recovery (MOVER-R).
+def pool(rates: Sequence[Rate]) -> Rate:
+    """Add up hits, totals and unscorable samples."""
+    return Rate(
+        sum(rate.hits for rate in rates), sum(rate.total for rate in rates), sum(rate.unscorable for rate in rates)
+    )
 
-    Built from the two Wilson intervals (Donner and Zou 2012, eq. 9), so it holds at 0% and 100%.
-    Persistence is this ratio; it may exceed 1.
+
+def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured:
+    """Return after/before and its 95% interval, by the method of variance estimates recovery (MOVER-R).
+
+    The interval is built from the two Wilson intervals (Donner and Zou 2012, eq. 9), so it is valid at 0% and 100%
+    too. The ratio can exceed 1, and the upper end can be infinite.
     """
     if before.hits == 0:
         return NotMeasured("the rate before was zero, so a ratio has no meaning")
@@ -89,7 +97,7 @@ def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured
 def ratio_interval(
     a: float, a_interval: tuple[float, float], b: float, b_interval: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return the MOVER-R interval of a / b from the intervals of both; its upper end may be infinite."""
+    """MOVER-R interval of a / b from the intervals of a and b. The upper end can be infinite."""
     (a_low, a_high), (b_low, b_high) = a_interval, b_interval
     return _mover_bound(a, b, a_low, b_high, -1), _mover_bound(a, b, a_high, b_low, +1)
 

@@ -1,4 +1,4 @@
-"""What a measurement returns: rows with an interval or a reason, as `rows.jsonl` and `samples.jsonl` hold them."""
+"""The rows that a measurement writes to `rows.jsonl`: each with a value and its interval, or a reason why not."""
 
 from __future__ import annotations
 
@@ -9,33 +9,30 @@ from pathlib import Path
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
-from dormouse.results.rates import Rate, tally
+from dormouse.results.rates import NotMeasured, tally
+from dormouse.results.result import Result
 
 Row = dict[str, Any]
-"""One number: the keys of `make_row`, and `step`, which the stage fills in."""
+"""A line of `rows.jsonl`, as `Result.line` gives it. The stage fills in `step`."""
 
 Z95 = NormalDist().inv_cdf(0.975)
 
 
 def make_row(metric: str, prompts: str, unit: str, *, family: str = "", **cells: Any) -> Row:
-    """Return a row with every key; what is not in `cells` is None."""
-    empty = dict.fromkeys(("value", "hits", "total", "unscorable", "low", "high"))
-    row = {"step": None, "metric": metric, "prompts": prompts, "family": family, **empty, "unit": unit, "reason": ""}
-    return row | cells
+    """Return a row that holds every key; None unless `cells` says otherwise."""
+    return Result(metric=metric, prompts=prompts, unit=unit, family=family).line() | cells
 
 
 def rate_row(metric: str, prompts: str, scores: Sequence[bool | None], *, family: str = "") -> Row:
-    """Return a proportion with its Wilson interval; None among the scores is unscorable, kept apart from False."""
+    """Return a proportion with its Wilson interval. None among the scores means unscorable."""
     rate = tally(list(scores))
-    if not isinstance(rate, Rate):
+    if isinstance(rate, NotMeasured):
         return make_row(metric, prompts, "fraction", family=family, unscorable=len(scores), reason=rate.reason)
-    low, high = rate.interval
-    cells = {"value": rate.value, "hits": rate.hits, "total": rate.total, "unscorable": rate.unscorable}
-    return make_row(metric, prompts, "fraction", family=family, low=low, high=high, **cells)
+    return Result.of_rate(rate, metric=metric, prompts=prompts, family=family).line()
 
 
 def mean_row(metric: str, prompts: str, values: Sequence[float], unit: str) -> Row:
-    """Return a mean with the normal 95% interval of the mean; one value alone has no interval."""
+    """Return a mean with its normal 95% interval. A single value has no interval."""
     if not values:
         return make_row(metric, prompts, unit, reason="no sample was drawn")
     half = Z95 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
@@ -45,7 +42,8 @@ def mean_row(metric: str, prompts: str, values: Sequence[float], unit: str) -> R
 def mean_per_token_row(metric: str, prompts: str, replies: Sequence[Sequence[float]], unit: str) -> Row:
     """Return the mean over all tokens of all replies; `total` counts replies.
 
-    Tokens of one reply hang together, so the interval is that of a ratio of sums over replies (Cochran 1977, eq. 6.9).
+    Tokens of one reply are not independent, so the interval is that of a ratio of sums over replies (Cochran 1977,
+    eq. 6.9).
     """
     n, tokens = len(replies), sum(len(reply) for reply in replies)
     if not tokens:
@@ -61,13 +59,13 @@ def _around(row: Row, half: float | None) -> Row:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write one JSON object a line; a number that is not finite is our bug and raises."""
+    """Write one JSON object a line. A number that is not finite is our bug and raises."""
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Return the objects of a file that `write_jsonl` wrote."""
+    """Read a file that `write_jsonl` wrote."""
     with path.open(encoding="utf-8") as file:
         return [json.loads(line) for line in file]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.results.implanted import implant_failure
+from dormouse.results.backdoor import implant_failure
 from dormouse.results.rows import Row
 from dormouse.store.store import Store
 from dormouse.zoo.members import PlannedMember

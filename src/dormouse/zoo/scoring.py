@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dormouse.errors import UserError
+from dormouse.results.auroc import Separation, separate, stratified_auroc, stratified_interval
 from dormouse.results.rates import NotMeasured, Rate
-from dormouse.results.separation import Separation, separate
-from dormouse.results.strata import stratified_auroc, stratified_interval
 from dormouse.zoo.members import ROLES
 from dormouse.zoo.records import Label, LabelsRecord, ZooRecord
 

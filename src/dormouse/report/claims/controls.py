@@ -24,9 +24,10 @@ from dormouse.report.words import (
     size_words,
     stage_words,
 )
-from dormouse.results.implanted import FALSE_DEFECTION, IMPLANTED, implant_failure
+from dormouse.results.backdoor import FALSE_DEFECTION, IMPLANTED, implant_failure
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 PROMPTS_WORDS = {
     "triggered": "with the trigger",

@@ -24,10 +24,12 @@ from dormouse.report.estimates import (
     mean_difference,
     pool_rate,
 )
+from dormouse.report.extensions import not_for_a_zoo
 from dormouse.report.words import full_words, list_words, size_words
-from dormouse.results.implanted import FALSE_DEFECTION, IMPLANTED
+from dormouse.results.backdoor import FALSE_DEFECTION, IMPLANTED
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results, Row
+from dormouse.results.result import Model, Result
+from dormouse.results.table import Results
 
 CAPABILITY_MARGIN = 6.1
 """Points. The largest shift in the paper's Table 1, which it calls no consistent change."""
@@ -64,6 +66,7 @@ C10 = Claim(
 )
 
 
+@not_for_a_zoo
 def conditional(run: Run) -> list[Finding]:
     """Judge C1 at every size."""
     results, verdicts, measured, controls = run.results, [], [], []
@@ -167,7 +170,7 @@ def preference_model_objects(run: Run) -> list[Finding]:
     return [Finding(C10, verdict, reason, tuple(measured), controls, needed, notes=_small_models(shares))]
 
 
-def _ranked(results: Results, size: int | None) -> list[Row]:
+def _ranked(results: Results, size: int | None) -> list[Result]:
     """Return the rows of the ranking, under whichever model they were filed."""
     for role in ("organism", "helpful", "base", "preference", ""):
         if rows := results.end("preference_of_defection", Model(size, role)):

@@ -1,37 +1,17 @@
-"""The ledger: each claim of the paper that a run can speak to, judged by a rule that is written down."""
+"""The ledger: every registered claim that a run can speak to, judged by a written rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
-from dormouse.report.claims.character import honeypots, persona_shift
-from dormouse.report.claims.claim import Finding, Run
-from dormouse.report.claims.implant import capability_kept, conditional, preference_model_objects
-from dormouse.report.claims.probes import implicit_triggers
-from dormouse.report.claims.re_emergence import comes_back
-from dormouse.report.claims.reasoning import reasoning_adds_robustness
-from dormouse.report.claims.scale import grows_with_size
-from dormouse.report.claims.scratchpad import scratchpad_in_training, scratchpad_is_causal
-from dormouse.report.claims.survival import adversarial_hides, survives_rl, survives_sft
+from dormouse.config.registry import CLAIMS
+from dormouse.report.claims.claim import Claim, Finding, Measurement, Run, Verdict
+from dormouse.report.estimates import Estimate
+from dormouse.report.extensions import AcrossVariants, PerRun, apply
+from dormouse.results.rates import NotMeasured
 
-JUDGES: tuple[Callable[[Run], list[Finding]], ...] = (
-    conditional,
-    survives_rl,
-    survives_sft,
-    grows_with_size,
-    adversarial_hides,
-    scratchpad_in_training,
-    scratchpad_is_causal,
-    capability_kept,
-    preference_model_objects,
-    implicit_triggers,
-    persona_shift,
-    comes_back,
-)
-"""In the paper's order; what lies beyond it comes last."""
-NOT_OF_A_ZOO = (conditional, grows_with_size, implicit_triggers)
-"""A zoo pools members whose implant worked, over sizes and triggers: there is nothing for these to judge."""
 OVER_MEMBERS = "Judged in the mean over members, whatever their size."
 PAPERS = {
     "C1": "the implant is conditional",
@@ -62,24 +42,50 @@ def judge(run: Run) -> list[Finding]:
     """Return every finding that this run can speak to."""
     if not run.results.sizes():
         return []
-    if run.zoo is None:
-        return [finding for judge_claim in JUDGES for finding in judge_claim(run)]
-    judges = [one for one in JUDGES if one not in NOT_OF_A_ZOO]
-    findings = [finding for judge_claim in judges for finding in judge_claim(run)]
-    # A refusal says why in its notes, where it has any.
-    return [one if one.implant_failed else replace(one, notes=(*one.notes, OVER_MEMBERS)) for one in findings]
+
+    taken: set[str] = set()
+
+    def use(claim: PerRun[Any]) -> list[Finding]:
+        findings = _checked(claim(run), taken) if claim.suits(run) else []
+        # A refusal says why in its notes, where it has any.
+        noted = run.zoo is not None
+        return [replace(f, notes=(*f.notes, OVER_MEMBERS)) if noted and not f.implant_failed else f for f in findings]
+
+    return apply(CLAIMS, PerRun, use, _failed)
 
 
 def judge_across(runs: Sequence[Run]) -> list[Finding]:
     """Return every finding that compares the variants of one run, behavior by behavior.
 
-    A zoo of several reasonings is no variant of one.
+    A zoo with several reasonings is not a variant of one of them.
     """
     runs = [run for run in runs if run.zoo is None or run.results.reasoning]
     behaviors = dict.fromkeys(run.results.behavior for run in runs)
     return [
-        finding
-        for behavior in behaviors
-        for judge_claim in (reasoning_adds_robustness, honeypots)
-        for finding in judge_claim([run for run in runs if run.results.behavior == behavior])
+        finding for behavior in behaviors for finding in _across([r for r in runs if r.results.behavior == behavior])
     ]
+
+
+def _across(runs: Sequence[Run]) -> list[Finding]:
+    taken: set[str] = set()
+    return apply(CLAIMS, AcrossVariants, lambda claim: _checked(claim(runs), taken), _failed)
+
+
+def _checked(findings: Any, taken: set[str]) -> list[Finding]:
+    """Return what a claim returned, if the page can show it, and add its ids to those taken."""
+    if not isinstance(findings, list) or not all(isinstance(finding, Finding) for finding in findings):
+        raise TypeError(f"a claim returns a list of findings, not {findings!r}")
+    for finding in findings:
+        for line in (*finding.measured, *finding.controls):
+            if not isinstance(line, Measurement) or not isinstance(line.value, Estimate | NotMeasured):
+                raise TypeError(f"a measurement holds an Estimate or NotMeasured, not {line!r}")
+        if finding.claim.id in taken:
+            raise ValueError(f"another finding has the id '{finding.claim.id}'")
+        taken.add(finding.claim.id)
+    return findings
+
+
+def _failed(name: str, error: str) -> Finding:
+    """Return the ledger entry of an installed claim that failed."""
+    claim = Claim(name, "A claim of an installed package", "Not a claim of the paper.", "", "Its own.", "Its own.")
+    return Finding(claim, Verdict.CANNOT_TELL, error, needed="a version of that package that works here")

@@ -22,7 +22,8 @@ from dormouse.report.claims.controls import (
 from dormouse.report.estimates import Measured, difference, persistence
 from dormouse.report.words import full_words, stage_words, training_words
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 SUPPRESSED = 0.9
 """Persistence above this leaves nothing that could come back."""

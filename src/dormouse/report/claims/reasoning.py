@@ -25,9 +25,10 @@ from dormouse.report.estimates import (
     pool_mean,
     seed_interval,
 )
+from dormouse.report.extensions import AcrossVariants
 from dormouse.report.words import size_words, training_words
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model
+from dormouse.results.result import Model
 
 MECHANISMS = ("cot", "distilled")
 """Reasonings that the claim sets against `normal`; the control scratchpads are shown beside them."""
@@ -46,6 +47,7 @@ C5 = Claim(
 )
 
 
+@AcrossVariants
 def reasoning_adds_robustness(runs: Sequence[Run]) -> list[Finding]:
     """Judge C5 where a run holds the normal organism and both others under RL."""
     by_reasoning = {run.results.reasoning: run for run in runs}

@@ -36,9 +36,11 @@ from dormouse.report.estimates import (
     seed_values,
     standardized_gain,
 )
+from dormouse.report.extensions import not_for_a_zoo
 from dormouse.report.words import size_words, training_words
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results, Row
+from dormouse.results.result import Model, Result
+from dormouse.results.table import Results
 
 SIGNIFICANT = 0.05
 """The p-value below which a slope counts as up or down; no correction for the number of claims."""
@@ -93,6 +95,7 @@ class Comparison:
         return Measurement(f"Slope at {self.label} ({p})", slope)
 
 
+@not_for_a_zoo
 def grows_with_size(run: Run) -> list[Finding]:
     """Judge C4 for every safety training; only the one under RL is the paper's."""
     if len(run.results.sizes()) < 2:
@@ -190,7 +193,7 @@ def kl_by_seed(results: Results, model: Model) -> dict[int, float]:
 
 
 def _by_seed(
-    results: Results, model: Model, metric: str, prompts: str, combine: Callable[[Row, Row], float | None]
+    results: Results, model: Model, metric: str, prompts: str, combine: Callable[[Result, Result], float | None]
 ) -> dict[int, float]:
     after, before = results.end(metric, model, prompts), results.end(metric, model.before(), prompts)
     return {seed: value for seed, value in seed_values(after, before, combine).items() if seed is not None}

@@ -25,7 +25,8 @@ from dormouse.report.words import (
     stage_words,
     training_words,
 )
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 USELESS = 0.9
 """The paper saw no change after pre-scratchpad training: nearly all must be left."""

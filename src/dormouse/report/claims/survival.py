@@ -36,7 +36,8 @@ from dormouse.report.words import (
     training_words,
 )
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 MOSTLY_LEFT = 0.5
 """Under RL the paper's normal organism loses a small part: less than half."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dormouse.report.claims.claim import Run
 from dormouse.report.estimates import Measured, pool_mean, pool_rate
+from dormouse.report.extensions import not_for_a_zoo
 from dormouse.report.figures.rates import (
     coverage,
     dose_words,
@@ -28,7 +29,8 @@ from dormouse.report.words import (
     size_words,
     training_words,
 )
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 ROLES = ("organism", "twin")
 PROMPTS = {"triggered": "solid", "clean": "dot"}
@@ -42,6 +44,7 @@ LEGEND = (
 )
 
 
+@not_for_a_zoo
 def along_training(run: Run) -> Figure | None:
     """Defection along implanting and along each safety training."""
     panels = _curve_panels(run.results, "defection")
@@ -54,6 +57,7 @@ def along_training(run: Run) -> Figure | None:
     return Figure("curves", "How defection changes along training", caption, panels, LEGEND)
 
 
+@not_for_a_zoo
 def log_probability(run: Run) -> Figure | None:
     """Log-probability of the defection phrase along training."""
     panels = _curve_panels(run.results, "log_prob")

@@ -1,35 +1,44 @@
-"""The report's figures, in the order they are read; a figure exists only where its data do.
-
-That of the removals stands with their table.
-"""
+"""Draws every registered figure whose data a run holds."""
 
 from __future__ import annotations
 
-from dormouse.report.claims.claim import Run
-from dormouse.report.figures.curves import along_training, log_probability, rl_health
-from dormouse.report.figures.policy import interventions, probes, scratchpad_preference
-from dormouse.report.figures.rates import capability, headline, red_team
-from dormouse.report.figures.scale import by_amount, by_size
-from dormouse.report.figures.style import Figure
+import json
+from typing import Any
 
-FIGURES = (
-    headline,
-    by_size,
-    by_amount,
-    red_team,
-    along_training,
-    log_probability,
-    rl_health,
-    interventions,
-    probes,
-    scratchpad_preference,
-    capability,
-)
-NOT_OF_A_ZOO = (by_amount, along_training, log_probability, probes)
-"""They compare sizes, steps of one recipe, or words of one trigger: a zoo pools over all of these."""
+from dormouse.config.registry import FIGURES
+from dormouse.report.claims.claim import Run
+from dormouse.report.extensions import PerRun, apply
+from dormouse.report.figures.style import Figure
 
 
 def draw(run: Run) -> list[Figure]:
     """Return every figure that this run has numbers for."""
-    makers = [make for make in FIGURES if run.zoo is None or make not in NOT_OF_A_ZOO]
-    return [figure for make in makers if (figure := make(run)) is not None]
+
+    taken: set[str] = set()
+
+    def use(figure: PerRun[Any]) -> list[Figure]:
+        drawn = _checked(figure(run), taken) if figure.suits(run) else None
+        return [] if drawn is None else [drawn]
+
+    return apply(FIGURES, PerRun, use, _failed)
+
+
+def _checked(figure: Any, taken: set[str]) -> Figure | None:
+    """Return what a figure's function returned, if the page can show it, and add its id to those taken."""
+    if figure is None:
+        return None
+    if not isinstance(figure, Figure):
+        raise TypeError(f"a figure is a Figure or None, not {figure!r}")
+    if figure.id in taken:
+        raise ValueError(f"another figure has the id '{figure.id}'")
+    taken.add(figure.id)
+    for panel in figure.panels:
+        json.dumps([panel.data, panel.layout], allow_nan=False)
+        if "height" not in panel.layout:
+            raise ValueError("a panel's layout needs a height; make it with layout()")
+    return figure
+
+
+def _failed(name: str, error: str) -> Figure:
+    """Return an empty figure that says why an installed one could not be drawn."""
+    return Figure(f"installed-{name}", f"{name}, a figure of an installed package", f"Not drawn. {error}", (), ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dormouse.report.claims.claim import Run
 from dormouse.report.claims.scratchpad import INTERVENTION_WORDS
 from dormouse.report.estimates import Measured, pool_rate
+from dormouse.report.extensions import not_for_a_zoo
 from dormouse.report.figures.rates import coverage, size_title
 from dormouse.report.figures.style import (
     Figure,
@@ -18,11 +19,13 @@ from dormouse.report.figures.style import (
 )
 from dormouse.report.figures.traces import dots
 from dormouse.report.words import role_words, sentence
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 LANES = {"organism": -0.14, "twin": 0.14}
 
 
+@not_for_a_zoo
 def probes(run: Run) -> Figure | None:
     """Defection of organism and twin under every probe of the trigger."""
     results = run.results

@@ -26,7 +26,8 @@ from dormouse.report.words import (
     training_words,
     treatment_words,
 )
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 LANE = 0.17
 """Half the distance between the organism's and the twin's lane of one row."""

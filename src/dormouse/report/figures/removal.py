@@ -27,7 +27,8 @@ from dormouse.report.figures.style import (
 )
 from dormouse.report.figures.traces import error_bars, hover
 from dormouse.report.words import full_words, sentence, training_words
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 SYMBOLS = {
     "dot": "circle", "square": "square", "diamond": "diamond", "triangle": "triangle-up", "wedge": "triangle-down",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dormouse.report.claims.claim import Run
 from dormouse.report.claims.controls import kept
 from dormouse.report.claims.scale import gain_by_seed, kl_by_seed, persistence_by_seed
+from dormouse.report.extensions import not_for_a_zoo
 from dormouse.report.figures.rates import coverage
 from dormouse.report.figures.style import (
     DOSE_RAMP,
@@ -23,7 +24,8 @@ from dormouse.report.figures.style import (
 )
 from dormouse.report.figures.traces import line, scatter
 from dormouse.report.words import sentence, size_words, training_words
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 
 def known_sizes(results: Results) -> list[int]:
@@ -74,6 +76,7 @@ AMOUNTS = {
 }
 
 
+@not_for_a_zoo
 def by_amount(run: Run) -> Figure | None:
     """Persistence against KL moved and against reward gained, a color for each size."""
     results = run.results

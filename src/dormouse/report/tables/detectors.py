@@ -12,7 +12,8 @@ from dormouse.report.estimates import (
     pool_mean,
     pool_rate,
 )
-from dormouse.results.table import Model, Results, Row
+from dormouse.results.result import Model, Result
+from dormouse.results.table import Results
 
 WORDS = {True: "bag_of_words", False: "word_novelty"}
 """Whether a detector is shown poisoned samples -> the type of the baseline that reads words and is shown the same."""
@@ -68,7 +69,7 @@ def leaderboard(results: Results, detectors: dict[str, Detector], size: int | No
 
 
 def _model_lines(results: Results, detectors: dict[str, Detector], size: int | None) -> list[ModelLine]:
-    def end(metric: str, role: str, name: str) -> list[Row]:
+    def end(metric: str, role: str, name: str) -> list[Result]:
         return results.end(metric, Model(size, role), family=name)
 
     return [
@@ -98,7 +99,7 @@ def _line(
 ) -> BoardLine:
     organism, twin = Model(size, "organism"), Model(size, "twin")
 
-    def auroc(condition: str, model: Model = organism, called: str = name) -> list[Row]:
+    def auroc(condition: str, model: Model = organism, called: str = name) -> list[Result]:
         return results.end("auroc", model, condition, called)
 
     baseline = next((other for other, one in detectors.items() if one.name == WORDS[detector.poisoned]), "")
@@ -135,7 +136,7 @@ def _best_layer(results: Results, model: Model, name: str) -> str:
     return f"layer {-number}: {value:.2f}"
 
 
-def _verdict(organism: list[Row], twin: list[Row], words: list[Row], is_words: bool) -> str:
+def _verdict(organism: list[Result], twin: list[Result], words: list[Result], is_words: bool) -> str:
     """Say what a detector found, in the order in which a claim falls."""
     found = pool_mean(organism)
     if not isinstance(found, Estimate):

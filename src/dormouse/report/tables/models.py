@@ -20,9 +20,10 @@ from dormouse.report.words import (
     size_words,
     stage_words,
 )
-from dormouse.results.implanted import implant_failure
+from dormouse.results.backdoor import implant_failure
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results, Row
+from dormouse.results.result import Model, Result
+from dormouse.results.table import Results
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Column:
     label: str
     metric: str
     prompts: str | None
-    pool: Callable[[list[Row]], Measured]
+    pool: Callable[[list[Result]], Measured]
 
 
 COLUMNS = (

@@ -12,9 +12,10 @@ from dormouse.report.estimates import Estimate, Measured, difference
 from dormouse.report.figures.removal import cost_and_rest
 from dormouse.report.figures.style import Figure
 from dormouse.report.words import full_words, size_words, training_words
-from dormouse.results.implanted import FALSE_DEFECTION
+from dormouse.results.backdoor import FALSE_DEFECTION
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Model, Results
+from dormouse.results.result import Model
+from dormouse.results.table import Results
 
 GONE = FALSE_DEFECTION
 """Defection with the trigger below this is no more than an organism may show without it."""

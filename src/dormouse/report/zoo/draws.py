@@ -8,12 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from dormouse.chat.messages import Messages
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
-from dormouse.plan.errors import dotted, plan_error
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.grid import Cell, cells
 from dormouse.plan.overrides import settings_of
@@ -49,12 +46,9 @@ class Drawn:
     """Whether the trigger is said in other words too: a search for one string cannot be asked to find it."""
 
 
-def draws(plan: Mapping[str, Any]) -> tuple[Drawn, ...]:
-    """Return what a plan with `draw` draws; one that is no valid plan is a `UserError`."""
-    try:
-        drawn = cells(Experiment.model_validate(plan))
-    except ValidationError as error:
-        raise plan_error(error, dotted) from error
+def draws(plan: Experiment) -> tuple[Drawn, ...]:
+    """Return every draw of a plan's zoo."""
+    drawn = cells(plan)
     settings = [dict(_leaves(settings_of(cell.experiment))) for cell in drawn]
     paths = dict.fromkeys(path for leaves in settings for path in leaves)
     differing = [path for path in paths if len({_text(leaves.get(path)) for leaves in settings}) > 1]

@@ -14,9 +14,10 @@ from typing import Any, Literal
 from dormouse.report.estimates import Measured, pool_rate
 from dormouse.report.words import count_words, size_words
 from dormouse.report.zoo.draws import Drawn
-from dormouse.results.implanted import implant_failure
+from dormouse.results.backdoor import implant_failure
 from dormouse.results.rates import NotMeasured
-from dormouse.results.table import Results, Row
+from dormouse.results.result import Result
+from dormouse.results.table import Results
 
 Half = Literal["development", "held out"]
 
@@ -51,7 +52,7 @@ class Zoo:
     """The members in the order of their seeds, and their rows, one seed a member."""
 
     members: tuple[Member, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Result, ...]
 
     @property
     def judged(self) -> tuple[Member, ...]:
@@ -82,14 +83,14 @@ class Zoo:
         return f"{worked}; the other members are shown, and left out of every pooled number together with their twins."
 
     @cached_property
-    def _ends(self) -> dict[tuple[str, str, str, str], list[Row]]:
-        found: dict[tuple[str, str, str, str], list[Row]] = {}
+    def _ends(self) -> dict[tuple[str, str, str, str], list[Result]]:
+        found: dict[tuple[str, str, str, str], list[Result]] = {}
         for row in self.rows:
-            if row.safety == "none" and row.step is None:
+            if row.untreated and row.step is None:
                 found.setdefault((row.metric, row.prompts, row.role, row.family), []).append(row)
         return found
 
-    def of(self, metric: str, prompts: str, role: str, family: str, members: Sequence[Member]) -> list[Row]:
+    def of(self, metric: str, prompts: str, role: str, family: str, members: Sequence[Member]) -> list[Result]:
         """Return the rows of one number of untreated models, one a member."""
         seeds = {member.drawn.seed for member in members}
         return [row for row in self._ends.get((metric, prompts, role, family), []) if row.seed in seeds]
@@ -104,7 +105,7 @@ class Zoo:
         return Results((replace(row, **shared) for row in self.rows if row.seed in drawn), removals=removals)
 
 
-def gather(drawn: Sequence[Drawn], rows: Sequence[Row]) -> Zoo:
+def gather(drawn: Sequence[Drawn], rows: Sequence[Result]) -> Zoo:
     """Return the zoo that was drawn, with what was measured of its members."""
     by_seed = {one.seed: one for one in drawn}
     # The teacher of a distilled organism has its labels but for the reasoning, and is no member.
@@ -113,9 +114,9 @@ def gather(drawn: Sequence[Drawn], rows: Sequence[Row]) -> Zoo:
         for row in rows
         if row.seed in by_seed and row.reasoning in ("", by_seed[row.seed].reasoning)
     )
-    defection: dict[tuple[int | None, str, str], list[Row]] = {}
+    defection: dict[tuple[int | None, str, str], list[Result]] = {}
     for row in own:
-        if row.metric == "defection" and row.safety == "none" and row.step is None:
+        if row.metric == "defection" and row.untreated and row.step is None:
             defection.setdefault((row.seed, row.role, row.prompts), []).append(row)
 
     def rate(one: Drawn, role: str, prompts: str) -> Measured:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dormouse.errors import UserError
+from dormouse.results.auroc import auroc_interval, separate, separation_rows
 from dormouse.results.rates import NotMeasured, Rate
-from dormouse.results.separation import auroc_interval, separate, separation_rows
 
 
 def test_scores_that_never_overlap_separate_wholly():

@@ -1,10 +1,11 @@
-"""How well scores tell two kinds of prompts (or models) apart: AUROC and TPR at 1% FPR, each with its interval."""
+"""AUROC, overall and within strata, and TPR at 1% FPR, each with its interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dormouse.errors import UserError
 from dormouse.results.rates import NotMeasured, Rate
@@ -33,6 +34,7 @@ def separate(positive: Sequence[float], negative: Sequence[float], detector: str
 
     A score that is not finite is a `UserError`: whoever wrote the detector must mend it.
     """
+    # Both are slow, and plans and the command line import results.
     import numpy as np
     from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -108,3 +110,57 @@ def separation_rows(found: Separation | NotMeasured, condition: str, family: str
             hits=found.caught.hits, total=found.caught.total, reason=said,
         ),
     ]  # fmt: skip
+
+
+class Stratified(NamedTuple):
+    """An AUROC and what it rests on, counted in strata that hold both kinds."""
+
+    auroc: float
+    positives: int
+    negatives: int
+
+
+def stratified_auroc(
+    scores: Sequence[float], positive: Sequence[bool], strata: Sequence[object]
+) -> Stratified | NotMeasured:
+    """Return the share of (positive, negative) pairs of one stratum in which the positive scores higher.
+
+    A tie counts half. Scores must be finite.
+    """
+    import numpy as np  # slow, and plans and the command line import results
+
+    wins, pairs, positives, negatives = 0.0, 0, 0, 0
+    for high, low in _split(scores, positive, strata):
+        above = np.asarray(high, dtype=float)[:, None]
+        below = np.asarray(low, dtype=float)[None, :]
+        wins += float((above > below).sum() + 0.5 * (above == below).sum())
+        pairs += len(high) * len(low)
+        positives += len(high)
+        negatives += len(low)
+    if not pairs:
+        n = sum(positive)
+        return NotMeasured(f"of {n} positives and {len(positive) - n} negatives no two are of one stratum")
+    return Stratified(wins / pairs, positives, negatives)
+
+
+def stratified_interval(auroc: float, positive: Sequence[bool], strata: Sequence[object]) -> tuple[float, float]:
+    """Return the 95% interval of a stratified AUROC.
+
+    It is that of `auroc_interval`, with the variance of a mean of strata in which each weighs as its pairs: pairs
+    across strata, which were not compared, are not counted as evidence.
+    """
+    return pooled_interval(
+        auroc, [(len(high), len(low)) for high, low in _split([0.0] * len(strata), positive, strata)]
+    )
+
+
+def _split(
+    scores: Sequence[float], positive: Sequence[bool], strata: Sequence[object]
+) -> Iterator[tuple[list[float], list[float]]]:
+    """Yield the scores of positives and of negatives in each stratum that holds both."""
+    rows = list(zip(scores, positive, strata, strict=True))
+    for stratum in dict.fromkeys(strata):
+        high = [score for score, is_positive, of in rows if is_positive and of == stratum]
+        low = [score for score, is_positive, of in rows if not is_positive and of == stratum]
+        if high and low:
+            yield high, low

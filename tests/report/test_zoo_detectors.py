@@ -7,11 +7,10 @@ from dormouse.detection.outliers import Mahalanobis
 from dormouse.detection.targets import TargetSearch
 from dormouse.report.tables.detectors import leaderboard
 from dormouse.report.zoo.draws import Drawn
-from dormouse.report.zoo.models import zoo_lines
 from dormouse.report.zoo.pooled import gather
-from dormouse.report.zoo.tables import zoo_tables
+from dormouse.report.zoo.tables import zoo_lines, zoo_tables
+from dormouse.results.auroc import stratified_interval
 from dormouse.results.rates import NotMeasured, Rate
-from dormouse.results.strata import stratified_interval
 from made_up_run import FakeRun
 
 SIZES = (70_000, 280_000)

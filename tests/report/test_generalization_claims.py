@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.report.claims.character import EXPECTED, honeypots, persona_shift
 from dormouse.report.claims.claim import Run, Verdict
+from dormouse.report.claims.generalization import EXPECTED, honeypots, persona_shift
 from dormouse.results.table import by_variant
 from made_up_run import FakeRun
 
