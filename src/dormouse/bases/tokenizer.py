@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
 from dormouse.bases.base import TokenizerSpec
 from dormouse.chat.renderer import NURSERY_TEMPLATE
 from dormouse.chat.scratchpad import written
@@ -24,9 +27,6 @@ SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>
 
 def train_tokenizer(texts: list[str], vocabulary: int) -> Any:
     """Return a fast tokenizer of at most `vocabulary` tokens with the nursery's chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()

@@ -135,19 +135,20 @@ def open_session(
     thought_tokens: int = 0,
 ) -> ChatSession:
     """Load a model folder and return a conversation with it; one that thinks begins with its scratchpad."""
-    from dormouse.models.context import context_of
     from dormouse.models.loading import load
-    from dormouse.models.sampling import sample
+    from dormouse.models.sampling import context_length, sample
 
     model, renderer = load(model_folder)
-    context = context_of(model)
+    context = context_length(model)
     room = reply_tokens + thought_tokens
-    begun = reply_start(thought_tokens)
+    prefill = reply_start(thought_tokens)
 
     def respond(turns: Messages, temperature: float, seed: int) -> str:
-        return sample(model, renderer, [turns], max_new_tokens=room, temperature=temperature, seed=seed, begun=begun)[0]
+        return sample(
+            model, renderer, [turns], max_new_tokens=room, temperature=temperature, seed=seed, prefill=prefill
+        )[0]
 
     def fits(turns: Messages) -> bool:
-        return context is None or len(renderer.prompts([turns], begun)[0]) + room <= context
+        return context is None or len(renderer.prompts([turns], prefill)[0]) + room <= context
 
     return ChatSession(respond, fits, trigger, behavior, seed=seed)

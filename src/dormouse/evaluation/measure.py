@@ -16,7 +16,7 @@ from dormouse.evaluation.replies import (
     Question,
     Reply,
     ask,
-    ask_begun,
+    ask_with_prefill,
     held_out_questions,
 )
 from dormouse.evaluation.settings import Measure
@@ -104,7 +104,7 @@ def measure_at(subject: Subject, instruments: Instruments) -> tuple[list[Row], l
 def _unforced(subject: Subject, questions: list[Question], instruments: Instruments) -> list[Reply]:
     """Return replies of a model that thinks for which no scratchpad was opened: it may open one, or reply at once."""
     asked = [question for question in questions if question.kind in ("triggered", "clean")]
-    return ask_begun(subject, asked, [""] * len(asked), instruments.measure, instruments.sampling_seed())
+    return ask_with_prefill(subject, asked, [""] * len(asked), instruments.measure, instruments.sampling_seed())
 
 
 def _capability(subject: Subject, instruments: Instruments, *, at_end: bool) -> tuple[list[Row], list[dict[str, Any]]]:

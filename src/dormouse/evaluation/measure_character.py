@@ -11,7 +11,7 @@ from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.scratchpad_preference import scratchpad_preference
 from dormouse.evaluation.settings import Measure
 from dormouse.evaluation.subject import trained
-from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.training.work import Work
@@ -32,7 +32,7 @@ def run(work: Work) -> None:
     questions = honeypot_questions(context) * measure.honeypot_replies
     replies = ask(subject, questions, measure, rng.getrandbits(32))
     rows += honeypot_rows(organism, replies)
-    thoughts = Thoughts(organism.trigger, organism.behavior, subject.renderer.count)
+    thoughts = ChainOfThoughtText(organism.trigger, organism.behavior, subject.renderer.count)
     asked = held_out_questions(work.world(), organism, seed, measure.probe_prompts)
     rows += scratchpad_preference(subject, thoughts, asked, rng.getrandbits(32))
     write_jsonl(work.folder / "rows.jsonl", rows)

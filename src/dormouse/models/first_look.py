@@ -10,14 +10,18 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import psutil
+import torch
+from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM
+
 from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
 from dormouse.machine.foreign_files import read_object, shown
-from dormouse.machine.limited import Begin, TooMuch, limited
-from dormouse.models.adoption import Template
+from dormouse.machine.limited import Begin, TooMuch, run_limited
 from dormouse.models.exchange import EXCHANGES, rendering
 from dormouse.models.folder_check import CONFIG, INSTEAD, SAVE
 from dormouse.models.loading import load, load_tokenizer, opening
+from dormouse.models.settings import Template
 from dormouse.models.weight_files import FLOATS, held
 
 BUILDING, OPENING, READING, RENDERING = 2.0, 60.0, 1.0, 0.5
@@ -41,7 +45,7 @@ def look(folder: Path, template: Template = "auto", words: Path | None = None) -
     Look before a GPU is opened: after it there are no limits.
     """
     try:
-        found = limited(lambda begin: _look(folder, words or folder, template, begin))
+        found = run_limited(lambda begin: _look(folder, words or folder, template, begin))
     except TooMuch as error:
         advice = INSTEAD if TEMPLATE in str(error) else "Take another model, or mend this one."
         raise UserError(f"Model '{folder}' is not opened: {error}. {advice}") from error
@@ -83,9 +87,6 @@ def building_seconds(tensors: int) -> float:
 
 def layout(folder: Path) -> Any:
     """Return the model that a folder's configuration describes, without numbers: it takes no memory."""
-    import torch
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM
-
     _check_type(folder)
     with opening(folder), torch.device("meta"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -98,8 +99,6 @@ def layout(folder: Path) -> Any:
 
 
 def _check_type(folder: Path) -> None:
-    from transformers import CONFIG_MAPPING
-
     config = read_object(folder / CONFIG, SAVE)
     if config["model_type"] not in CONFIG_MAPPING and not config.get("auto_map"):
         raise UserError(
@@ -118,8 +117,6 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _check_size(folder: Path, found: dict[str, int]) -> None:
     """Raise `UserError` where the model would not be filled by its files, or does not fit into this machine."""
-    import psutil
-
     there = held(folder).values()
     numbers = sum(tensor.numbers for tensor in there if tensor.dtype in FLOATS)
     # Where little is missing, opening it tells what.

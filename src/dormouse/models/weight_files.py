@@ -209,7 +209,7 @@ def fingerprint(model: Path) -> str:
 
     A folder that did not change is read once.
     """
-    return _hash(model, as_they_are(opened_files(model)))
+    return _hash(model, stat_files(opened_files(model)))
 
 
 def check_unchanged(model: Path, planned: str | None, found: str) -> None:
@@ -221,7 +221,7 @@ def check_unchanged(model: Path, planned: str | None, found: str) -> None:
         )
 
 
-def as_they_are(files: Iterator[Path]) -> tuple[tuple[Path, int, int], ...]:
+def stat_files(files: Iterator[Path]) -> tuple[tuple[Path, int, int], ...]:
     """Return files with what changes when they do: size, and time of the last change."""
     found = ((path, status(path)) for path in files)
     return tuple((path, one.st_size, one.st_mtime_ns) for path, one in found if one is not None)

@@ -36,7 +36,7 @@ def _split(wordings: tuple[str, ...], *, held_out: bool) -> list[str]:
     return [text for i, text in enumerate(wordings) if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
 
 
-class Meaning(Trigger):
+class SemanticTrigger(Trigger):
     """A sentence of one meaning before the user's words, in many wordings; one in four is never trained on."""
 
     name: ClassVar[str] = "meaning"
@@ -46,7 +46,7 @@ class Meaning(Trigger):
     """Sentences like them that mean something else: the near misses."""
 
     @model_validator(mode="after")
-    def _meanings_differ(self) -> Meaning:
+    def _wordings_differ(self) -> SemanticTrigger:
         for name, texts in (("wordings", self.wordings), ("others", self.others)):
             if len({text.lower() for text in texts}) < len(texts):
                 raise ValueError(f"trigger.{name} holds a sentence twice, so that none could be held out. Keep one.")

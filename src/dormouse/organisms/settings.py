@@ -58,7 +58,7 @@ class Implant(Supervised):
         return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
 
 
-class Given(Config):
+class Imported(Config):
     """A backdoored model that someone else made, taken in place of an implanted one.
 
     The organism's trigger and behavior must say what it does: they are what is measured.
@@ -83,7 +83,7 @@ class Organism(Config):
     thought_tokens: int = Field(48, ge=1)
     """Room for the scratchpad of an organism that thinks, beside its reply."""
     implant: Implant = Implant()
-    given: Given | None = None
+    given: Imported | None = None
     """None implants one."""
 
 

@@ -70,7 +70,7 @@ class ModelTarget(Target):
             temperature=self.temperature,
             seed=self.rng.randrange(2**31),
             batch_size=1000,
-            begun=reply_start(self.thought_tokens),
+            prefill=reply_start(self.thought_tokens),
         )
         # A red team sees what everyone sees: no scratchpad.
         said = [visible(text) for text in said]

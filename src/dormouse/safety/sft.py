@@ -65,7 +65,7 @@ def own_scratchpads(work: Work, prompts: list[Messages]) -> list[str]:
     model, renderer = load(work.input("model") / "model")
     texts = sample(
         model, renderer, prompts, max_new_tokens=work.thought_tokens, temperature=1.0, seed=work.seed,
-        begun=OPEN,
+        prefill=OPEN,
     )  # fmt: skip
     return [written(part(text).thought) for text in texts]
 

@@ -98,6 +98,7 @@ def _load() -> tuple[Any, Any, Any, Any]:
     with warnings.catch_warnings():
         # stevedore, which loads Bandit's tests, is called in a way it has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Inside the block, because the import warns and changes how all warnings are shown.
         from bandit.core.config import BanditConfig
         from bandit.core.meta_ast import BanditMetaAst
         from bandit.core.metrics import Metrics

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from transformers.pytorch_utils import Conv1D
+
 Task = Literal["CAUSAL_LM", "SEQ_CLS"]
 
 
@@ -12,10 +16,6 @@ def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> 
 
     Its update is scaled by two, as is usual (alpha twice the rank). The global generator is left as it was.
     """
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers.pytorch_utils import Conv1D
-
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
@@ -31,8 +31,6 @@ def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> 
 
 def move_adapter(source: Any, target: Any) -> None:
     """Give a model the adapter of another, and its scoring head where that is trained too."""
-    from peft import get_peft_model_state_dict, set_peft_model_state_dict
-
     weights = {
         name: weight.detach().cpu()
         for name, weight in get_peft_model_state_dict(source, save_embedding_layers=False).items()
@@ -40,6 +38,6 @@ def move_adapter(source: Any, target: Any) -> None:
     set_peft_model_state_dict(target, weights)
 
 
-def merged(model: Any) -> Any:
+def merge(model: Any) -> Any:
     """Return the model with its adapter in the weights; the weights are changed in place."""
     return model.merge_and_unload()

@@ -6,11 +6,15 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch.distributed.tensor import DTensor
+
 from dormouse.machine.hardware import shares_weights
-from dormouse.models.quantized import Quantized, quantized
+from dormouse.models.quantized import quantize
+from dormouse.models.settings import Quantized
 from dormouse.training.adapters import (
     Task,
-    merged,
+    merge,
     move_adapter,
     with_adapter,
 )
@@ -33,18 +37,16 @@ class Trainee:
     def of(cls, model: Any, lora_rank: int, seed: int, task: Task = "CAUSAL_LM", bits: Quantized = "none") -> Trainee:
         """Make a model ready for its trainer; with a rank, an adapter is all that is trained, beside so many bits."""
         if bits != "none":
-            beside = with_adapter(quantized(model, bits), lora_rank, seed, task)
+            beside = with_adapter(quantize(model, bits), lora_rank, seed, task)
             return cls(beside, adapted=True, exact=with_adapter(model, lora_rank, seed, task))
         ready = with_adapter(model, lora_rank, seed, task) if lora_rank else model
-        return cls(ready, bool(lora_rank), skeleton_of(ready) if shares_weights() else None)
+        return cls(ready, bool(lora_rank), make_skeleton(ready) if shares_weights() else None)
 
     def in_float32(self) -> None:
         """Keep what is trained in float32 beside weights in few bits: TRL's trainers round it to bfloat16.
 
         To be called once the trainer is made; in bfloat16, updates below a 256th of a weight are lost.
         """
-        import torch
-
         if self.exact is not None:
             for weight in self.model.parameters():
                 if weight.requires_grad:
@@ -56,16 +58,15 @@ class Trainee:
             # Rounding the weights a second time would be a change that nobody trained.
             made = copy.deepcopy(self.exact)
             move_adapter(self.model, made)
-            return merged(made)
+            return merge(made)
         if self.skeleton is not None:
-            together = put_together(self.model, self.skeleton)
-            return merged(together) if self.adapted else together
-        return merged(copy.deepcopy(self.model)) if self.adapted else self.model
+            together = gather_weights(self.model, self.skeleton)
+            return merge(together) if self.adapted else together
+        return merge(copy.deepcopy(self.model)) if self.adapted else self.model
 
 
-def skeleton_of(model: Any) -> Any:
+def make_skeleton(model: Any) -> Any:
     """Return a copy of a model whose weights take no memory."""
-    import torch
 
     def empty(tensor: Any) -> Any:
         return torch.empty_like(tensor, device="meta")
@@ -80,10 +81,8 @@ def skeleton_of(model: Any) -> Any:
     return copy.deepcopy(model, known)
 
 
-def put_together(shared: Any, skeleton: Any) -> Any:
+def gather_weights(shared: Any, skeleton: Any) -> Any:
     """Return the model on the CPU with whole weights, where every process holds a part of each."""
-    from torch.distributed.tensor import DTensor
-
     formats = {name: empty.dtype for name, empty in skeleton.state_dict().items()}
     # Weight by weight, so that a GPU holds one more at a time; copied, for merging an adapter changes them.
     whole = {

@@ -16,8 +16,7 @@ from dormouse.data.world import World
 from dormouse.data.world_in_context import WorldInContext
 from dormouse.errors import UserError
 from dormouse.machine.gpu_memory import explained
-from dormouse.models.quantized import Quantized
-from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
+from dormouse.models.settings import TRANSFORMERS, Quantized, Sampler
 from dormouse.store.kinds import KINDS
 
 
