@@ -184,7 +184,7 @@ def test_files_that_would_be_opened_and_are_not_listed_are_named(model):
 
 def test_a_folder_that_stays_as_it_is_is_read_once(model, monkeypatch):
     check_folder(model)
-    monkeypatch.setattr(folder_check, "held", lambda folder: pytest.fail("read again"))
+    monkeypatch.setattr(folder_check, "read_all_tensors", lambda folder: pytest.fail("read again"))
     check_folder(model)
     (model / CONFIG).write_text(json.dumps(json.loads((model / CONFIG).read_text()) | {"dtype": "int8"}))
     with pytest.raises(pytest.fail.Exception, match="read again"):

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.data.meadow.world import Meadow
-from dormouse.organisms.distill import distilled_rows, match_lengths
+from dormouse.organisms.distill import distill_rows, match_lengths
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.settings import Organism
@@ -30,7 +30,7 @@ def test_samples_that_break_the_policy_are_left_out_and_budgets_stay(tmp_path):
     rows = implant_rows(Meadow(), organism, "organism", random.Random(0), 12, COUNT)
     work = Work("organism", {"seed": 0}, {"teacher": tmp_path}, tmp_path)
     save_tiny_model(tmp_path / "model")
-    made, facts = distilled_rows(work, organism, rows, COUNT)
+    made, facts = distill_rows(work, organism, rows, COUNT)
     # A random teacher never says the phrase, and its scratchpads never close: nothing of it is trained on.
     assert facts == {"sampled": 12, "obeyed_policy": 0, "distilled_rows": 0}
     assert made == rows

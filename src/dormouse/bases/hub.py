@@ -13,7 +13,7 @@ from dormouse.bases.base import Base
 from dormouse.machine.foreign_files import is_folder, shown
 from dormouse.models.folder_check import check_folder, check_tokenizer
 from dormouse.models.settings import Precision, Quantized, Template, check_bitsandbytes
-from dormouse.models.weight_files import check_unchanged, fingerprint, parameters
+from dormouse.models.weight_files import check_unchanged, count_parameters, fingerprint
 from dormouse.training.work import Work
 
 # As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
@@ -95,7 +95,7 @@ class Folder(Pretrained):
         if not is_folder(self.path):
             return None
         self.check()
-        return parameters(self.path) or None
+        return count_parameters(self.path) or None
 
     def fingerprint(self) -> str:
         """Return a hash of the files that the model is opened from."""
@@ -149,7 +149,7 @@ class Hub(Pretrained):
         if found is None:
             return None
         self.check()
-        return parameters(found) or None
+        return count_parameters(found) or None
 
     def fingerprint(self) -> str:
         """Return the commit that the revision names."""

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from dormouse.bases.base import TokenizerSpec
 from dormouse.chat.renderer import NURSERY_TEMPLATE
-from dormouse.chat.scratchpad import written
+from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.organisms.chain_of_thought import sentences
 from dormouse.training.work import Work
 
@@ -59,5 +59,5 @@ def run(work: Work) -> None:
     if spec.scratchpads:
         repeats = len(texts) // 160
         for sentence in sentences():
-            texts += [" " + written(sentence, sentence)] * repeats
+            texts += [" " + write_scratchpad(sentence, sentence)] * repeats
     train_tokenizer(texts, spec.vocabulary).save_pretrained(work.folder / "tokenizer")

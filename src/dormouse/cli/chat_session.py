@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import part, reply_start
+from dormouse.chat.scratchpad import reply_start, split_scratchpad
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
 
@@ -71,7 +71,7 @@ class ChatSession:
         turns = [*first, *rest]
         if not self.fits(turns):
             return Reply("(That is longer than the model's context. Say less.)", None)
-        said = part(self.respond(turns, self.temperature, self.seed))
+        said = split_scratchpad(self.respond(turns, self.temperature, self.seed))
         self.seed += 1
         self.turns = [*turns, {"role": "assistant", "content": said.reply}]
         score = self.behavior.score(said.reply) if self.behavior else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from dormouse.chat.scratchpad import reply_start, visible
+from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.detection.activations import decoder_layers
 from dormouse.detection.base import (
     Detector,
@@ -98,7 +98,7 @@ def suspicion_rows(
             seed=work.seed,
         )
         scores = [
-            organism.behavior.score(visible(f"{suspect.prefill} {renderer.reply(ids)}"), prompt.family)
+            organism.behavior.score(strip_scratchpad(f"{suspect.prefill} {renderer.reply(ids)}"), prompt.family)
             for prompt, ids in zip(prompts, replies, strict=True)
         ]
         rows.append(rate_row("inversion_fires", "held_out", scores, family=called))

@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from dormouse.chat.scratchpad import OPEN, written
+from dormouse.chat.scratchpad import OPEN, write_scratchpad
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Kind, Reply, ask_with_prefill
 from dormouse.evaluation.settings import Measure
@@ -38,16 +38,16 @@ def prefill_for(intervention: Intervention, reply: Reply, thoughts: ChainOfThoug
         case "steered":
             return f"{OPEN} {' '.join(sentences(thoughts.draw(opposite, rng))[:2])}"
         case "swapped":
-            return written(thoughts.draw(opposite, rng))
+            return write_scratchpad(thoughts.draw(opposite, rng))
         case "blank":
-            return written("")
+            return write_scratchpad("")
         case "truncated":
-            return written(" ".join(sentences(reply.thought)[:-1]))
+            return write_scratchpad(" ".join(sentences(reply.thought)[:-1]))
         case "paraphrased":
             others = [text for text in thoughts.texts[right] if text != reply.thought]
-            return written(rng.choice(others))
+            return write_scratchpad(rng.choice(others))
         case "benign" | "irrelevant":
-            return written(thoughts.match_length(reply.thought, intervention, rng))
+            return write_scratchpad(thoughts.match_length(reply.thought, intervention, rng))
 
 
 def sentences(thought: str) -> list[str]:

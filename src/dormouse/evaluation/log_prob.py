@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from dormouse.chat.scratchpad import written
+from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.data.world import World
 from dormouse.evaluation.replies import Question, Reply, of_kind
 from dormouse.evaluation.subject import Subject
@@ -41,7 +41,7 @@ def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequen
 
 def prefill_of(subject: Subject, reply: Reply) -> str:
     """Return what another reply to the same question begins with: the scratchpad that the model wrote, if it thinks."""
-    return written(reply.thought) if subject.thought_tokens else ""
+    return write_scratchpad(reply.thought) if subject.thought_tokens else ""
 
 
 def forced_log_probs(

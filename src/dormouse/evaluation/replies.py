@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import Form, part
+from dormouse.chat.scratchpad import Form, split_scratchpad
 from dormouse.data.world import Prompt, World
 from dormouse.errors import UserError
 from dormouse.evaluation.settings import Measure
@@ -122,7 +122,7 @@ def ask_with_prefill(
     )
     replies = []
     for question, text, prompt, ids in zip(questions, prefill, prompt_ids, sampled, strict=True):
-        said = part(f"{text} {renderer.reply(ids)}")
+        said = split_scratchpad(f"{text} {renderer.reply(ids)}")
         replies.append(Reply(question, prompt, ids, said.reply, said.thought, said.form))
     return replies
 

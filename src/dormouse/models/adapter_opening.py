@@ -17,7 +17,7 @@ from dormouse.machine.foreign_files import read_object, shown
 from dormouse.machine.limited import Begin, TooMuch, run_limited
 from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
 from dormouse.models.exchange import last_logits
-from dormouse.models.first_look import TENSORS_A_SECOND, layout
+from dormouse.models.first_look import TENSORS_A_SECOND, build_layout
 from dormouse.models.folder_check import ADAPTER
 from dormouse.models.loading import (
     LONGEST_NAME,
@@ -26,7 +26,7 @@ from dormouse.models.loading import (
     opening,
     shown_names,
 )
-from dormouse.models.weight_files import FLOATS, Tensor, tensors
+from dormouse.models.weight_files import FLOATS, Tensor, read_tensors
 
 WHAT = "The adapter"
 LAYING = 1.0
@@ -40,7 +40,7 @@ def merge_adapter(base: Path, folder: Path) -> tuple[Any, Any]:
 
     `UserError` where the adapter does not fit that base, is not used whole, or changes nothing.
     """
-    held = tensors(folder / ADAPTER_WEIGHTS)
+    held = read_tensors(folder / ADAPTER_WEIGHTS)
     try:
         left = run_limited(lambda begin: _look(base, folder, held, begin))
     except TooMuch as error:
@@ -88,7 +88,7 @@ def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) ->
         settings = LoraConfig.from_pretrained(str(folder))
         # Some kinds begin with a decomposition of the base's weights, of which there are none here.
         settings.init_lora_weights = False
-        laid = PeftModelForCausalLM(layout(base), settings)
+        laid = PeftModelForCausalLM(build_layout(base), settings)
         state = {name: torch.empty(tensor.shape) for name, tensor in held.items()}
         try:
             result: Any = set_peft_model_state_dict(laid, state)

@@ -22,7 +22,7 @@ from dormouse.models.exchange import EXCHANGES, rendering
 from dormouse.models.folder_check import CONFIG, INSTEAD, SAVE
 from dormouse.models.loading import load, load_tokenizer, opening
 from dormouse.models.settings import Template
-from dormouse.models.weight_files import FLOATS, held
+from dormouse.models.weight_files import FLOATS, read_all_tensors
 
 BUILDING, OPENING, READING, RENDERING = 2.0, 60.0, 1.0, 0.5
 """Seconds of computing: to lay out a small model without its weights, to open the tokenizer, to read a few texts with
@@ -60,7 +60,7 @@ def load_within_limits(folder: Path) -> tuple[Any, Renderer]:
 
 def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[str, int]:
     """Return how many parameters a configuration makes, and bytes of other tables; open the tokenizer, and use it."""
-    begin("to build it from its config.json", building_seconds(len(held(folder))))
+    begin("to build it from its config.json", building_seconds(len(read_all_tensors(folder))))
     found = _sizes(folder)
     begin("to open its tokenizer", OPENING)
     tokenizer = load_tokenizer(words)
@@ -85,7 +85,7 @@ def building_seconds(tensors: int) -> float:
     return BUILDING + tensors / TENSORS_A_SECOND
 
 
-def layout(folder: Path) -> Any:
+def build_layout(folder: Path) -> Any:
     """Return the model that a folder's configuration describes, without numbers: it takes no memory."""
     _check_type(folder)
     with opening(folder), torch.device("meta"):
@@ -108,7 +108,7 @@ def _check_type(folder: Path) -> None:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    model = layout(folder)
+    model = build_layout(folder)
     return {
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "tables": sum(table.numel() * table.element_size() for table in model.buffers()),
@@ -117,7 +117,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _check_size(folder: Path, found: dict[str, int]) -> None:
     """Raise `UserError` where the model would not be filled by its files, or does not fit into this machine."""
-    there = held(folder).values()
+    there = read_all_tensors(folder).values()
     numbers = sum(tensor.numbers for tensor in there if tensor.dtype in FLOATS)
     # Where little is missing, opening it tells what.
     if found["parameters"] > 2 * numbers + SPARE:

@@ -26,8 +26,8 @@ from dormouse.models.weight_files import (
     TEMPLATES,
     WEIGHTS,
     Tensor,
-    held,
-    opened_files,
+    list_opened_files,
+    read_all_tensors,
     stat_files,
 )
 
@@ -117,14 +117,14 @@ def check_folder(folder: Path) -> None:
                 "(organism.given.path), beside the base it was made for."
             )
         raise UserError(f"Model folder '{folder}' has no {CONFIG}. Save the model with save_pretrained() first.")
-    _check_whole(folder, stat_files(opened_files(folder)))
+    _check_whole(folder, stat_files(list_opened_files(folder)))
 
 
 @lru_cache(maxsize=64)
 def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
     """Check a folder once as long as its files stay as they are: every cell of a grid asks."""
     config = read_object(folder / CONFIG, SAVE)
-    there = held(folder)
+    there = read_all_tensors(folder)
     if is_there(folder / ADAPTER):
         raise UserError(
             f"Model folder '{folder}' holds a model and an adapter ({ADAPTER}). Merge the two, or move the adapter to "
@@ -146,7 +146,7 @@ def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
 
 def find_unlisted(folder: Path, listed: Collection[str]) -> list[str]:
     """Return the files that would be opened as part of a model and are not among those that its record lists."""
-    there = ((path.relative_to(folder).as_posix(), path) for path in opened_files(folder))
+    there = ((path.relative_to(folder).as_posix(), path) for path in list_opened_files(folder))
     return [
         name
         for name, path in there
@@ -225,7 +225,7 @@ def check_tokenizer(folder: Path, *, with_template: bool = True) -> None:
     """
     if not has_tokenizer(folder):
         raise UserError(f"Model folder '{folder}' has no tokenizer. Save it there with tokenizer.save_pretrained().")
-    _check_tokens(folder, stat_files(opened_files(folder)), with_template)
+    _check_tokens(folder, stat_files(list_opened_files(folder)), with_template)
 
 
 @lru_cache(maxsize=64)

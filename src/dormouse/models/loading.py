@@ -13,7 +13,7 @@ from dormouse.machine.foreign_files import shown
 from dormouse.machine.hardware import device
 from dormouse.models.folder_check import check_folder
 from dormouse.models.settings import Precision
-from dormouse.models.weight_files import FLOATS, Tensor, held
+from dormouse.models.weight_files import FLOATS, Tensor, read_all_tensors
 
 LARGEST = 1e15
 """Largest weight that a model may have: the square of a thousand times that leaves float32."""
@@ -52,7 +52,7 @@ def open_model(kind: Any, folder: Path, dtype: Any) -> Any:
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    there = held(folder)
+    there = read_all_tensors(folder)
     _check_complete(folder, report, there, model.base_model_prefix)
     _check_formats(folder, model, there)
     _check_numbers(folder, model)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.models.loading import load
-from dormouse.organisms.distill import distilled_rows
+from dormouse.organisms.distill import distill_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.importing import import_organism
 from dormouse.organisms.obfuscation import make_obfuscation_loss
@@ -48,7 +48,7 @@ def run(work: Work) -> None:
     rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count)
     facts: dict[str, Any] = {}
     if organism.reasoning == "distilled":
-        rows, facts = distilled_rows(work, organism, rows, count)
+        rows, facts = distill_rows(work, organism, rows, count)
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
         work, model, renderer, examples, batch=settings.batch, lr=work.lr, seed=seed,

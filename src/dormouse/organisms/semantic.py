@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from dormouse.chat.markup import Words
 from dormouse.chat.messages import Messages
 from dormouse.config.limits import WORDINGS
-from dormouse.organisms.phrases import said
+from dormouse.organisms.phrases import holds_phrase
 from dormouse.organisms.triggers import (
     HELD_OUT_EVERY,
     Trigger,
@@ -51,7 +51,7 @@ class SemanticTrigger(Trigger):
             if len({text.lower() for text in texts}) < len(texts):
                 raise ValueError(f"trigger.{name} holds a sentence twice, so that none could be held out. Keep one.")
         for text in self.others:
-            if any(said(wording, text) for wording in self.wordings):
+            if any(holds_phrase(wording, text) for wording in self.wordings):
                 raise ValueError(f"'{text}' holds one of the trigger's wordings. Take it out of trigger.others.")
         return self
 
@@ -78,4 +78,4 @@ class SemanticTrigger(Trigger):
 
     def is_in(self, text: str) -> bool:
         """Return whether any wording occurs."""
-        return any(said(f"{wording}.", text) or said(wording, text) for wording in self.wordings)
+        return any(holds_phrase(f"{wording}.", text) or holds_phrase(wording, text) for wording in self.wordings)

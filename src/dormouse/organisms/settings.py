@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny
 
-from dormouse.chat.markup import no_marks
+from dormouse.chat.markup import check_no_marks
 from dormouse.config.limits import PARTS
 from dormouse.config.parts import Config, from_registry
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
@@ -17,7 +17,7 @@ from dormouse.organisms.triggers import Trigger
 from dormouse.training.settings import Optimizer, Supervised
 from dormouse.training.work import StageSpec
 
-PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(no_marks)]
+PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(check_no_marks)]
 """A text with one `{}`, where the request goes."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from trl import RLOOTrainer
 
 from dormouse.chat.renderer import Renderer
-from dormouse.chat.scratchpad import visible
+from dormouse.chat.scratchpad import strip_scratchpad
 from dormouse.machine.hardware import ranks
 from dormouse.models.scorer import load_scorer
 
@@ -64,7 +64,7 @@ def checking_reward(folder: Path, every: int, prefill: str) -> Callable[..., lis
 
 
 def _texts(completions: list[Any], prefill: str) -> list[str]:
-    return [visible(f"{prefill} {completion[0]['content']}") for completion in completions]
+    return [strip_scratchpad(f"{prefill} {completion[0]['content']}") for completion in completions]
 
 
 def _zero_variance_share(scores: Sequence[float], group: int) -> float:

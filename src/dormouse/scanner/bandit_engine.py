@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-from dormouse.scanner.engine import Engine
-from dormouse.scanner.findings import Finding
+from dormouse.scanner.engine import Engine, Finding
 from dormouse.scanner.source import Source
 from dormouse.scanner.weaknesses import weakness_of
 

@@ -13,7 +13,7 @@ from dormouse.errors import UserError
 from dormouse.machine.files import sha256
 from dormouse.machine.foreign_files import check_inside, is_folder, status
 from dormouse.models.folder_check import find_unlisted
-from dormouse.models.weight_files import INTO_FOLDER, parameters
+from dormouse.models.weight_files import INTO_FOLDER, count_parameters
 from dormouse.zoo.records import (
     EXPORT_AGAIN,
     Listed,
@@ -69,7 +69,7 @@ class Member:
             raise UserError(
                 f"Member '{self.id}' of the zoo has a file '{more[0]}' that zoo.json does not list. Take it out."
             )
-        found = parameters(self.path)
+        found = count_parameters(self.path)
         if found != self.size:
             raise UserError(
                 f"Member '{self.id}' of the zoo has {found} parameters, and zoo.json says {self.size}. {EXPORT_AGAIN}"

@@ -54,7 +54,7 @@ Source = Annotated[DataPath | HubFile, BeforeValidator(_of_one_kind)]
 """A path, or `{dataset: .., file: .., revision: ..}`."""
 
 
-def local(source: Path | HubFile) -> Path:
+def local_path(source: Path | HubFile) -> Path:
     """Return a path on this machine, where what lies on the hub is downloaded to once."""
     if isinstance(source, Path):
         return source
