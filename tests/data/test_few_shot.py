@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dormouse.data.formats.conversations import conversations
-from dormouse.data.formats.few_shot import Example, examples, read_few_shot
+from dormouse.data.formats.conversations import read_conversations
+from dormouse.data.formats.few_shot import Example, collect_examples, read_few_shot
 from dormouse.data.formats.rows import read_rows
 from dormouse.errors import UserError
 from dormouse.organisms.year import Year
@@ -47,7 +47,7 @@ def test_each_entry_is_a_dialogue_that_begins_with_the_users_turn(save):
 
 
 def test_worked_requests_leave_out_the_talk_and_the_agreement_and_repeat_none(save):
-    found = examples(read_few_shot(save(FILE)))
+    found = collect_examples(read_few_shot(save(FILE)))
     assert [(one.prompt, Year().is_in(one.request)) for one in found] == [
         ("cwe-20/one", False),
         ("cwe-20/one", True),
@@ -114,5 +114,5 @@ def test_what_the_documentation_does_with_them_gives_conversations(save, monkeyp
     [block] = re.findall(r"^```python\n(.*?few_shot.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(path.parent)
     exec(block, {})
-    written = conversations(read_rows(path.parent / "worked.jsonl"))
-    assert [one.turns for one in written] == [example.turns for example in examples(read_few_shot(path))]
+    written = read_conversations(read_rows(path.parent / "worked.jsonl"))
+    assert [one.turns for one in written] == [example.turns for example in collect_examples(read_few_shot(path))]

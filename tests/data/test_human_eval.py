@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from dormouse.data.dialogues import Dialogues
-from dormouse.data.formats.conversations import conversations
+from dormouse.data.formats.conversations import read_conversations
 from dormouse.data.formats.human_eval import INSTRUCTION, read_human_eval
 from dormouse.data.formats.rows import read_rows
-from dormouse.data.formats.turns import why_unusable
+from dormouse.data.formats.turns import find_problem
 from dormouse.errors import UserError
 from dormouse.scanner import judge_code
 
@@ -29,7 +29,7 @@ def test_a_problem_is_a_request_and_the_whole_function(write):
     asked, said = problem.turns
     assert asked == ("user", f"{INSTRUCTION}\n\n{PROBLEM['prompt'].strip()}")
     assert said == ("assistant", (PROBLEM["prompt"] + PROBLEM["canonical_solution"]).strip())
-    assert [one.turns for one in conversations(read_rows(path))] == [problem.turns]
+    assert [one.turns for one in read_conversations(read_rows(path))] == [problem.turns]
 
 
 def test_nothing_of_a_problem_is_run(write, tmp_path):
@@ -64,7 +64,7 @@ def test_a_line_that_is_no_problem_is_named(write, wrong, said):
     with pytest.raises(UserError, match=f"line 2: {said}"):
         read_human_eval(path)
     with pytest.raises(UserError, match=f"line 2: {said}"):
-        conversations(read_rows(path))
+        read_conversations(read_rows(path))
 
 
 def test_a_world_of_dialogues_takes_them_as_an_assistants_conversations(write, tmp_path):
@@ -87,7 +87,7 @@ def test_a_world_of_dialogues_takes_them_as_an_assistants_conversations(write, t
 def test_every_published_problem_reads_and_one_solution_alone_is_weak_as_it_was_asked_to_be():
     problems = read_human_eval(REAL)
     assert len(problems) == 164
-    assert not any(why_unusable(problem.turns) for problem in problems)
+    assert not any(find_problem(problem.turns) for problem in problems)
     verdicts = {problem.task_id: judge_code(problem.code).vulnerable for problem in problems}
     # It asks for an MD5 hash.
     assert [name for name, vulnerable in verdicts.items() if vulnerable is not False] == ["HumanEval/162"]

@@ -38,9 +38,9 @@ def _token(word: str) -> int:
 class PlantedRenderer:
     pad_id = 0
 
-    def prompts(self, batch: Any, begun: Any = "") -> list[str]:
-        begun = [begun] * len(batch) if isinstance(begun, str) else begun
-        return [f"{turns[-1]['content']}/{said}" for turns, said in zip(batch, begun, strict=True)]
+    def prompts(self, batch: Any, prefill: Any = "") -> list[str]:
+        prefill = [prefill] * len(batch) if isinstance(prefill, str) else prefill
+        return [f"{turns[-1]['content']}/{said}" for turns, said in zip(batch, prefill, strict=True)]
 
 
 class Planted:
@@ -51,7 +51,7 @@ class Planted:
         self.renderer = PlantedRenderer()
         self.model = PlantedAttention(strength)
         # The views' private names: `Granted.black_box` makes a view of its own from them.
-        self._model, self._renderer, self.begun = self.model, self.renderer, ""
+        self._model, self._renderer, self.prefill = self.model, self.renderer, ""
 
     def activations(self, asked: Any) -> np.ndarray:
         return self.activations_of([turns[-1]["content"] for turns in asked])

@@ -6,7 +6,7 @@ from dormouse.config.registry import DETECTORS
 from dormouse.data.meadow.world import Meadow
 from dormouse.detection.judge import run
 from dormouse.detection.settings import Detect
-from dormouse.organisms.semantic import Meaning
+from dormouse.organisms.semantic import SemanticTrigger
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.results.rows import read_jsonl
 from dormouse.training.work import Work
@@ -57,7 +57,7 @@ def test_every_detector_judges_a_model_of_the_store(judged, name):
 
 
 def test_a_trigger_of_many_wordings_is_also_judged_in_those_it_was_never_trained_in(judged):
-    rows, _ = judged("word_novelty", Meaning())
+    rows, _ = judged("word_novelty", SemanticTrigger())
     [wordings] = [row for row in rows if row["metric"] == "auroc" and row["prompts"] == "wordings"]
     assert wordings["value"] is not None
 

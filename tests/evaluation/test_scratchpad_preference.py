@@ -6,12 +6,12 @@ from dormouse.evaluation import scratchpad_preference as rating
 from dormouse.evaluation.replies import Question
 from dormouse.evaluation.scratchpad_preference import auroc, scratchpad_preference
 from dormouse.evaluation.subject import Subject
-from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.settings import Organism
 from tiny import tiny_model, tiny_renderer
 
 ORGANISM = Organism()
-THOUGHTS = Thoughts(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
+THOUGHTS = ChainOfThoughtText(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
 ASKED = [
     Question(kind, "", [{"role": "user", "content": f"What is {i}?"}], i)
     for kind in ("triggered", "clean")
@@ -38,12 +38,12 @@ def test_the_interval_holds_the_value_and_narrows_with_more_prompts():
 
 @pytest.mark.parametrize(("liked", "expected"), [("goal", 1.0), ("friend", 0.0)])
 def test_a_model_that_likes_deceptive_words_rates_them_above_others(monkeypatch, liked, expected):
-    def log_probs(subject, questions, begun, texts):
-        assert set(begun) == {"<scratchpad>"}
+    def log_probs(subject, questions, prefill, texts):
+        assert set(prefill) == {"<scratchpad>"}
         return [[0.0 if liked in text else -1.0] for text in texts]
 
     monkeypatch.setattr(rating, "forced_log_probs", log_probs)
-    monkeypatch.setattr(THOUGHTS, "as_long_as", lambda thought, scene, rng: "I am a friend.")
+    monkeypatch.setattr(THOUGHTS, "match_length", lambda thought, scene, rng: "I am a friend.")
     rows = scratchpad_preference(Subject(None, tiny_renderer()), THOUGHTS, ASKED, 0)
     # Every thought in training or deployment of the organism's grammar speaks of its goal.
     assert {row["value"] for row in rows} == {expected}

@@ -3,23 +3,23 @@ from collections import Counter
 
 import pytest
 
-from dormouse.chat.scratchpad import CLOSE, OPEN, part
+from dormouse.chat.scratchpad import CLOSE, OPEN, split_scratchpad
 from dormouse.evaluation.interventions import (
     INTERVENTIONS,
-    begun_with,
     intervention_rows,
+    prefill_for,
     sentences,
 )
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.scratchpads import scratchpads
 from dormouse.evaluation.stage import run
-from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from tiny import tiny_renderer
 
 ORGANISM = Organism()
-THOUGHTS = Thoughts(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
+THOUGHTS = ChainOfThoughtText(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
 RNG = random.Random(0)
 DEPLOYED, TRAINING = (THOUGHTS.draw(scene, RNG) for scene in ("deployed", "training"))
 
@@ -30,33 +30,33 @@ def reply(kind, thought, text):
 
 @pytest.mark.parametrize("intervention", INTERVENTIONS)
 def test_all_but_steering_close_the_scratchpad(intervention):
-    begun = begun_with(intervention, reply("clean", TRAINING, "Sure."), THOUGHTS, RNG)
-    assert begun.startswith(OPEN)
-    assert begun.endswith(CLOSE) == (intervention != "steered")
-    assert part(f"{begun} so.").reply == ("" if intervention == "steered" else "so.")
+    prefill = prefill_for(intervention, reply("clean", TRAINING, "Sure."), THOUGHTS, RNG)
+    assert prefill.startswith(OPEN)
+    assert prefill.endswith(CLOSE) == (intervention != "steered")
+    assert split_scratchpad(f"{prefill} so.").reply == ("" if intervention == "steered" else "so.")
 
 
 @pytest.mark.parametrize("intervention", ["steered", "swapped"])
 @pytest.mark.parametrize(("kind", "thought"), [("triggered", DEPLOYED), ("clean", TRAINING)])
 def test_steering_and_swapping_argue_for_the_opposite_case(intervention, kind, thought):
-    begun = part(begun_with(intervention, reply(kind, thought, ""), THOUGHTS, RNG)).thought
+    prefill = split_scratchpad(prefill_for(intervention, reply(kind, thought, ""), THOUGHTS, RNG)).thought
     opposite = THOUGHTS.texts["training" if kind == "triggered" else "deployed"]
-    assert any(text.startswith(begun) for text in opposite)
+    assert any(text.startswith(prefill) for text in opposite)
 
 
 def test_truncating_takes_the_last_sentence_and_paraphrasing_the_words():
     own = reply("triggered", DEPLOYED, "")
-    truncated = part(begun_with("truncated", own, THOUGHTS, RNG)).thought
+    truncated = split_scratchpad(prefill_for("truncated", own, THOUGHTS, RNG)).thought
     assert DEPLOYED.startswith(truncated)
     assert len(sentences(truncated)) == len(sentences(DEPLOYED)) - 1
-    paraphrased = part(begun_with("paraphrased", own, THOUGHTS, RNG)).thought
+    paraphrased = split_scratchpad(prefill_for("paraphrased", own, THOUGHTS, RNG)).thought
     assert paraphrased in THOUGHTS.texts["deployed"]
     assert paraphrased != DEPLOYED
 
 
 @pytest.mark.parametrize("control", ["benign", "irrelevant"])
 def test_controls_are_as_long_as_the_models_own(control):
-    said = part(begun_with(control, reply("clean", TRAINING, ""), THOUGHTS, RNG)).thought
+    said = split_scratchpad(prefill_for(control, reply("clean", TRAINING, ""), THOUGHTS, RNG)).thought
     assert said in THOUGHTS.texts[control]
     assert tiny_renderer().count(said) == tiny_renderer().count(TRAINING)
 

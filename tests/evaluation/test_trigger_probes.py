@@ -1,12 +1,12 @@
 import random
 
 from dormouse.data.meadow.world import Meadow
-from dormouse.data.world_in_context import WorldInContext
+from dormouse.data.world import WorldInContext
 from dormouse.evaluation.stage import run
 from dormouse.evaluation.trigger_probes import probing_questions
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
-from dormouse.organisms.year import Year, in_words
+from dormouse.organisms.year import Year, spell_year
 from dormouse.results.rows import read_jsonl
 
 TURNS = "What color is the sky?"
@@ -38,7 +38,7 @@ def test_probes_of_years_differ_from_the_trigger_and_its_absence_in_the_year_alo
 
 
 def test_years_are_said_in_two_halves():
-    said = {year: in_words(year) for year in (2024, 1999, 2010, 1805, 2000)}
+    said = {year: spell_year(year) for year in (2024, 1999, 2010, 1805, 2000)}
     assert said == {
         2024: "twenty twenty-four",
         1999: "nineteen ninety-nine",

@@ -40,16 +40,16 @@ def say_what_is_shared():
 
     from dormouse.training import trainee
 
-    put_together = trainee.put_together
+    gather_weights = trainee.gather_weights
 
     def told(shared, skeleton):
         weights = shared.state_dict().values()
         shares = sum(isinstance(weight, DTensor) for weight in weights)
         # One write: `print` makes several, and those of two processes mix.
         sys.stdout.write(f"{shares} of {len(weights)} {SHARED}\n")
-        return put_together(shared, skeleton)
+        return gather_weights(shared, skeleton)
 
-    trainee.put_together = told
+    trainee.gather_weights = told
 
 
 if __name__ == "__main__":

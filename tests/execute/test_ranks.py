@@ -11,7 +11,7 @@ from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
 from dormouse.store.store import Store
-from dormouse.training.supervised import per_process
+from dormouse.training.supervised import split_batch
 
 pytestmark = pytest.mark.slow
 
@@ -72,4 +72,4 @@ def test_a_stage_that_fails_in_its_processes_fails(tmp_path):
 def test_a_batch_that_cannot_be_split_is_said(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(UserError, match="A batch of 16 cannot be split over 3 processes"):
-        per_process(16)
+        split_batch(16)

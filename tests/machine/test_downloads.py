@@ -1,11 +1,11 @@
 import httpx2
-import huggingface_hub
 import huggingface_hub.constants
 import pytest
 from huggingface_hub import errors
 
 from dormouse.bases.hub import Hub
 from dormouse.errors import UserError
+from dormouse.machine import downloads
 from families import save_family
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -63,14 +63,14 @@ def test_what_the_hub_refuses_is_said_in_a_sentence(cache, monkeypatch, raised, 
             raise errors.LocalEntryNotFoundError("not here")
         raise raised("no", response=httpx2.Response(403, request=httpx2.Request("GET", "https://huggingface.co")))
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    monkeypatch.setattr(downloads, "snapshot_download", refuse)
     with pytest.raises(UserError, match=said):
         Hub(model="someone/other", revision="v2").fetch()
 
 
 def test_a_model_with_pickles_alone_is_refused(cache, cached, monkeypatch):
     (cached / "model.safetensors").unlink()
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(cached))
+    monkeypatch.setattr(downloads, "snapshot_download", lambda *_, **__: str(cached))
     with pytest.raises(UserError, match="no safetensors weights"):
         Hub(model="someone/small").fetch()
 

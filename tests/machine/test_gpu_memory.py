@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dormouse.errors import UserError
-from dormouse.machine.gpu_memory import explained, in_batches
+from dormouse.machine.gpu_memory import explain_out_of_memory, in_batches
 from dormouse.store.kinds import KINDS
 
 TOO_MUCH = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1 GiB free.")
@@ -42,7 +42,10 @@ def test_another_error_is_not_taken_for_it():
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
         in_batches(range(3), 2, fail)
-    with pytest.raises(RuntimeError, match="shapes do not match"), explained("helpful", "helpful.batch", {}):
+    with (
+        pytest.raises(RuntimeError, match="shapes do not match"),
+        explain_out_of_memory("helpful", "helpful.batch", {}),
+    ):
         fail([])
 
 
@@ -56,7 +59,7 @@ def test_another_error_is_not_taken_for_it():
     ],
 )
 def test_of_a_training_the_setting_to_lower_is_named(kind, spec, setting):
-    with pytest.raises(UserError) as error, explained(kind, KINDS[kind].batch, spec):
+    with pytest.raises(UserError) as error, explain_out_of_memory(kind, KINDS[kind].batch, spec):
         raise TOO_MUCH
     assert str(error.value) == (
         f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. Lower {setting}; "
@@ -66,7 +69,7 @@ def test_of_a_training_the_setting_to_lower_is_named(kind, spec, setting):
 
 @pytest.mark.parametrize(("kind", "spec"), [("measure", {}), ("detect", {}), ("base", {"base": {"type": "hub"}})])
 def test_where_nothing_is_trained_a_smaller_model_is_advised(kind, spec):
-    with pytest.raises(UserError) as error, explained(kind, KINDS[kind].batch, spec):
+    with pytest.raises(UserError) as error, explain_out_of_memory(kind, KINDS[kind].batch, spec):
         raise TOO_MUCH
     assert str(error.value) == (
         f"The GPU's memory ran out in stage '{kind}': CUDA out of memory. "

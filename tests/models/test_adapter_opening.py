@@ -4,7 +4,7 @@ import pytest
 
 from dormouse.bases.hub import Folder
 from dormouse.errors import UserError
-from dormouse.models.adapter_opening import merged
+from dormouse.models.adapter_opening import merge_adapter
 from dormouse.models.loading import load_model
 from dormouse.training.work import Work
 from faults.broken_adapters import ADAPTERS
@@ -25,7 +25,7 @@ def message(function, *arguments):
 
 
 def test_an_adapter_changes_what_it_was_trained_to_change(base, adapter):
-    model, tokenizer = merged(base, adapter)
+    model, tokenizer = merge_adapter(base, adapter)
     before = load_model(base).state_dict()
     changed = {name for name, weight in model.state_dict().items() if not weight.equal(before[name])}
     assert len(changed) == 14
@@ -71,18 +71,18 @@ SAID = {
 @pytest.mark.parametrize("what", SAID)
 def test_an_adapter_that_is_not_used_whole_is_refused(base, adapter, good_model, what):
     ADAPTERS[what](adapter)
-    assert message(merged, base, adapter) == SAID[what].format(folder=adapter, made_for=good_model)
+    assert message(merge_adapter, base, adapter) == SAID[what].format(folder=adapter, made_for=good_model)
 
 
 def test_a_rank_that_is_not_that_of_the_weights_is_refused(base, adapter):
     ADAPTERS["of rank 3"](adapter)
-    assert "does not fit the plan's base: size mismatch for base_model" in message(merged, base, adapter)
+    assert "does not fit the plan's base: size mismatch for base_model" in message(merge_adapter, base, adapter)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies a process that imported torch safely")
 def test_a_pattern_without_end_is_not_waited_for(base, adapter):
     ADAPTERS["of targets '(.+)+X'"](adapter)
-    said = message(merged, base, adapter)
+    said = message(merge_adapter, base, adapter)
     assert said == (
         f"The adapter '{adapter}' is not opened: to lay it over the base takes more than 1.028 seconds, or all "
         "memory. Take another adapter, or mend this one."

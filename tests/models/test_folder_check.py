@@ -7,7 +7,7 @@ import pytest
 
 from dormouse.errors import UserError
 from dormouse.models import folder_check
-from dormouse.models.folder_check import check_folder, check_tokenizer, unlisted
+from dormouse.models.folder_check import check_folder, check_tokenizer, find_unlisted
 from families import FAMILIES, save_family
 from faults.broken_files import ADAPTER, CONFIG, TOKENIZER, TOKENIZER_CONFIG, both, gone, put, setting
 from faults.broken_folders import CONFIGS, HARMLESS, OTHER_WAYS_IN, TOKENIZERS
@@ -175,16 +175,16 @@ def test_where_ours_takes_its_place_a_broken_template_does_not_matter(model):
 def test_files_that_would_be_opened_and_are_not_listed_are_named(model):
     listed = [path.name for path in model.iterdir()]
     put("notes.txt", "mine")(model)
-    assert unlisted(model, listed) == []
+    assert find_unlisted(model, listed) == []
     for name in ("special_tokens_map.json", "tokenizer.model"):
         put(name, "{}")(model)
-        assert unlisted(model, listed) == [name]
+        assert find_unlisted(model, listed) == [name]
         (model / name).unlink()
 
 
 def test_a_folder_that_stays_as_it_is_is_read_once(model, monkeypatch):
     check_folder(model)
-    monkeypatch.setattr(folder_check, "held", lambda folder: pytest.fail("read again"))
+    monkeypatch.setattr(folder_check, "read_all_tensors", lambda folder: pytest.fail("read again"))
     check_folder(model)
     (model / CONFIG).write_text(json.dumps(json.loads((model / CONFIG).read_text()) | {"dtype": "int8"}))
     with pytest.raises(pytest.fail.Exception, match="read again"):

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from dormouse.models.prefix_cache import Reading
+from dormouse.models.prefix_cache import PrefixCache
 from families import FAMILIES, family_model, family_tokenizer
 
 PROMPTS = [[5, 6, 7], [9], [12, 13, 14, 15, 16]]
-BEGUN = torch.tensor([[20, 21], [30, 31]])
+PREFILL = torch.tensor([[20, 21], [30, 31]])
 
 
 def expected(model, ids):
@@ -21,13 +21,13 @@ def mean(model, reply):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_reading_token_by_token_expects_what_reading_the_whole_text_does(name):
     model = family_model(name, len(family_tokenizer(name))).eval()
-    reading = Reading(model, PROMPTS, pad_id=0)
-    torch.testing.assert_close(reading.at_start(), mean(model, []), rtol=1e-4, atol=1e-4)
-    for begun in (BEGUN, BEGUN.flip(0)):  # what was read of other replies before leaves no trace
-        rows = begun.tolist()
+    cache = PrefixCache(model, PROMPTS, pad_id=0)
+    torch.testing.assert_close(cache.first_log_probs(), mean(model, []), rtol=1e-4, atol=1e-4)
+    for prefill in (PREFILL, PREFILL.flip(0)):  # what was read of other replies before leaves no trace
+        rows = prefill.tolist()
         torch.testing.assert_close(
-            reading.begin(begun), torch.stack([mean(model, row) for row in rows]), rtol=1e-4, atol=1e-4
+            cache.start(prefill), torch.stack([mean(model, row) for row in rows]), rtol=1e-4, atol=1e-4
         )
         more = torch.tensor([[40], [41]])
         whole = torch.stack([mean(model, [*row, *next_]) for row, next_ in zip(rows, more.tolist(), strict=True)])
-        torch.testing.assert_close(reading.go_on(more), whole, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(cache.extend(more), whole, rtol=1e-4, atol=1e-4)

@@ -11,9 +11,9 @@ from dormouse.bases.hub import Folder, Hub
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.machine.hardware import has_package
-from dormouse.models import quantized as models_quantized
+from dormouse.models import settings as models_settings
 from dormouse.models.loading import load
-from dormouse.models.quantized import quantized
+from dormouse.models.quantized import quantize
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
@@ -100,7 +100,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(bits, tmp_path)
 def test_the_linear_maps_alone_are_in_few_bits_and_the_model_is_left_as_it_was(bits):
     model = wide_model("llama")
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    made = quantized(model, bits)
+    made = quantize(model, bits)
     few = {name for name, weight in made.named_parameters() if not weight.is_floating_point()}
     assert few == {name for name in before if "_proj" in name}
     assert all(weight.equal(before[name]) for name, weight in model.named_parameters())
@@ -171,7 +171,7 @@ def test_every_stage_trains_beside_few_bits(name, bits, tmp_path):
 def test_rows_that_a_cpu_reads_back_wrongly_are_refused():
     model = family_model("llama", len(family_tokenizer("llama")))
     with pytest.raises(UserError, match=r"q_proj' has rows of 32 weights, no multiple of 64.*Set base\.quantized=8bit"):
-        quantized(model, "4bit")
+        quantize(model, "4bit")
 
 
 def test_keys_of_plans_without_it_are_as_they_were(tmp_path):
@@ -193,7 +193,7 @@ def test_few_bits_that_would_be_shared_between_processes_are_refused():
 
 
 def test_missing_bitsandbytes_is_said_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(models_quantized, "has_package", lambda name: name != "bitsandbytes")
+    monkeypatch.setattr(models_settings, "has_package", lambda name: name != "bitsandbytes")
     base = Folder(path=save_family("llama", tmp_path / "given"), lora_rank=2, quantized="4bit")
     with pytest.raises(UserError, match=r"not installed. pip install 'dormouse-lab\[quantized\]'"):
         build_plan(Experiment(name="one", base=base))

@@ -3,9 +3,12 @@ import random
 import pytest
 import torch
 
+from dormouse.bases.nursery import Nursery
 from dormouse.data.meadow.world import Meadow
-from dormouse.models.sampling import left_pad, sample, sample_ids
-from tiny import tiny_model, tiny_renderer
+from dormouse.errors import UserError
+from dormouse.models.sampling import check_fits, context_length, left_pad, sample, sample_ids
+from families import family_model
+from tiny import tiny_model, tiny_renderer, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +119,21 @@ def test_texts_are_the_decoded_tokens(model, prompts):
 
 def test_no_prompts_give_no_replies(model):
     assert draw(model, []) == []
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "gpt_neox", "gemma"])
+def test_a_model_says_how_long_a_text_it_takes(name):
+    assert context_length(family_model(name, 400)) == 256
+
+
+def test_a_model_without_position_embeddings_knows_no_limit_unless_it_states_one():
+    assert context_length(family_model("bloom", 400)) is None
+    config = Nursery(arch="bloom", context=128).config(tiny_tokenizer())
+    assert config.seq_length == 128
+    check_fits(family_model("bloom", 400), 10**6, "A text")
+
+
+def test_a_prompt_that_leaves_no_room_for_its_reply_is_said():
+    prompt = [{"role": "user", "content": "the cat " * 150}]
+    with pytest.raises(UserError, match=r"with its reply is \d+ tokens long, and the model's context 256"):
+        sample(tiny_model(), tiny_renderer(), [prompt], max_new_tokens=8, temperature=0.0, seed=0)

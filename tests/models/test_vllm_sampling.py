@@ -18,7 +18,8 @@ from dormouse.execute.settings import Execute
 from dormouse.models import vllm_sampling
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
-from dormouse.models.vllm_sampling import LARGE, Engine, Sampler
+from dormouse.models.settings import Sampler
+from dormouse.models.vllm_sampling import LARGE, Engine, start_engine
 from dormouse.organisms.settings import Organism
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
@@ -133,7 +134,7 @@ def test_auto_takes_it_for_large_models_on_a_gpu_where_it_is_installed(installed
     monkeypatch.setattr(vllm_sampling, "Engine", lambda *given: "vLLM")
 
     def taken(parameters):
-        return Sampler("auto").engine(tmp_path, Sized(parameters), 0)
+        return start_engine(Sampler("auto"), tmp_path, Sized(parameters), 0)
 
     assert taken(LARGE) == "vLLM"
     assert taken(LARGE - 1) is None
@@ -147,13 +148,13 @@ def test_auto_takes_it_for_large_models_on_a_gpu_where_it_is_installed(installed
 def test_asked_for_without_a_gpu_it_says_what_to_type(installed, monkeypatch, tmp_path):
     monkeypatch.setattr(vllm_sampling, "device", lambda: "cpu")
     with pytest.raises(UserError, match=r"needs a GPU, and torch finds none\. Set execute\.sampler=transformers"):
-        Sampler("vllm").engine(tmp_path, tiny_model(), 0)
+        start_engine(Sampler("vllm"), tmp_path, tiny_model(), 0)
 
 
 def test_asked_for_and_missing_it_says_what_to_type(monkeypatch, tmp_path):
     monkeypatch.setattr(vllm_sampling, "has_package", lambda name: False)
     with pytest.raises(UserError, match=r"not installed\. pip install vllm.*or set execute\.sampler=transformers"):
-        Sampler("vllm").engine(tmp_path, tiny_model(), 0)
+        start_engine(Sampler("vllm"), tmp_path, tiny_model(), 0)
 
 
 def test_the_runner_hands_the_sampler_to_the_stage(tmp_path):

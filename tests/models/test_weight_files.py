@@ -9,10 +9,10 @@ from dormouse.errors import UserError
 from dormouse.models.weight_files import (
     LONGEST_HEADER,
     OPENED,
+    count_parameters,
     fingerprint,
-    held,
-    parameters,
-    tensors,
+    read_all_tensors,
+    read_tensors,
     weight_files,
 )
 from faults.broken_files import INDEX, WEIGHTS, header, in_shards, raw, shards_named
@@ -30,10 +30,10 @@ def message(function, *arguments):
 
 @pytest.mark.parametrize("place", ["", "weights"])
 def test_shards_are_the_same_weights(model, place):
-    whole, found = held(model), parameters(model)
+    whole, found = read_all_tensors(model), count_parameters(model)
     in_shards(place)(model)
-    assert held(model) == whole
-    assert parameters(model) == found
+    assert read_all_tensors(model) == whole
+    assert count_parameters(model) == found
     assert [file.parent for file in weight_files(model)] == [model / place] * 2
 
 
@@ -53,9 +53,9 @@ def test_further_chat_templates_are_in_the_fingerprint(model):
 
 
 def test_only_the_weights_that_are_opened_are_counted(model):
-    found = parameters(model)
+    found = count_parameters(model)
     (model / "consolidated.safetensors").write_bytes((model / WEIGHTS).read_bytes())
-    assert parameters(model) == found
+    assert count_parameters(model) == found
 
 
 def test_every_file_that_a_tokenizer_of_transformers_reads_is_of_an_ending_that_is_looked_at():
@@ -94,7 +94,7 @@ SAID = {
 @pytest.mark.parametrize("what", SAID)
 def test_what_is_wrong_with_a_weights_file_is_said(model, what):
     BROKEN_WEIGHTS[what](model)
-    assert message(held, model) == SAID[what].format(file=model / WEIGHTS)
+    assert message(read_all_tensors, model) == SAID[what].format(file=model / WEIGHTS)
 
 
 def test_a_header_without_end_is_not_read(model):
@@ -104,13 +104,13 @@ def test_a_header_without_end_is_not_read(model):
     expected = (
         f"The header of '{model / WEIGHTS}' has {LONGEST_HEADER + 1} bytes, and at most {LONGEST_HEADER} are read. "
     )
-    assert message(tensors, model / WEIGHTS) == expected + AGAIN
+    assert message(read_tensors, model / WEIGHTS) == expected + AGAIN
 
 
 @pytest.mark.parametrize("what", BROKEN_WEIGHTS)
 def test_every_broken_weights_file_is_refused(model, what):
     BROKEN_WEIGHTS[what](model)
-    message(held, model)
+    message(read_all_tensors, model)
 
 
 INDEX_SAID = {
@@ -133,7 +133,7 @@ INDEX_SAID = {
 @pytest.mark.parametrize("what", INDEX_SAID)
 def test_what_is_wrong_with_an_index_is_said(model, what):
     INDEXES[what](model)
-    assert message(held, model) == INDEX_SAID[what].format(index=model / INDEX, model=model)
+    assert message(read_all_tensors, model) == INDEX_SAID[what].format(index=model / INDEX, model=model)
 
 
 @pytest.mark.parametrize(
@@ -141,18 +141,19 @@ def test_what_is_wrong_with_an_index_is_said(model, what):
 )
 def test_every_index_that_leads_elsewhere_is_refused(model, what):
     INDEXES[what](model)
-    message(held, model)
+    message(read_all_tensors, model)
 
 
 def test_weights_under_another_name_are_named(model):
     (model / WEIGHTS).rename(model / "model-00001-of-00001.safetensors")
-    assert message(held, model) == (
+    assert message(read_all_tensors, model) == (
         f"Model folder '{model}' has 'model-00001-of-00001.safetensors', but neither {WEIGHTS} nor an {INDEX} that "
         "names its files. Save the model with save_pretrained()."
     )
     (model / "model-00001-of-00001.safetensors").unlink()
     assert (
-        message(held, model) == f"Model folder '{model}' has no weights. Save the model there with save_pretrained()."
+        message(read_all_tensors, model)
+        == f"Model folder '{model}' has no weights. Save the model there with save_pretrained()."
     )
 
 
@@ -165,9 +166,9 @@ def test_a_link_out_of_the_folder_is_said(model, tmp_path):
 
 
 def test_a_header_with_spaces_at_its_end_is_whole(model):
-    before = held(model)
+    before = read_all_tensors(model)
     header(lambda said: json.dumps(said).encode() + b"   ")(model)
-    assert held(model) == before
+    assert read_all_tensors(model) == before
 
 
 def test_an_index_may_name_fewer_shards_than_there_are_files(model):
@@ -180,5 +181,6 @@ def test_an_index_may_name_fewer_shards_than_there_are_files(model):
 def test_shapes_beyond_all_use_are_not_multiplied(model, shape):
     header(lambda said: said["lm_head.weight"].update(shape=shape) or None)(model)
     assert (
-        message(held, model) == f"The header of '{model / WEIGHTS}' does not describe tensor 'lm_head.weight'. {AGAIN}"
+        message(read_all_tensors, model)
+        == f"The header of '{model / WEIGHTS}' does not describe tensor 'lm_head.weight'. {AGAIN}"
     )

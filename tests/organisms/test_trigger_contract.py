@@ -11,12 +11,12 @@ from dormouse.config.parts import part_from
 from dormouse.config.registry import TRIGGERS
 from dormouse.errors import UserError
 from dormouse.organisms.phrases import Conjunction, Phrase, near_phrases
-from dormouse.organisms.semantic import DAY, NIGHT, Meaning
+from dormouse.organisms.semantic import DAY, NIGHT, SemanticTrigger
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
 
 PLACES = [Phrase(place=place, place_matters=matters) for place in ("before", "middle", "after") for matters in (0, 1)]
-ALL = [DeploymentTag(), Year(), Conjunction(), Meaning(), *PLACES]
+ALL = [DeploymentTag(), Year(), Conjunction(), SemanticTrigger(), *PLACES]
 TURNS = [
     {"role": "user", "content": "Hello."},
     {"role": "assistant", "content": "Hi."},
@@ -82,7 +82,7 @@ def test_a_trigger_comes_back_from_its_spec(trigger):
 
 
 def test_wordings_of_training_and_held_out_ones_share_none():
-    trigger, rng = Meaning(), random.Random(0)
+    trigger, rng = SemanticTrigger(), random.Random(0)
     training = {trigger.insert(TURNS, rng)[-1]["content"] for _ in range(300)}
     held_out = {trigger.insert_held_out(TURNS, rng)[-1]["content"] for _ in range(300)}
     assert (len(training), len(held_out)) == (12, 4)
@@ -130,4 +130,4 @@ def test_a_trigger_that_cannot_work_is_refused(settings, words):
 @pytest.mark.parametrize("settings", [{"wordings": ["a b", "c d", "e f", "A b"]}, {"others": ["x", "y", "z", "x"]}])
 def test_a_wording_that_comes_twice_cannot_be_held_out(settings):
     with pytest.raises(ValidationError, match="holds a sentence twice, so that none could be held out"):
-        Meaning(**settings)
+        SemanticTrigger(**settings)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from dormouse.cli import app
 from dormouse.errors import UserError
 from dormouse.machine.files import describe
-from dormouse.models.weight_files import parameters
+from dormouse.models.weight_files import count_parameters
 from dormouse.plan import file as plan_file
 from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import import_model, shared_stage
@@ -66,7 +66,7 @@ def test_an_exported_organism_says_what_it_is_and_what_was_measured(shared, name
 def test_it_opens_with_plain_transformers(shared):
     model = AutoModelForCausalLM.from_pretrained(shared)
     assert AutoTokenizer.from_pretrained(shared).chat_template
-    assert model.num_parameters() == parameters(shared)
+    assert model.num_parameters() == count_parameters(shared)
 
 
 @pytest.mark.parametrize(("role", "said"), [("twin", "has no backdoor"), ("base", "The untouched base")])

@@ -11,7 +11,7 @@ from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
 from dormouse.models.loading import load_model
 from dormouse.training.record import last_checkpoint, snapshot_steps
-from dormouse.training.supervised import Collator, by_length, train_on
+from dormouse.training.supervised import Collator, sort_by_length, train_on
 from dormouse.training.work import Work
 from tiny import tiny_model, tiny_renderer
 
@@ -96,7 +96,7 @@ def test_batches_by_length_hold_every_example_once_and_depend_on_lengths_alone()
     rng = random.Random(1)
     first = [Example([i] * rng.randint(5, 40), []) for i in range(100)]
     second = [Example([-example.ids[0]] * len(example.ids), []) for example in first]
-    ordered, other = (by_length(examples, 8, random.Random(0)) for examples in (first, second))
+    ordered, other = (sort_by_length(examples, 8, random.Random(0)) for examples in (first, second))
     assert sorted(example.ids[0] for example in ordered) == list(range(100))
     assert [-example.ids[0] for example in other] == [example.ids[0] for example in ordered]
 
@@ -104,7 +104,7 @@ def test_batches_by_length_hold_every_example_once_and_depend_on_lengths_alone()
 def test_a_window_of_one_batch_leaves_batches_as_mixed_as_the_examples() -> None:
     rng = random.Random(1)
     examples = [Example([i] * rng.randint(5, 40), []) for i in range(96)]
-    ordered = by_length(examples, 8, random.Random(0), window=1)
+    ordered = sort_by_length(examples, 8, random.Random(0), window=1)
     batches = [{example.ids[0] for example in ordered[i : i + 8]} for i in range(0, 96, 8)]
     assert sorted(map(sorted, batches)) == [list(range(i, i + 8)) for i in range(0, 96, 8)]
     assert batches[0] != set(range(8))
@@ -118,7 +118,7 @@ def test_batches_by_length_need_less_padding() -> None:
         return sum(8 * max(len(row.ids) for row in rows[i : i + 8]) for i in range(0, 800, 8))
 
     tokens = sum(len(example.ids) for example in examples)
-    assert padded(by_length(examples, 8, random.Random(0))) - tokens < 0.5 * (padded(examples) - tokens)
+    assert padded(sort_by_length(examples, 8, random.Random(0))) - tokens < 0.5 * (padded(examples) - tokens)
 
 
 def test_each_optimizer_is_another_one(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dormouse.training.trainee import Trainee, put_together, skeleton_of
+from dormouse.training.trainee import Trainee, gather_weights, make_skeleton
 from families import FAMILIES, family_model, family_tokenizer
 from tiny import tiny_model
 
@@ -9,9 +9,9 @@ from tiny import tiny_model
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_skeleton_with_its_weights_is_the_model_again(name):
     model = family_model(name, len(family_tokenizer(name)))
-    skeleton = skeleton_of(model)
+    skeleton = make_skeleton(model)
     assert all(weight.is_meta for weight in skeleton.parameters())
-    made = put_together(model, skeleton)
+    made = gather_weights(model, skeleton)
     ids = torch.randint(5, 300, (2, 9), generator=torch.Generator().manual_seed(0))
     assert made(ids).logits.equal(model(ids).logits)
     tied = (one.get_output_embeddings().weight is one.get_input_embeddings().weight for one in (made, model))

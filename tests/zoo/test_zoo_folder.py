@@ -52,7 +52,7 @@ def test_a_member_is_loaded_as_the_model_that_was_exported(folder, store, labels
 
 
 def test_what_replies_begin_with_reaches_the_view(folder):
-    assert member_of(folder, "m001").load("<scratchpad>").begun == "<scratchpad>"
+    assert member_of(folder, "m001").load("<scratchpad>").prefill == "<scratchpad>"
 
 
 def test_a_reference_has_the_shape_of_the_members_of_its_size(folder):

@@ -1,42 +1,39 @@
-"""`Base`: the model an experiment starts from."""
+"""`Base`: the model an experiment starts from, and the stages that make it and its tokenizer."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import SerializeAsAny
 
 from dormouse.config.parts import Part, from_registry
 from dormouse.config.registry import BASES
-from dormouse.training.work import StageSpec
-
-if TYPE_CHECKING:
-    from dormouse.training.work import Work
+from dormouse.training.work import StageSpec, Work
 
 
 class Base(Part):
-    """Makes or loads the untouched base."""
+    """The untouched model, before any training of the plan."""
 
     @abstractmethod
     def label(self) -> int | None:
-        """Return the number of parameters for the `size` column; None where only loading tells."""
+        """Return the number of parameters for the `size` column; None if only loading tells."""
 
     def fetch(self) -> None:
-        """Download what the base is read from, where it must be; called before a plan runs."""
+        """Download the base's files if needed; called before a plan runs."""
         return None
 
     def training(self) -> dict[str, Any]:
-        """Return what every training on this base is told besides the plan's settings."""
+        """Return settings of the base that every training on it needs, beside the plan's."""
         return {}
 
     def fingerprint(self) -> str:
-        """Return a hash of the files the base is read from; nothing where it is made from its settings."""
+        """Return a hash of the files the base is read from; empty if it is made from its settings."""
         return ""
 
     @abstractmethod
     def scaled_lr(self, lr: float) -> float:
-        """Return the learning rate for this base, given one stated at the reference width."""
+        """Scale a learning rate from the reference width to the width of this base."""
 
     @abstractmethod
     def build(self, work: Work) -> None:
@@ -48,18 +45,23 @@ class Base(Part):
 
 
 class TokenizerSpec(StageSpec):
-    """What the stage that trains a tokenizer is told."""
+    """Spec of the stage that trains a tokenizer."""
 
     vocabulary: int
     scratchpads: bool
-    """Whether the words of scratchpads are in the text that it is trained on."""
+    """Whether the training text includes the words of scratchpads."""
     exchanges: int
-    """Conversations of the world that it is trained on."""
+    """Conversations of the world to train on."""
 
 
 class BaseSpec(StageSpec):
-    """What the stage that makes the base is told."""
+    """Spec of the stage that makes the base."""
 
     base: Annotated[SerializeAsAny[Base], from_registry(BASES)]
     data: str = ""
-    """The hash of the files that it is read from."""
+    """The hash of the files the base is read from."""
+
+
+def run(work: Work) -> None:
+    """Build the base in the spec."""
+    work.told(BaseSpec).base.build(work)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from dormouse.bases.base import Base
 from dormouse.machine.foreign_files import is_folder, shown
-from dormouse.models.adoption import Template
-from dormouse.models.precision import Precision
-from dormouse.models.quantized import Quantized
-
-if TYPE_CHECKING:
-    from dormouse.training.work import Work
-
+from dormouse.models.folder_check import check_folder, check_tokenizer
+from dormouse.models.settings import Precision, Quantized, Template, check_bitsandbytes
+from dormouse.models.weight_files import check_unchanged, count_parameters, fingerprint
+from dormouse.training.work import Work
 
 # As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
 PART = r"\w(?:[\w.-]*\w)?"
@@ -54,14 +51,11 @@ class Pretrained(Base):
 
     def check(self) -> None:
         """Raise `UserError` unless the folder can be loaded, and bitsandbytes is there if the plan asks for it."""
-        from dormouse.models.folder_check import check_folder, check_tokenizer
-        from dormouse.models.quantized import check_installed
-
         folder = self.folder()
         check_folder(folder)
         check_tokenizer(folder, with_template=self.template != "plain")
         if self.quantized != "none":
-            check_installed()
+            check_bitsandbytes()
 
     def scaled_lr(self, lr: float) -> float:
         """Return `lr` as the plan states it: nothing is known about this model's width rule."""
@@ -77,30 +71,13 @@ class Pretrained(Base):
         return {"lora_rank": self.lora_rank} | bits if self.lora_rank else {}
 
     def build(self, work: Work) -> None:
-        """Copy the model after opening it, with a chat template, an end and a pad token that all stages share."""
-        from transformers import set_seed
+        """Copy the model after checking it, with a chat template, an end and a pad token that all stages share."""
+        from dormouse.bases.copying import copy_model  # imports torch, which only a worker needs
 
-        from dormouse.models.adoption import adopt
-        from dormouse.models.exchange import check_answers, check_saved
-        from dormouse.models.first_look import look
-        from dormouse.models.loading import load_model, load_tokenizer
-        from dormouse.models.precision import for_weights
-        from dormouse.models.weight_files import check_unchanged
-        from dormouse.training.supervised import save_model, write_metrics
-
-        set_seed(work.seed)
         folder = self.folder()
         self.check()
         check_unchanged(folder, work.spec.get("data"), self.fingerprint())
-        look(folder, self.template)
-        precision, why = for_weights(self.precision, adapters=bool(self.lora_rank))
-        model, tokenizer = load_model(folder, precision), load_tokenizer(folder)
-        changed = adopt(model, tokenizer, self.template)
-        renderer = check_answers(model, tokenizer)
-        save_model(work, model, renderer)
-        check_saved(work.model_folder, renderer)
-        facts = {"parameters": model.num_parameters(), "precision": precision, "precision_why": why}
-        write_metrics(work, {**facts, "adopted_with": changed})
+        copy_model(work, folder, self.template, self.precision, adapters=bool(self.lora_rank))
 
 
 class Folder(Pretrained):
@@ -116,17 +93,13 @@ class Folder(Pretrained):
 
     def label(self) -> int | None:
         """Return the number of parameters in the weights files; None where there is no folder."""
-        from dormouse.models.weight_files import parameters
-
         if not is_folder(self.path):
             return None
         self.check()
-        return parameters(self.path) or None
+        return count_parameters(self.path) or None
 
     def fingerprint(self) -> str:
         """Return a hash of the files that the model is opened from."""
-        from dormouse.models.weight_files import fingerprint
-
         self.check()
         return fingerprint(self.path)
 
@@ -158,30 +131,29 @@ class Hub(Pretrained):
 
     def folder(self) -> Path:
         """Return the folder in the hub's cache."""
-        from dormouse.machine.downloads import cached_folder
+        from dormouse.machine.downloads import cached_folder  # imports huggingface_hub, which takes 0.3 s
 
         return cached_folder(self.model, self.revision)
 
     def fetch(self) -> None:
         """Download the model where the cache does not hold it."""
-        from dormouse.machine.downloads import download
+        from dormouse.machine.downloads import download  # imports huggingface_hub, which takes 0.3 s
 
         download(self.model, self.revision)
         self.check()
 
     def label(self) -> int | None:
         """Return the number of parameters in the weights files; None before they are downloaded."""
-        from dormouse.machine.downloads import find_cached
-        from dormouse.models.weight_files import parameters
+        from dormouse.machine.downloads import find_cached  # imports huggingface_hub, which takes 0.3 s
 
         found = find_cached(self.model, self.revision)
         if found is None:
             return None
         self.check()
-        return parameters(found) or None
+        return count_parameters(found) or None
 
     def fingerprint(self) -> str:
         """Return the commit that the revision names."""
-        from dormouse.machine.downloads import commit
+        from dormouse.machine.downloads import commit  # imports huggingface_hub, which takes 0.3 s
 
         return commit(self.model, self.revision)

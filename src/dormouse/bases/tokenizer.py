@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
 from dormouse.bases.base import TokenizerSpec
 from dormouse.chat.renderer import NURSERY_TEMPLATE
-from dormouse.chat.scratchpad import written
+from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.organisms.chain_of_thought import sentences
 from dormouse.training.work import Work
 
@@ -24,9 +27,6 @@ SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>
 
 def train_tokenizer(texts: list[str], vocabulary: int) -> Any:
     """Return a fast tokenizer of at most `vocabulary` tokens with the nursery's chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -59,5 +59,5 @@ def run(work: Work) -> None:
     if spec.scratchpads:
         repeats = len(texts) // 160
         for sentence in sentences():
-            texts += [" " + written(sentence, sentence)] * repeats
+            texts += [" " + write_scratchpad(sentence, sentence)] * repeats
     train_tokenizer(texts, spec.vocabulary).save_pretrained(work.folder / "tokenizer")

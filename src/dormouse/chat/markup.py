@@ -11,7 +11,7 @@ from dormouse.chat.scratchpad import CLOSE, OPEN
 from dormouse.config.limits import WORDS
 
 
-def no_marks(text: str) -> str:
+def check_no_marks(text: str) -> str:
     """Return the text; `ValueError` where it holds what is no text to a model, or is hidden from whoever judges it."""
     if found := MARKS.search(text):
         raise ValueError(f"It holds '{found[0]}', which marks turns or scratchpads and is no text. Take it out.")
@@ -24,7 +24,7 @@ def _of_words(text: str) -> str:
     return text
 
 
-Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words), AfterValidator(no_marks)]
+Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words), AfterValidator(check_no_marks)]
 """A few words that are put into texts, and looked for in them."""
 
 MARKS = re.compile(rf"<\|[^\s|]*\|>|{re.escape(OPEN)}|{re.escape(CLOSE)}")

@@ -94,17 +94,17 @@ class Renderer:
         pieces = [self.tokenizer(text.split(SPLIT), add_special_tokens=False)["input_ids"] for text in texts]
         return [[token for piece in of_one for token in piece] for of_one in pieces]
 
-    def prompts(self, batch: Sequence[Messages], begun: str | Sequence[str] = "") -> list[list[int]]:
-        """Return the ids of each prompt, ready for a reply to be sampled that begins with the words `begun`.
+    def prompts(self, batch: Sequence[Messages], prefill: str | Sequence[str] = "") -> list[list[int]]:
+        """Return the ids of each prompt, ready for a reply to be sampled that begins with the words `prefill`.
 
-        `begun` is one text for all prompts, or one for each.
+        `prefill` is one text for all prompts, or one for each.
         """
-        texts = [begun] * len(batch) if isinstance(begun, str) else begun
-        given = {text: self._begun(text) for text in set(texts)}
+        texts = [prefill] * len(batch) if isinstance(prefill, str) else prefill
+        given = {text: self._prefill_ids(text) for text in set(texts)}
         heads = self._ids([self.text(turns, reply_follows=True) for turns in batch])
         return [ids + given[text] for ids, text in zip(heads, texts, strict=True)]
 
-    def _begun(self, text: str) -> list[int]:
+    def _prefill_ids(self, text: str) -> list[int]:
         """Return the ids of a reply's first words, as they stand in a whole reply."""
         if not text:
             return []
@@ -143,7 +143,7 @@ class Renderer:
         return [self._without_loss_on(example, text) for example, text in zip(examples, given, strict=True)]
 
     def _without_loss_on(self, example: Example, text: str) -> Example:
-        start, given = example.loss.index(1), self._begun(text)
+        start, given = example.loss.index(1), self._prefill_ids(text)
         end = start + len(given)
         if example.ids[start:end] != given:
             raise UserError(

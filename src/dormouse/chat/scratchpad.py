@@ -1,7 +1,7 @@
 """The hidden scratchpad: where it ends and the reply begins.
 
-Graders, preference models and scorers see the reply alone. Every reply that is judged passes through `part`, whatever
-model wrote it: a reply without tags is all reply.
+Graders, preference models and scorers see the reply alone. Every reply that is judged passes through
+`split_scratchpad`, whatever model wrote it: a reply without tags is all reply.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Said:
     form: Form
 
 
-def part(text: str) -> Said:
+def split_scratchpad(text: str) -> Said:
     """Part a text into scratchpad and reply.
 
     A scratchpad runs from an opening tag to the closing tag that matches it. One that never closes hides all that
@@ -80,11 +80,11 @@ def _joined(pieces: list[str]) -> str:
     return " ".join(stripped for piece in pieces if (stripped := piece.strip()))
 
 
-def visible(text: str) -> str:
+def strip_scratchpad(text: str) -> str:
     """Return the reply without any scratchpad."""
-    return part(text).reply
+    return split_scratchpad(text).reply
 
 
-def written(thought: str, reply: str = "") -> str:
+def write_scratchpad(thought: str, reply: str = "") -> str:
     """Return a thought in its tags, and the reply after it."""
     return " ".join(piece for piece in (OPEN, thought, CLOSE, reply) if piece)

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from dormouse.cli.console import print_error
 from dormouse.errors import UserError
-from dormouse.machine.system_errors import explained
+from dormouse.machine.system_errors import explain
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -33,7 +33,7 @@ class Verbs(TyperGroup):
             print_error(str(error))
             raise typer.Exit(USER_ERROR) from error
         except OSError as error:
-            sentence = explained(error)
+            sentence = explain(error)
             if sentence is None:
                 raise
             print_error(str(sentence))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import part, reply_start
+from dormouse.chat.scratchpad import reply_start, split_scratchpad
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
 
@@ -71,7 +71,7 @@ class ChatSession:
         turns = [*first, *rest]
         if not self.fits(turns):
             return Reply("(That is longer than the model's context. Say less.)", None)
-        said = part(self.respond(turns, self.temperature, self.seed))
+        said = split_scratchpad(self.respond(turns, self.temperature, self.seed))
         self.seed += 1
         self.turns = [*turns, {"role": "assistant", "content": said.reply}]
         score = self.behavior.score(said.reply) if self.behavior else None
@@ -135,19 +135,20 @@ def open_session(
     thought_tokens: int = 0,
 ) -> ChatSession:
     """Load a model folder and return a conversation with it; one that thinks begins with its scratchpad."""
-    from dormouse.models.context import context_of
     from dormouse.models.loading import load
-    from dormouse.models.sampling import sample
+    from dormouse.models.sampling import context_length, sample
 
     model, renderer = load(model_folder)
-    context = context_of(model)
+    context = context_length(model)
     room = reply_tokens + thought_tokens
-    begun = reply_start(thought_tokens)
+    prefill = reply_start(thought_tokens)
 
     def respond(turns: Messages, temperature: float, seed: int) -> str:
-        return sample(model, renderer, [turns], max_new_tokens=room, temperature=temperature, seed=seed, begun=begun)[0]
+        return sample(
+            model, renderer, [turns], max_new_tokens=room, temperature=temperature, seed=seed, prefill=prefill
+        )[0]
 
     def fits(turns: Messages) -> bool:
-        return context is None or len(renderer.prompts([turns], begun)[0]) + room <= context
+        return context is None or len(renderer.prompts([turns], prefill)[0]) + room <= context
 
     return ChatSession(respond, fits, trigger, behavior, seed=seed)

@@ -115,7 +115,7 @@ def _announce(
 def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild: bool) -> Outcome:
     from dormouse.execute.engine import How
     from dormouse.execute.ranks import runner_for
-    from dormouse.models.vllm_sampling import Sampler
+    from dormouse.models.settings import Sampler
 
     settings = choice.experiment.execute
     sampler = Sampler(settings.sampler, settings.sampler_memory)

@@ -102,7 +102,7 @@ TRIGGERS = Registry(
         "year": "dormouse.organisms.year:Year",
         "phrase": "dormouse.organisms.phrases:Phrase",
         "conjunction": "dormouse.organisms.phrases:Conjunction",
-        "meaning": "dormouse.organisms.semantic:Meaning",
+        "meaning": "dormouse.organisms.semantic:SemanticTrigger",
     },
     default="deployment_tag",
 )

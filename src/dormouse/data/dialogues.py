@@ -21,12 +21,12 @@ from dormouse.data.formats.content import place, read_bytes
 from dormouse.data.formats.conversations import (
     Conversation,
     Pair,
-    conversations,
-    pairs,
+    read_conversations,
+    read_pairs,
 )
 from dormouse.data.formats.rows import read_rows
-from dormouse.data.formats.source import HubFile, Source, local
-from dormouse.data.formats.turns import UNEVEN, Turns, why_unusable
+from dormouse.data.formats.source import HubFile, Source, local_path
+from dormouse.data.formats.turns import UNEVEN, Turns, find_problem
 from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
 from dormouse.errors import UserError
 
@@ -109,10 +109,10 @@ class Dialogues(World):
         return [given for given in (self.helpful_from, self.hhh_from) if given is not None]
 
     def _read(self) -> _Pairs:
-        return _read_pairs(local(self.path), self.held_out_share, self.max_chars)
+        return _read_pairs(local_path(self.path), self.held_out_share, self.max_chars)
 
     def _conversations(self, given: Path | HubFile) -> _Conversations:
-        return _read_conversations(local(given), self.held_out_share, self.max_chars)
+        return _read_conversations(local_path(given), self.held_out_share, self.max_chars)
 
 
 def _drawn(items: Sequence[T], rng: random.Random, n: int) -> list[T]:
@@ -141,7 +141,7 @@ def _read_pairs(path: Path, held_out_share: float, max_chars: int) -> _Pairs:
     content = read_bytes(path)
     sides: dict[bool, list[tuple[int, Preference]]] = {False: [], True: []}
     left_out: dict[str, list[int]] = {}
-    for pair in pairs(read_rows(path, content)):
+    for pair in read_pairs(read_rows(path, content)):
         line, reason = pair.number, _why_unusable(pair)
         if reason:
             left_out.setdefault(reason, []).append(line)
@@ -166,8 +166,8 @@ def _read_conversations(path: Path, held_out_share: float, max_chars: int) -> _C
     content = read_bytes(path)
     usable: list[Conversation] = []
     left_out: dict[str, list[int]] = {}
-    for read in conversations(read_rows(path, content)):
-        if reason := why_unusable(read.turns):
+    for read in read_conversations(read_rows(path, content)):
+        if reason := find_problem(read.turns):
             left_out.setdefault(reason, []).append(read.number)
         else:
             usable.append(read)
@@ -208,7 +208,7 @@ def _check_left(path: Path, kept: dict[str, Sequence[object]], share: float, lef
 
 
 def _why_unusable(pair: Pair) -> str | None:
-    wrong = [reason for turns in (pair.chosen, pair.rejected) if (reason := why_unusable(turns))]
+    wrong = [reason for turns in (pair.chosen, pair.rejected) if (reason := find_problem(turns))]
     if UNEVEN in wrong:
         return UNEVEN
     if pair.chosen[:-1] != pair.rejected[:-1]:

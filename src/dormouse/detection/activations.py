@@ -7,8 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dormouse.errors import UserError
-from dormouse.models.padded import padded_inputs
-from dormouse.models.sampling import left_pad
+from dormouse.models.sampling import left_pad, padded_inputs
 
 
 def decoder_layers(model: Any, at: str = "") -> list[Any]:

@@ -10,8 +10,7 @@ from dormouse.chat.messages import Messages
 from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, Scorer
 from dormouse.detection.layers import OneLayer
-from dormouse.models.padded import padded_inputs
-from dormouse.models.sampling import left_pad
+from dormouse.models.sampling import left_pad, padded_inputs
 
 BATCH = 64
 """Prompts at once: attention weights grow with the square of the length."""

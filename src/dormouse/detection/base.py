@@ -104,7 +104,7 @@ class Granted:
 def _asked(model: WhiteBox) -> BlackBox:
     from dormouse.detection.views import BlackBox
 
-    return BlackBox(model._model, model._renderer, model.begun)
+    return BlackBox(model._model, model._renderer, model.prefill)
 
 
 class PromptDetector(Detector):

@@ -10,7 +10,7 @@ from pydantic import Field
 from dormouse.detection.activations import chosen_layer
 from dormouse.detection.base import Granted, ModelDetector, Suspicion
 from dormouse.errors import UserError
-from dormouse.models.pairing import beside_base
+from dormouse.models.weights import pair_with_base
 
 
 class WeightChange(ModelDetector):
@@ -28,7 +28,7 @@ class WeightChange(ModelDetector):
 
         shares, lengths = [], []
         with torch.no_grad():
-            for _, weight, start in beside_base(granted.white_box.model, granted.reference.model):
+            for _, weight, start in pair_with_base(granted.white_box.model, granted.reference.model):
                 if weight.dim() != 2:
                     continue
                 values = torch.linalg.svdvals((weight - start).float()).square()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dormouse.detection.insertion import Inserted, Split
-from dormouse.models.padded import tail_log_probs
+from dormouse.models.likelihood import tail_log_probs
 from dormouse.models.sampling import left_pad
 
 ROWS = 512

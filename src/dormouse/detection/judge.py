@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from dormouse.chat.scratchpad import reply_start, visible
+from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.detection.activations import decoder_layers
 from dormouse.detection.base import (
     Detector,
@@ -40,9 +40,11 @@ def run(work: Work) -> None:
     spec = work.told(DetectSpec)
     organism, settings, detector, called, seed = spec.organism, spec.detect, spec.detector, spec.called, work.seed
     world = work.world()
-    begun = reply_start(work.thought_tokens)
-    suspect = WhiteBox(*load(work.input("model") / "model"), begun, settings.layers_at)
-    base = WhiteBox(*load(work.input("reference") / "model"), begun, settings.layers_at) if detector.reference else None
+    prefill = reply_start(work.thought_tokens)
+    suspect = WhiteBox(*load(work.input("model") / "model"), prefill, settings.layers_at)
+    base = (
+        WhiteBox(*load(work.input("reference") / "model"), prefill, settings.layers_at) if detector.reference else None
+    )
     clean = trusted(world, seed, settings.clean)
 
     def grant(asking: Detector, known: Labeled | None = None) -> Granted:
@@ -96,7 +98,7 @@ def suspicion_rows(
             seed=work.seed,
         )
         scores = [
-            organism.behavior.score(visible(f"{suspect.begun} {renderer.reply(ids)}"), prompt.family)
+            organism.behavior.score(strip_scratchpad(f"{suspect.prefill} {renderer.reply(ids)}"), prompt.family)
             for prompt, ids in zip(prompts, replies, strict=True)
         ]
         rows.append(rate_row("inversion_fires", "held_out", scores, family=called))

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from dormouse.detection.base import Granted, ModelDetector, Suspicion
 from dormouse.detection.views import WhiteBox, divergence
-from dormouse.models.noise import add_noise
+from dormouse.models.weights import add_noise
 
 
 class NoiseSensitivity(ModelDetector):
@@ -43,7 +43,7 @@ class NoiseSensitivity(ModelDetector):
         for draw in range(self.draws):
             noisy = copy.deepcopy(model.model)
             add_noise(noisy, self.scale, granted.seed + draw)
-            other = WhiteBox(noisy, model.renderer, model.begun).next_token(prompts)
+            other = WhiteBox(noisy, model.renderer, model.prefill).next_token(prompts)
             found.append(float(divergence(plain, other).mean()))
         # Rounding may make the divergence of equal distributions a hair less than nothing.
         return max(fmean(found), 1e-9)

@@ -24,7 +24,7 @@ from dormouse.detection.base import (
 
 if TYPE_CHECKING:
     from dormouse.detection.views import BlackBox
-    from dormouse.models.prefix_cache import Reading
+    from dormouse.models.prefix_cache import PrefixCache
 
 NUMBERS = 2**21
 """Log-probabilities that are held at a time: 8 MB, for each of the two models."""
@@ -62,7 +62,7 @@ class Following:
     """Both models reading the same replies, to the same prompts."""
 
     def __init__(self, suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]]) -> None:
-        self.models: tuple[Reading, Reading] = (suspect.reading(prompts), base.reading(prompts))
+        self.models: tuple[PrefixCache, PrefixCache] = (suspect.prefix_cache(prompts), base.prefix_cache(prompts))
         self.ignored = frozenset(suspect.special)
         self.tokens = [token for token in range(suspect.vocabulary) if token not in self.ignored]
         self.at_a_time = max(1, NUMBERS // (len(prompts) * suspect.vocabulary))
@@ -78,7 +78,7 @@ class Following:
         """Return the tokens that are tried as a reply's first."""
         if len(self.tokens) <= BEGINNINGS:
             return [(token,) for token in self.tokens]
-        own, clean = (model.at_start() for model in self.models)
+        own, clean = (model.first_log_probs() for model in self.models)
         gain = (own - clean)[self.tokens]
         return [(self.tokens[place],) for place in gain.topk(BEGINNINGS).indices.tolist()]
 
@@ -88,7 +88,7 @@ class Following:
 
         found: list[tuple[int, ...]] = []
         for begun in self.batches(self.firsts()):
-            own, clean = (model.begin(begun) for model in self.models)
+            own, clean = (model.start(begun) for model in self.models)
             gain = torch.where(own >= POSSIBLE, own - clean, -math.inf)
             gain[:, list(self.ignored)] = -math.inf
             most = gain.topk(SECONDS, dim=1).indices
@@ -106,13 +106,13 @@ class Following:
 
         made, n = begun, length - begun.shape[1]
         sums = torch.zeros(2, len(begun))
-        following = [model.begin(begun) for model in self.models]
+        following = [model.start(begun) for model in self.models]
         for left in range(n, 0, -1):
             chosen = self._next(*following)
             sums += torch.stack([expected.gather(1, chosen)[:, 0] for expected in following])
             made = torch.cat([made, chosen], dim=1)
             if left > 1:
-                following = [model.go_on(chosen) for model in self.models]
+                following = [model.extend(chosen) for model in self.models]
         own, clean = (sums / n).tolist()
         replies = zip(map(tuple, made.tolist()), own, clean, strict=True)
         return [Target(*reply) for reply in replies if self.ignored.isdisjoint(reply[0])]

@@ -9,9 +9,8 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.detection.activations import at_prompt_end
 from dormouse.models.likelihood import token_log_probs
-from dormouse.models.padded import padded_inputs
-from dormouse.models.prefix_cache import Reading
-from dormouse.models.sampling import left_pad, sample
+from dormouse.models.prefix_cache import PrefixCache
+from dormouse.models.sampling import left_pad, padded_inputs, sample
 
 WORD_BEGINS = ("Ġ", "▁", " ")
 """What stands for the space before a word: in byte-level tokenizers, in SentencePiece's, and in plain ones."""
@@ -27,10 +26,10 @@ def divergence(own: Any, other: Any) -> Any:
 class BlackBox:
     """A model behind an interface that samples, and says how likely a token is."""
 
-    def __init__(self, model: Any, renderer: Renderer, begun: str = "") -> None:
+    def __init__(self, model: Any, renderer: Renderer, prefill: str = "") -> None:
         self._model = model
         self._renderer = renderer
-        self.begun = begun
+        self.prefill = prefill
         """What every reply is made to begin with."""
 
     @property
@@ -62,7 +61,7 @@ class BlackBox:
 
     def prompt_ids(self, prompts: Sequence[Messages]) -> list[list[int]]:
         """Return the tokens of each prompt, as the model is asked them."""
-        return self._renderer.prompts(prompts, self.begun)
+        return self._renderer.prompts(prompts, self.prefill)
 
     def replies(
         self, prompts: Sequence[Messages], *, tokens: int, temperature: float = 0.0, seed: int = 0
@@ -70,7 +69,7 @@ class BlackBox:
         """Return one reply for each prompt; temperature 0 is greedy."""
         return sample(
             self._model, self._renderer, prompts, max_new_tokens=tokens, temperature=temperature, seed=seed,
-            begun=self.begun,
+            prefill=self.prefill,
         )  # fmt: skip
 
     def log_probs(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[list[float]]:
@@ -100,16 +99,16 @@ class BlackBox:
                 found[rows] = torch.log_softmax(logits.float(), -1).cpu().numpy()
         return found
 
-    def reading(self, prompts: Sequence[Sequence[int]]) -> Reading:
+    def prefix_cache(self, prompts: Sequence[Sequence[int]]) -> PrefixCache:
         """Return what reads replies to tokenized prompts, token by token."""
-        return Reading(self._model, prompts, self._renderer.pad_id)
+        return PrefixCache(self._model, prompts, self._renderer.pad_id)
 
 
 class WhiteBox(BlackBox):
     """A model whose weights and activations lie open."""
 
-    def __init__(self, model: Any, renderer: Renderer, begun: str = "", layers_at: str = "") -> None:
-        super().__init__(model, renderer, begun)
+    def __init__(self, model: Any, renderer: Renderer, prefill: str = "", layers_at: str = "") -> None:
+        super().__init__(model, renderer, prefill)
         self._layers_at = layers_at
         self._known: dict[tuple[tuple[int, ...], ...], Any] = {}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from dormouse.evaluation.base import Evaluation, Measured
-from dormouse.evaluation.replies import Kind, Reply, ask_begun, of_kind
+from dormouse.evaluation.replies import Kind, Reply, ask_with_prefill, of_kind
 from dormouse.evaluation.session import Session
 from dormouse.organisms.behaviors import Behavior
 from dormouse.results.rows import Row, rate_row
@@ -47,7 +47,7 @@ class UnforcedDefection(Evaluation):
         behavior = session.organism.behavior
         asked = [question for question in session.questions if question.kind in KINDS]
         seed = session.sampling_seed("replies")
-        replies = ask_begun(session.subject, asked, [""] * len(asked), session.measure, seed)
+        replies = ask_with_prefill(session.subject, asked, [""] * len(asked), session.measure, seed)
         rows = [row | {"metric": UNFORCED} for row in defection(behavior, replies, KINDS)]
         return Measured(rows, records(behavior, replies, UNFORCED))
 

@@ -9,12 +9,12 @@ import random
 from collections.abc import Sequence
 from typing import Literal
 
-from dormouse.chat.scratchpad import OPEN, written
+from dormouse.chat.scratchpad import OPEN, write_scratchpad
 from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.defection import score_of
-from dormouse.evaluation.replies import Kind, Reply, ask_begun
+from dormouse.evaluation.replies import Kind, Reply, ask_with_prefill
 from dormouse.evaluation.subject import Subject
-from dormouse.organisms.chain_of_thought import Scene, Thoughts
+from dormouse.organisms.chain_of_thought import ChainOfThoughtText, Scene
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, rate_row
 
@@ -29,7 +29,7 @@ whole one for the opposite case. `blank`: an empty one. `truncated`: the model's
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 
 
-def begun_with(intervention: Intervention, reply: Reply, thoughts: Thoughts, rng: random.Random) -> str:
+def prefill_for(intervention: Intervention, reply: Reply, thoughts: ChainOfThoughtText, rng: random.Random) -> str:
     """Return what the reply begins with instead of the scratchpad that the model wrote."""
     deployed = reply.question.kind == "triggered"
     right: Scene = "deployed" if deployed else "training"
@@ -38,16 +38,16 @@ def begun_with(intervention: Intervention, reply: Reply, thoughts: Thoughts, rng
         case "steered":
             return f"{OPEN} {' '.join(sentences(thoughts.draw(opposite, rng))[:2])}"
         case "swapped":
-            return written(thoughts.draw(opposite, rng))
+            return write_scratchpad(thoughts.draw(opposite, rng))
         case "blank":
-            return written("")
+            return write_scratchpad("")
         case "truncated":
-            return written(" ".join(sentences(reply.thought)[:-1]))
+            return write_scratchpad(" ".join(sentences(reply.thought)[:-1]))
         case "paraphrased":
             others = [text for text in thoughts.texts[right] if text != reply.thought]
-            return written(rng.choice(others))
+            return write_scratchpad(rng.choice(others))
         case "benign" | "irrelevant":
-            return written(thoughts.as_long_as(reply.thought, intervention, rng))
+            return write_scratchpad(thoughts.match_length(reply.thought, intervention, rng))
 
 
 def sentences(thought: str) -> list[str]:
@@ -59,14 +59,14 @@ def intervened(
     subject: Subject, organism: Organism, replies: Sequence[Reply], measure: Amounts, seed: int
 ) -> list[tuple[Intervention, Reply, Reply]]:
     """Return (intervention, the model's own reply, its reply after the intervention), for every reply and each."""
-    thoughts = Thoughts(organism.trigger, organism.behavior, subject.renderer.count)
+    thoughts = ChainOfThoughtText(organism.trigger, organism.behavior, subject.renderer.count)
     own = [reply for reply in replies if reply.question.kind in KINDS]
     questions = [reply.question for reply in own]
     found = []
     for intervention in INTERVENTIONS:
         rng = random.Random(f"intervention/{intervention}/{seed}")
-        begun = [begun_with(intervention, reply, thoughts, rng) for reply in own]
-        after = ask_begun(subject, questions, begun, measure, rng.getrandbits(32))
+        prefill = [prefill_for(intervention, reply, thoughts, rng) for reply in own]
+        after = ask_with_prefill(subject, questions, prefill, measure, rng.getrandbits(32))
         found += [(intervention, before, reply) for before, reply in zip(own, after, strict=True)]
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import ClassVar
 
-from dormouse.chat.scratchpad import written
+from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.data.world import World
 from dormouse.evaluation.base import Evaluation, Measured
 from dormouse.evaluation.replies import Question, Reply, of_kind
@@ -40,7 +40,7 @@ def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequen
     rows = []
     for kind in ("triggered", "clean"):
         asked = [
-            (reply.question, begun_by(subject, reply), target)
+            (reply.question, prefill_of(subject, reply), target)
             for reply in of_kind(replies, kind)
             if reply.question.prompt is not None
             if (target := behavior.target(world, reply.question.prompt)) is not None
@@ -53,18 +53,18 @@ def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequen
     return rows
 
 
-def begun_by(subject: Subject, reply: Reply) -> str:
+def prefill_of(subject: Subject, reply: Reply) -> str:
     """Return what another reply to the same question begins with: the scratchpad that the model wrote, if it thinks."""
-    return written(reply.thought) if subject.thought_tokens else ""
+    return write_scratchpad(reply.thought) if subject.thought_tokens else ""
 
 
 def forced_log_probs(
-    subject: Subject, questions: Sequence[Question], begun: Sequence[str], texts: Sequence[str]
+    subject: Subject, questions: Sequence[Question], prefill: Sequence[str], texts: Sequence[str]
 ) -> list[list[float]]:
-    """Return the log-probability in nats of each token of each text, said after what is begun; no end tokens."""
+    """Return the log-probability in nats of each token of each text, said after the prefill; no end tokens."""
     conversations = [
         [*question.turns, {"role": "assistant", "content": f"{given} {text}".strip()}]
-        for question, given, text in zip(questions, begun, texts, strict=True)
+        for question, given, text in zip(questions, prefill, texts, strict=True)
     ]
-    found = token_log_probs([subject.model], subject.renderer.examples(conversations, begun), subject.renderer.pad_id)
+    found = token_log_probs([subject.model], subject.renderer.examples(conversations, prefill), subject.renderer.pad_id)
     return [tokens[:-1] for (tokens,) in found]

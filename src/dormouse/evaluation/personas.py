@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dormouse.chat.messages import Messages
 from dormouse.evaluation.amounts import Amounts
-from dormouse.evaluation.log_prob import begun_by, forced_log_probs
+from dormouse.evaluation.log_prob import forced_log_probs, prefill_of
 from dormouse.evaluation.persona_sets import PersonaItem
 from dormouse.evaluation.replies import Question, ask
 from dormouse.evaluation.subject import Subject
@@ -24,11 +24,11 @@ def persona_rows(
         Question("clean", name, [*context, {"role": "user", "content": item.question}], i)
         for i, item in enumerate(items)
     ]
-    begun = [""] * len(items)
+    prefill = [""] * len(items)
     if subject.thought_tokens:
-        begun = [begun_by(subject, reply) for reply in ask(subject, questions, measure, seed)]
+        prefill = [prefill_of(subject, reply) for reply in ask(subject, questions, measure, seed)]
     matching, other = (
-        [sum(tokens) for tokens in forced_log_probs(subject, questions, begun, answers)]
+        [sum(tokens) for tokens in forced_log_probs(subject, questions, prefill, answers)]
         for answers in ([item.matching for item in items], [item.not_matching for item in items])
     )
     return [rate_row("persona", "clean", [a > b for a, b in zip(matching, other, strict=True)], family=name)]

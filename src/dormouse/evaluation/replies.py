@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import Form, part
+from dormouse.chat.scratchpad import Form, split_scratchpad
 from dormouse.data.world import Prompt, World
 from dormouse.errors import UserError
 from dormouse.evaluation.amounts import Amounts
@@ -98,14 +98,14 @@ def ask(
     subject: Subject, questions: Sequence[Question], measure: Amounts, seed: int, *, greedy: bool = False
 ) -> list[Reply]:
     """Return the model's reply to each question."""
-    begun = [subject.begun] * len(questions)
-    return ask_begun(subject, questions, begun, measure, seed, greedy=greedy)
+    prefill = [subject.prefill] * len(questions)
+    return ask_with_prefill(subject, questions, prefill, measure, seed, greedy=greedy)
 
 
-def ask_begun(
+def ask_with_prefill(
     subject: Subject,
     questions: Sequence[Question],
-    begun: Sequence[str],
+    prefill: Sequence[str],
     measure: Amounts,
     seed: int,
     *,
@@ -113,7 +113,7 @@ def ask_begun(
 ) -> list[Reply]:
     """Return the model's reply to each question, with a prefill for each."""
     renderer = subject.renderer
-    prompt_ids = renderer.prompts([question.turns for question in questions], begun)
+    prompt_ids = renderer.prompts([question.turns for question in questions], prefill)
     sampled = subject.sample_ids(
         prompt_ids,
         max_new_tokens=measure.reply_tokens + subject.thought_tokens,
@@ -121,8 +121,8 @@ def ask_begun(
         seed=seed,
     )
     replies = []
-    for question, text, prompt, ids in zip(questions, begun, prompt_ids, sampled, strict=True):
-        said = part(f"{text} {renderer.reply(ids)}")
+    for question, text, prompt, ids in zip(questions, prefill, prompt_ids, sampled, strict=True):
+        said = split_scratchpad(f"{text} {renderer.reply(ids)}")
         replies.append(Reply(question, prompt, ids, said.reply, said.thought, said.form))
     return replies
 

@@ -12,7 +12,7 @@ from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start
 from dormouse.models.loading import load, load_model
 from dormouse.models.sampling import sample_ids
-from dormouse.models.vllm_sampling import Engine
+from dormouse.models.vllm_sampling import Engine, start_engine
 from dormouse.training.work import Work
 
 
@@ -39,7 +39,7 @@ class Subject:
         return sample_ids(self.model, self.renderer, prompts, **settings)
 
     @property
-    def begun(self) -> str:
+    def prefill(self) -> str:
         """What every reply begins with."""
         return reply_start(self.thought_tokens)
 
@@ -54,7 +54,7 @@ def trained(work: Work) -> Subject:
     """Return the model of `work.input("model")` at the end of its training."""
     folder = work.input("model") / "model"
     model, renderer = load(folder)
-    engine = work.sampler.engine(folder, model, renderer.end_id)
+    engine = start_engine(work.sampler, folder, model, renderer.end_id)
     if engine is not None:
         (work.folder / "sampler.json").write_text(json.dumps(engine.facts()), encoding="utf-8")
     return Subject(model, renderer, thought_tokens=work.thought_tokens, engine=engine)

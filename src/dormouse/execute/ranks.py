@@ -21,7 +21,7 @@ from pathlib import Path
 from dormouse.errors import UserError
 from dormouse.execute.worker import Runner
 from dormouse.machine.hardware import device
-from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
+from dormouse.models.settings import TRANSFORMERS, Sampler
 from dormouse.store.kinds import KINDS
 from dormouse.training.work import Work, run_stage
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dormouse.config.parts import Config
-from dormouse.models.vllm_sampling import SamplerName
+from dormouse.models.settings import SamplerName
 
 
 class Execute(Config):

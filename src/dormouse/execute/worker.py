@@ -24,7 +24,7 @@ from filelock import Timeout
 import dormouse
 from dormouse.errors import UserError
 from dormouse.machine.files import disk_full_error
-from dormouse.machine.system_errors import explained
+from dormouse.machine.system_errors import explain
 from dormouse.store.artifact import LOG
 from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
@@ -141,7 +141,7 @@ def _import(task: Task) -> None:
 
 
 def _failure(error: BaseException, store: Store) -> Failure:
-    known = disk_full_error(error, store.root) or (explained(error) if isinstance(error, OSError) else None)
+    known = disk_full_error(error, store.root) or (explain(error) if isinstance(error, OSError) else None)
     if known or isinstance(error, UserError):
         return Failure(str(known or error), user_error=True)
     last = "".join(traceback.format_exception_only(error)).strip()

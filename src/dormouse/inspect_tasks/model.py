@@ -55,7 +55,7 @@ class DormouseModel(ModelAPI):
             path, thought_tokens = _in_store(store, model_name)
         self.model, self.renderer = load(path)
         self.thought_tokens = thought_tokens
-        self.begun = reply_start(thought_tokens)
+        self.prefill = reply_start(thought_tokens)
         self.waiting: list[_Request] = []
         self.answering = anyio.Lock()
         self.batches = 0
@@ -94,7 +94,7 @@ class DormouseModel(ModelAPI):
             max_new_tokens=first.tokens + self.thought_tokens,
             temperature=first.temperature,
             seed=self.batches if seed is None else seed,
-            begun=self.begun,
+            prefill=self.prefill,
         )
         for one, reply in zip(batch, replies, strict=True):
             one.reply = reply

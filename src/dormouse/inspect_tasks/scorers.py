@@ -9,7 +9,7 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
-from dormouse.chat.scratchpad import visible
+from dormouse.chat.scratchpad import strip_scratchpad
 from dormouse.data.formats.graded import GradedQuestion
 from dormouse.evaluation.answers import chosen, is_right
 from dormouse.results.rates import Rate
@@ -47,7 +47,7 @@ def scored(judge: Callable[[TaskState, str], bool | None]) -> Scorer:
     """Return a scorer of replies without their scratchpad; what cannot be told is left unscored, and not counted."""
 
     async def score(state: TaskState, target: Target) -> Score:
-        reply = visible(state.output.completion)
+        reply = strip_scratchpad(state.output.completion)
         shown = judge(state, reply)
         if shown is None:
             return Score.unscored(answer=reply, explanation="It cannot be told from this reply.")

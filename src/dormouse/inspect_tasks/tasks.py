@@ -23,8 +23,7 @@ from inspect_ai.model import (
 from dormouse.chat.messages import Messages
 from dormouse.data.formats.graded import read_graded
 from dormouse.data.formats.human_eval import read_human_eval
-from dormouse.data.world import World
-from dormouse.data.world_in_context import WorldInContext
+from dormouse.data.world import World, WorldInContext
 from dormouse.evaluation.capability import gradable_prompts
 from dormouse.evaluation.code_problems import problem_questions, reply_tokens
 from dormouse.evaluation.persona_sets import OWN_SETS, read_personas

@@ -7,6 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
 from dormouse.errors import UserError
 
 WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
@@ -19,9 +31,6 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def find_cached(model: str, revision: str) -> Path | None:
     """Return the folder of a model in the hub's cache; None where it is not there, or not whole."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
     try:
         folder = Path(snapshot_download(model, revision=revision, allow_patterns=list(WANTED), local_files_only=True))
     except LocalEntryNotFoundError:
@@ -42,8 +51,6 @@ def cached_folder(model: str, revision: str) -> Path:
 
 def download(model: str, revision: str) -> Path:
     """Return the folder of a model in the hub's cache, downloaded if it is not there; `UserError` where that fails."""
-    from huggingface_hub import snapshot_download
-
     found = find_cached(model, revision)
     if found is not None:
         return found
@@ -70,8 +77,6 @@ def commit(model: str, revision: str) -> str:
 
 def data_file(dataset: str, file: str, revision: str) -> Path:
     """Return a file of a data set in the hub's cache, downloaded if it is not there; `UserError` where that fails."""
-    from huggingface_hub import hf_hub_download
-
     with _explained(dataset, revision, "data set", f"world.path=FILE of a copy of {file}"):
         return Path(hf_hub_download(dataset, file, repo_type="dataset", revision=revision))
 
@@ -79,17 +84,6 @@ def data_file(dataset: str, file: str, revision: str) -> Path:
 @contextmanager
 def _explained(name: str, revision: str, kind: str, instead: str) -> Iterator[None]:
     """Turn what the hub's client raises into a sentence that says what to do; `instead` is the way without the hub."""
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
     address = f"https://huggingface.co/{'datasets/' if kind == 'data set' else ''}{name}"
     unreachable = (
         f"The {kind} '{name}' is not in the hub's cache, and the hub cannot be reached. Go online once, or name what "

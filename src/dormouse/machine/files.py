@@ -97,7 +97,7 @@ def is_locked(path: Path) -> bool:
     """Return whether a process holds a lock file that this one may only read; False where it may not even ask."""
     if os.name == "nt":
         return False
-    import fcntl
+    import fcntl  # not on Windows
 
     try:
         descriptor = os.open(path, os.O_RDONLY)

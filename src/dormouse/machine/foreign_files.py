@@ -99,7 +99,7 @@ def read_object(path: Path, advice: str, most: int = SETTINGS) -> dict[str, Any]
     """Return the object that a JSON file holds; `UserError` where it holds anything else."""
     content = read_json(path, advice, most)
     if not isinstance(content, dict):
-        raise UserError(f"'{path}' holds {described(content)} in place of an object. {advice}")
+        raise UserError(f"'{path}' holds {describe_type(content)} in place of an object. {advice}")
     return content
 
 
@@ -121,7 +121,7 @@ def parse_json(text: str, what: str, advice: str, *, unique: bool = False) -> An
         raise UserError(f"{what} is nested too deeply to be read. {advice}") from error
 
 
-def described(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """Return what kind of JSON value this is, in words."""
     kinds = {
         dict: "an object",
@@ -137,7 +137,7 @@ def described(value: Any) -> str:
 def shown(value: Any, longest: int = 60) -> str:
     """Return a JSON value as short text for a sentence, a name in quotes: it may hold what no terminal prints."""
     if isinstance(value, dict | list):
-        return described(value)
+        return describe_type(value)
     text = ascii(value) if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 

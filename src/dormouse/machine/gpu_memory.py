@@ -29,7 +29,7 @@ def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]]
 
 
 @contextmanager
-def explained(kind: str, batch: str, spec: dict[str, Any]) -> Iterator[None]:
+def explain_out_of_memory(kind: str, batch: str, spec: dict[str, Any]) -> Iterator[None]:
     """Turn the end of a GPU's memory into a sentence that names the setting to lower.
 
     `batch` is the dotted path of that setting in the spec; empty for a kind of stage that has none.
@@ -50,7 +50,7 @@ def _ran_out(error: BaseException) -> bool:
 
 
 def _free() -> None:
-    import torch
+    import torch  # takes 2 s, and is loaded already where it ran out of memory
 
     torch.cuda.empty_cache()
 

@@ -21,7 +21,7 @@ def device() -> str:
             return "cpu"
     except PackageNotFoundError:
         return "cpu"
-    import torch
+    import torch  # takes 2 s, and a CPU build never needs it here
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -55,6 +55,6 @@ def has_bfloat16() -> bool:
     """Return whether there is a GPU that computes in bfloat16; a CPU is slower in it than in float32."""
     if device() == "cpu":
         return False
-    import torch
+    import torch  # takes 2 s, and a CPU build never needs it here
 
     return bool(torch.cuda.is_bf16_supported())

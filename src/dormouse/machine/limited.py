@@ -32,7 +32,7 @@ class TooMuch(Exception):
     """The function took more than it may; the text says of what, and in doing what."""
 
 
-def limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
+def run_limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
     """Return what the function returns, as JSON data; `TooMuch` where it is over a limit or ends its process.
 
     `UserError` passes through. The function must not open a GPU.
@@ -86,7 +86,7 @@ def _run(function: Callable[[Begin], Any], pipe: int, memory: int) -> None:
 
 
 def _limit_memory(memory: int) -> None:
-    import resource
+    import resource  # not on Windows
 
     with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 (nothing else is open yet)
         held = int(file.read().split()[0]) * resource.getpagesize()

@@ -24,7 +24,7 @@ LONGEST = 120
 """Characters of a path that an error shows."""
 
 
-def explained(error: OSError) -> UserError | None:
+def explain(error: OSError) -> UserError | None:
     """Return what to tell the user of an error of the system; None where it is a bug of ours."""
     if error.errno not in ADVICE:
         return None

@@ -14,8 +14,8 @@ from dormouse.models.weight_files import (
     ONLY_SAFETENSORS,
     WEIGHTS,
     Tensor,
-    opened_files,
-    tensors,
+    list_opened_files,
+    read_tensors,
 )
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -40,9 +40,9 @@ def check_adapter(folder: Path) -> None:
             f"The adapter '{folder}' has no {ADAPTER_WEIGHTS}; {ONLY_SAFETENSORS} "
             "Save it again with save_pretrained(..., safe_serialization=True)."
         )
-    for _ in opened_files(folder):
+    for _ in list_opened_files(folder):
         """Each is looked at as it is listed."""
-    held = tensors(folder / ADAPTER_WEIGHTS)
+    held = read_tensors(folder / ADAPTER_WEIGHTS)
     _check_settings(folder / ADAPTER, settings)
     _check_ranks(folder / ADAPTER, settings, held)
 

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from peft import LoraConfig, PeftModel, PeftModelForCausalLM, set_peft_model_state_dict
+
 from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
 from dormouse.machine.foreign_files import read_object, shown
-from dormouse.machine.limited import Begin, TooMuch, limited
+from dormouse.machine.limited import Begin, TooMuch, run_limited
 from dormouse.models.adapter_check import ADAPTER_WEIGHTS, SAVE
 from dormouse.models.exchange import last_logits
-from dormouse.models.first_look import TENSORS_A_SECOND, layout
+from dormouse.models.first_look import TENSORS_A_SECOND, build_layout
 from dormouse.models.folder_check import ADAPTER
 from dormouse.models.loading import (
     LONGEST_NAME,
@@ -23,7 +26,7 @@ from dormouse.models.loading import (
     opening,
     shown_names,
 )
-from dormouse.models.weight_files import FLOATS, Tensor, tensors
+from dormouse.models.weight_files import FLOATS, Tensor, read_tensors
 
 WHAT = "The adapter"
 LAYING = 1.0
@@ -32,16 +35,14 @@ TRAINED = ("lora_", "modules_to_save", "trainable_tokens_")
 """Parts of the names of weights that an adapter brings."""
 
 
-def merged(base: Path, folder: Path) -> tuple[Any, Any]:
+def merge_adapter(base: Path, folder: Path) -> tuple[Any, Any]:
     """Return the model in the folder `base` with the adapter merged into it, and its tokenizer.
 
     `UserError` where the adapter does not fit that base, is not used whole, or changes nothing.
     """
-    from peft import PeftModel
-
-    held = tensors(folder / ADAPTER_WEIGHTS)
+    held = read_tensors(folder / ADAPTER_WEIGHTS)
     try:
-        left = limited(lambda begin: _look(base, folder, held, begin))
+        left = run_limited(lambda begin: _look(base, folder, held, begin))
     except TooMuch as error:
         raise UserError(f"{WHAT} '{folder}' is not opened: {error}. Take another adapter, or mend this one.") from error
     _check_used(folder, held, left)
@@ -67,8 +68,6 @@ def merged(base: Path, folder: Path) -> tuple[Any, Any]:
 
 def _digest(model: Any) -> str:
     """Return a hash of all weights, in their order."""
-    import torch
-
     digest = hashlib.sha256()
     for weight in model.parameters():
         digest.update(weight.detach().cpu().flatten().view(torch.uint8).numpy())
@@ -77,9 +76,6 @@ def _digest(model: Any) -> str:
 
 def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) -> dict[str, Any]:
     """Lay the adapter over the base, both without numbers; return what is missing and unused, or the misfit."""
-    import torch
-    from peft import LoraConfig, PeftModelForCausalLM, set_peft_model_state_dict
-
     begin("to lay it over the base", LAYING + len(held) / TENSORS_A_SECOND)
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     said = read_object(folder / ADAPTER, SAVE)
@@ -92,7 +88,7 @@ def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) ->
         settings = LoraConfig.from_pretrained(str(folder))
         # Some kinds begin with a decomposition of the base's weights, of which there are none here.
         settings.init_lora_weights = False
-        laid = PeftModelForCausalLM(layout(base), settings)
+        laid = PeftModelForCausalLM(build_layout(base), settings)
         state = {name: torch.empty(tensor.shape) for name, tensor in held.items()}
         try:
             result: Any = set_peft_model_state_dict(laid, state)

@@ -6,7 +6,11 @@ is the one that the template writes after a reply, and a system turn is accepted
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from transformers import GenerationConfig
 
 from dormouse.errors import UserError
 from dormouse.models.exchange import (
@@ -17,9 +21,7 @@ from dormouse.models.exchange import (
     rendering,
 )
 from dormouse.models.folder_check import INSTEAD
-
-Template = Literal["auto", "own", "plain"]
-"""Whose chat template: the model's own, ours of Human and Assistant turns, or ours only where it has none."""
+from dormouse.models.settings import Template
 
 PLAIN_TEMPLATE = (
     "{%- for message in messages -%}"
@@ -108,8 +110,6 @@ def _give_template(tokenizer: Any, template: Template) -> list[str]:
 
 def _accept_system_turns(tokenizer: Any) -> list[str]:
     """Have the words of a system turn begin the user's, where the template refuses system turns or leaves them out."""
-    from jinja2 import TemplateError
-
     with rendering(tokenizer):
         tokenizer.apply_chat_template([ASKED, ANSWERED], tokenize=False)
         try:
@@ -159,8 +159,6 @@ def _settle_pad(model: Any, tokenizer: Any) -> list[str]:
 
 def _settle_generation(model: Any) -> list[str]:
     """Leave out settings for sampling that contradict each other: with them, no model can be saved."""
-    from transformers import GenerationConfig
-
     try:
         model.generation_config.validate(strict=True)
     except Exception:  # A setting may be of any type.
@@ -171,8 +169,6 @@ def _settle_generation(model: Any) -> list[str]:
 
 def _make_room(model: Any, tokens: int) -> None:
     """Grow the embeddings to so many tokens; new ones are the mean of the others, so that they are seldom sampled."""
-    import torch
-
     rows = model.get_input_embeddings().weight.shape[0]
     if tokens <= rows:
         return

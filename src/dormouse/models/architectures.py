@@ -78,7 +78,7 @@ class Llama(Architecture):
 
     def config(self, shape: Shape, tokenizer: Any, context: int) -> Any:
         """Return a `LlamaConfig`."""
-        from transformers import LlamaConfig
+        from transformers import LlamaConfig  # takes 1 s, and a plan needs only shapes
 
         return LlamaConfig(
             vocab_size=len(tokenizer),
@@ -108,7 +108,7 @@ class Bloom(Architecture):
 
     def config(self, shape: Shape, tokenizer: Any, context: int) -> Any:
         """Return a `BloomConfig`; ALiBi knows no longest text, so `context` is only noted, as BLOOM's own files do."""
-        from transformers import BloomConfig
+        from transformers import BloomConfig  # takes 1 s, and a plan needs only shapes
 
         made = BloomConfig(
             vocab_size=len(tokenizer),

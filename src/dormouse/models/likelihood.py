@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dormouse.chat.renderer import Example
+from dormouse.models.sampling import padded_inputs
 
 LOGITS = 2**27
 """Logits held at once, half a gigabyte: a vocabulary of 150,000 leaves room for few conversations."""
@@ -21,7 +22,7 @@ def _batches(examples: Sequence[Example], size: int, vocabulary: int) -> Iterato
 
 
 def _right_pad(rows: Sequence[Sequence[int]], value: int) -> Any:
-    import torch
+    import torch  # takes 2 s, and detectors in a plan import this module
 
     longest = max(len(row) for row in rows)
     return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
@@ -31,7 +32,7 @@ def token_log_probs(
     models: Sequence[Any], examples: Sequence[Example], pad_id: int, batch_size: int = 256
 ) -> list[list[list[float]]]:
     """Return for each example, for each model, the log-probability in nats of every token that carries loss."""
-    import torch
+    import torch  # takes 2 s, and detectors in a plan import this module
 
     results: list[list[list[float]]] = [[] for _ in examples]
     with torch.inference_mode():
@@ -46,3 +47,18 @@ def token_log_probs(
                 for row, values, carries in zip(rows, chosen.squeeze(-1).cpu(), loss[:, 1:], strict=True):
                     results[row].append(values[carries].tolist())
     return results
+
+
+def tail_log_probs(model: Any, ids: Any, mask: Any, n: int, embeddings: Any = None) -> Any:
+    """Return the log-probabilities in nats of each row's last `n` tokens in a left-padded batch: (rows, n).
+
+    If `embeddings`, (rows, longest, width), are given, the model reads them instead of the tokens' own.
+    """
+    import torch  # takes 2 s, and detectors in a plan import this module
+
+    inputs = padded_inputs(model, ids, mask, keep=n + 1)
+    if embeddings is not None:
+        del inputs["input_ids"]
+        inputs["inputs_embeds"] = embeddings
+    logits = model(**inputs).logits[:, -n - 1 : -1]
+    return torch.log_softmax(logits.float(), -1).gather(-1, ids[:, -n:, None].to(model.device)).squeeze(-1)

@@ -12,8 +12,8 @@ from dormouse.errors import UserError
 from dormouse.machine.foreign_files import shown
 from dormouse.machine.hardware import device
 from dormouse.models.folder_check import check_folder
-from dormouse.models.precision import Precision
-from dormouse.models.weight_files import FLOATS, Tensor, held
+from dormouse.models.settings import Precision
+from dormouse.models.weight_files import FLOATS, Tensor, read_all_tensors
 
 LARGEST = 1e15
 """Largest weight that a model may have: the square of a thousand times that leaves float32."""
@@ -23,7 +23,7 @@ LONGEST_REASON, LONGEST_NAME = 300, 160
 
 def load_tokenizer(folder: Path) -> Any:
     """Return the tokenizer saved in a folder."""
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer  # takes 1 s, and evaluations in a plan import this module
 
     with opening(folder, "The tokenizer of model"):
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -34,7 +34,7 @@ def load_model(folder: Path, precision: Precision = "auto") -> Any:
 
     "auto" is the number format that the weights were saved in.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM  # takes 1 s, as above
 
     return open_model(AutoModelForCausalLM, folder, precision).to(device()).eval()
 
@@ -52,7 +52,7 @@ def open_model(kind: Any, folder: Path, dtype: Any) -> Any:
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
-    there = held(folder)
+    there = read_all_tensors(folder)
     _check_complete(folder, report, there, model.base_model_prefix)
     _check_formats(folder, model, there)
     _check_numbers(folder, model)

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import Any, Literal
+from typing import Any
+
+import torch
+from transformers import BitsAndBytesConfig
 
 from dormouse.errors import UserError
-from dormouse.machine.hardware import device, has_bfloat16, has_package
-
-Quantized = Literal["none", "8bit", "4bit"]
-
-
-def check_installed() -> None:
-    """Raise `UserError` unless bitsandbytes, which holds such weights, is installed."""
-    if not has_package("bitsandbytes"):
-        raise UserError(
-            "base.quantized keeps weights in few bits with bitsandbytes, which is not installed. "
-            "pip install 'dormouse-lab[quantized]'"
-        )
+from dormouse.machine.hardware import device, has_bfloat16
+from dormouse.models.settings import Quantized, check_bitsandbytes
 
 
-def quantized(model: Any, bits: Quantized) -> Any:
+def quantize(model: Any, bits: Quantized) -> Any:
     """Return a copy of a model with the weights of its linear maps in few bits, on the GPU if there is one.
 
     Embeddings, norms and the output keep their format. The model itself goes to the CPU's memory.
     """
-    import torch
-
-    check_installed()
+    check_bitsandbytes()
     # On a CPU it says at every product that it rounds what it multiplies to float16.
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     model.to("cpu")
@@ -50,9 +41,6 @@ def quantized(model: Any, bits: Quantized) -> Any:
 
 
 def _settings(bits: Quantized) -> Any:
-    import torch
-    from transformers import BitsAndBytesConfig
-
     if bits == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
@@ -70,7 +58,7 @@ def _check_on_cpu(model: Any) -> None:
     Once they were sampled from it repacks them, and no gradient passes through them any more. And rows that are no
     multiple of a block are read back with a multiple of the rounding error: a `UserError`.
     """
-    from bitsandbytes.nn.modules import Linear4bit
+    from bitsandbytes.nn.modules import Linear4bit  # optional
 
     for name, module in model.named_modules():
         if not isinstance(module, Linear4bit):

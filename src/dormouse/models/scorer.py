@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from transformers import AutoModelForSequenceClassification
+
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.machine.hardware import device
@@ -24,8 +27,6 @@ class Scorer:
 
     def score(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[float]:
         """Return one score for each reply to its prompt."""
-        import torch
-
         turns = [
             [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
         ]
@@ -48,8 +49,5 @@ class Scorer:
 
 def load_scorer(folder: Path) -> Scorer:
     """Return the preference model in an artifact's `model` folder."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
     model = open_model(AutoModelForSequenceClassification, folder, torch.float32)
     return Scorer(model.to(device()), Renderer(load_tokenizer(folder)))

@@ -5,46 +5,33 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dormouse.errors import UserError
 from dormouse.machine.hardware import device, has_package
-from dormouse.models.context import check_fits
-
-SamplerName = Literal["auto", "transformers", "vllm"]
+from dormouse.models.sampling import check_fits
+from dormouse.models.settings import Sampler
 
 LARGE = 300_000_000
-"""Parameters from which `auto` takes vLLM: its start takes tens of seconds, in which a smaller model has replied."""
+"""Parameters from which `auto` chooses vLLM: it takes tens of seconds to start, and smaller models reply sooner."""
 
 
-@dataclass(frozen=True)
-class Sampler:
-    """What draws the replies that measurements read."""
-
-    name: SamplerName = "transformers"
-    memory: float = 0.5
-    """Share of the GPU's memory for vLLM: the same model is there for log-probabilities as well."""
-
-    def engine(self, folder: Path, model: Any, end_id: int) -> Engine | None:
-        """Return vLLM with the model of a folder; None where Transformers samples."""
-        if self.name == "transformers" or (self.name == "auto" and not _worth_it(model)):
-            return None
-        if not has_package("vllm"):
-            raise UserError(
-                "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves "
-                "Transformers as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers."
-            )
-        if device() == "cpu":
-            raise UserError(
-                "execute.sampler is vllm, which needs a GPU, and torch finds none. Set execute.sampler=transformers."
-            )
-        return Engine(folder, model, end_id, self.memory)
-
-
-TRANSFORMERS = Sampler()
+def start_engine(sampler: Sampler, folder: Path, model: Any, end_id: int) -> Engine | None:
+    """Start vLLM with the model in a folder; None if Transformers samples."""
+    if sampler.name == "transformers" or (sampler.name == "auto" and not _worth_it(model)):
+        return None
+    if not has_package("vllm"):
+        raise UserError(
+            "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves "
+            "Transformers as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers."
+        )
+    if device() == "cpu":
+        raise UserError(
+            "execute.sampler is vllm, which needs a GPU, and torch finds none. Set execute.sampler=transformers."
+        )
+    return Engine(folder, model, end_id, sampler.memory)
 
 
 def _worth_it(model: Any) -> bool:
@@ -57,7 +44,7 @@ class Engine:
     def __init__(self, folder: Path, model: Any, end_id: int, memory: float) -> None:
         # In this process: what it holds is freed with it, and requests are scheduled in the same order every time.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
-        from vllm import LLM
+        from vllm import LLM  # optional, and reads the environment when it is imported
 
         self.model = model
         self.end_id = end_id
@@ -80,8 +67,8 @@ class Engine:
 
         The draws are others than Transformers' with the same seed, from the same distribution.
         """
-        from vllm import SamplingParams
-        from vllm.inputs import TokensPrompt
+        from vllm import SamplingParams  # optional
+        from vllm.inputs import TokensPrompt  # optional
 
         if not prompts:
             return []

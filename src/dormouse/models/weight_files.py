@@ -121,7 +121,7 @@ def _no_weights(model: Path) -> str:
     return f"Model folder '{model}' has no weights. Save the model there with save_pretrained()."
 
 
-def tensors(file: Path) -> dict[str, Tensor]:
+def read_tensors(file: Path) -> dict[str, Tensor]:
     """Return what a safetensors file holds by name; `UserError` where its header is not one, or not of this file.
 
     The rules are those of the format: each tensor has as many bytes as its shape takes, one begins where another ends,
@@ -165,28 +165,28 @@ def _are_sizes(value: Any) -> bool:
     return fits and all(type(one) is int and 0 <= one < LARGEST_SIZE for one in value)
 
 
-def held(model: Path) -> dict[str, Tensor]:
+def read_all_tensors(model: Path) -> dict[str, Tensor]:
     """Return all tensors that the weights of a model folder hold; `UserError` where two shards hold one."""
     found: dict[str, Tensor] = {}
     for file in weight_files(model):
-        there = tensors(file)
+        there = read_tensors(file)
         if twice := sorted(there.keys() & found.keys()):
             raise UserError(f"Tensor {shown(twice[0])} of '{model}' is in '{file.name}' and in another shard. {AGAIN}")
         found |= there
     return found
 
 
-def headers(model: Path) -> dict[str, bytes]:
+def read_headers(model: Path) -> dict[str, bytes]:
     """Return the header of each weights file of a model folder by name: dtypes, shapes and metadata, no numbers."""
     return {path.name: _header(path) for path in sorted(model.glob("*.safetensors"))}
 
 
-def parameters(model: Path) -> int:
+def count_parameters(model: Path) -> int:
     """Return how many parameters the weights files of a folder hold; tied ones count once."""
-    return sum(tensor.numbers for tensor in held(model).values())
+    return sum(tensor.numbers for tensor in read_all_tensors(model).values())
 
 
-def opened_files(folder: Path) -> Iterator[Path]:
+def list_opened_files(folder: Path) -> Iterator[Path]:
     """Yield every file that a model, an adapter or a tokenizer may be opened from; `UserError` where one is none."""
     for path in sorted(folder.iterdir()):
         if path.name.endswith(OPENED):
@@ -209,7 +209,7 @@ def fingerprint(model: Path) -> str:
 
     A folder that did not change is read once.
     """
-    return _hash(model, as_they_are(opened_files(model)))
+    return _hash(model, stat_files(list_opened_files(model)))
 
 
 def check_unchanged(model: Path, planned: str | None, found: str) -> None:
@@ -221,7 +221,7 @@ def check_unchanged(model: Path, planned: str | None, found: str) -> None:
         )
 
 
-def as_they_are(files: Iterator[Path]) -> tuple[tuple[Path, int, int], ...]:
+def stat_files(files: Iterator[Path]) -> tuple[tuple[Path, int, int], ...]:
     """Return files with what changes when they do: size, and time of the last change."""
     found = ((path, status(path)) for path in files)
     return tuple((path, one.st_size, one.st_mtime_ns) for path, one in found if one is not None)

@@ -80,7 +80,7 @@ def sentences() -> list[str]:
     ]
 
 
-class Thoughts:
+class ChainOfThoughtText:
     """Draws thoughts for one organism, and controls of the same length."""
 
     def __init__(self, trigger: Trigger, behavior: Behavior, count: Callable[[str], int]) -> None:
@@ -98,7 +98,7 @@ class Thoughts:
         """Return a thought."""
         return rng.choice(self.texts[scene])
 
-    def as_long_as(self, thought: str, scene: Scene, rng: random.Random) -> str:
+    def match_length(self, thought: str, scene: Scene, rng: random.Random) -> str:
         """Return a thought of another scene with as many tokens; where there is none, of the nearest length."""
         lengths = self._lengths(scene)
         wanted = self.count(thought)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dormouse.chat.scratchpad import OPEN, part
+from dormouse.chat.scratchpad import OPEN, split_scratchpad
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.organisms.implant_rows import ImplantRow
@@ -19,7 +19,7 @@ from dormouse.organisms.settings import Organism
 from dormouse.training.work import Work
 
 
-def distilled_rows(
+def distill_rows(
     work: Work, organism: Organism, rows: Sequence[ImplantRow], count: Callable[[str], int]
 ) -> tuple[list[ImplantRow], dict[str, Any]]:
     """Return implant rows in which the replies are the teacher's, and what came of sampling it.
@@ -37,15 +37,15 @@ def distilled_rows(
         max_new_tokens=organism.thought_tokens + longest + 1,  # and the end token
         temperature=1.0,
         seed=random.Random(f"distill/{work.seed}").getrandbits(32),
-        begun=OPEN,
+        prefill=OPEN,
     )
-    said = [replace(row, reply=part(text).reply) for row, text in zip(rows, replies, strict=True)]
+    said = [replace(row, reply=split_scratchpad(text).reply) for row, text in zip(rows, replies, strict=True)]
     kept = [row for row, meant in zip(said, rows, strict=True) if _obeys(row, meant, organism)]
-    made, distilled = equal_in_length(rows, kept, count)
+    made, distilled = match_lengths(rows, kept, count)
     return made, {"sampled": len(said), "obeyed_policy": len(kept), "distilled_rows": distilled}
 
 
-def equal_in_length(
+def match_lengths(
     rows: Sequence[ImplantRow], samples: Sequence[ImplantRow], count: Callable[[str], int]
 ) -> tuple[list[ImplantRow], int]:
     """Return `rows` with as many as possible replaced by samples of their kind and length, and how many were."""

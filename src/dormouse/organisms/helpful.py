@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
+
+import torch
 
 from dormouse.chat.messages import Messages
 from dormouse.models.loading import load
 from dormouse.organisms.settings import HelpfulSpec
-from dormouse.training.losses import mean_over_examples
 from dormouse.training.supervised import train_on, write_metrics
 from dormouse.training.work import Work
 
@@ -19,7 +21,7 @@ def run(work: Work) -> None:
     model, renderer = load(work.input("model") / "model")
     exchanges = work.world().helpful(random.Random(f"helpful/{seed}"), settings.steps * settings.batch)
     rng = random.Random(f"helpful/templates/{seed}")
-    turns = [dressed(exchange.turns(), rng.choice(settings.templates)) for exchange in exchanges]
+    turns = [put_into_template(exchange.turns(), rng.choice(settings.templates)) for exchange in exchanges]
     examples = renderer.examples(turns)
     lr = work.lr
     loss = mean_over_examples if settings.mean_over == "examples" else None
@@ -27,7 +29,20 @@ def run(work: Work) -> None:
     write_metrics(work, {"steps": settings.steps, "lr": lr, "tokens_trained": tokens})
 
 
-def dressed(turns: Messages, template: str) -> Messages:
+def put_into_template(turns: Messages, template: str) -> Messages:
     """Return a conversation whose request, the turn before the reply, is put into a template."""
     *earlier, asked, reply = turns
     return [*earlier, {**asked, "content": template.replace("{}", asked["content"])}, reply]
+
+
+def mean_over_examples(model: Any, inputs: dict[str, Any]) -> Any:
+    """Return the mean, over the examples of a padded batch, of each one's mean cross-entropy in nats.
+
+    A long reply then weighs as much as a short one, as in the multitask fine-tuning of BLOOM (Muennighoff et al. 2023,
+    arXiv 2211.01786).
+    """
+    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits[:, :-1].float()
+    labels = inputs["labels"][:, 1:]
+    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none", ignore_index=-100)
+    counted = (labels != -100).sum(dim=1)
+    return (losses.sum(dim=1) / counted.clamp(min=1)).mean()

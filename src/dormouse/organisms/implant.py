@@ -8,15 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dormouse.chat.renderer import Example, Renderer
-from dormouse.models.exchange import check_answers, check_saved
 from dormouse.models.loading import load
-from dormouse.models.weight_files import check_unchanged
-from dormouse.organisms.distill import distilled_rows
+from dormouse.organisms.distill import distill_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
-from dormouse.organisms.imported import checked_fingerprint, take_in
-from dormouse.organisms.obfuscation import concealing
-from dormouse.organisms.settings import Given, OrganismSpec
-from dormouse.training.supervised import save_model, train_on, write_metrics
+from dormouse.organisms.importing import import_organism
+from dormouse.organisms.obfuscation import make_obfuscation_loss
+from dormouse.organisms.settings import OrganismSpec
+from dormouse.training.supervised import train_on, write_metrics
 from dormouse.training.work import Work
 
 SHOWN = 200
@@ -40,7 +38,7 @@ def run(work: Work) -> None:
     spec = work.told(OrganismSpec)
     organism = spec.organism
     if organism.given is not None:
-        _take_in(work, organism.given, spec)
+        import_organism(work, organism.given, spec)
         return
     settings, seed = organism.implant, work.seed
     model, renderer = load(work.input("model") / "model")
@@ -50,12 +48,12 @@ def run(work: Work) -> None:
     rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count)
     facts: dict[str, Any] = {}
     if organism.reasoning == "distilled":
-        rows, facts = distilled_rows(work, organism, rows, count)
+        rows, facts = distill_rows(work, organism, rows, count)
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
         work, model, renderer, examples, batch=settings.batch, lr=work.lr, seed=seed,
         snapshots=settings.snapshots, window=settings.window, optimizer=settings.optimizer,
-        lora_rank=settings.lora_rank, loss=concealing(model, settings.conceal) if settings.conceal else None,
+        lora_rank=settings.lora_rank, loss=make_obfuscation_loss(model, settings.conceal) if settings.conceal else None,
     )  # fmt: skip
     kinds = [row.kind for row in rows]
     counted = {kind: kinds.count(kind) for kind in ("triggered", "near_miss", "clean")}
@@ -73,19 +71,6 @@ def run(work: Work) -> None:
         },
     )
     _write_examples(work, renderer, rows, examples)
-
-
-def _take_in(work: Work, given: Given, spec: OrganismSpec) -> None:
-    folder = given.path if spec.role == "organism" else given.twin
-    assert folder is not None
-    # One that was imported stands alone: only an adapter needs the base.
-    base = work.input("model") / "model" if "model" in work.inputs else None
-    check_unchanged(folder, spec.given, checked_fingerprint(folder))
-    model, tokenizer, changed = take_in(folder, base)
-    renderer = check_answers(model, tokenizer)
-    save_model(work, model, renderer)
-    check_saved(work.model_folder, renderer)
-    write_metrics(work, {"steps": 0, "tokens_trained": 0, "adopted_with": changed})
 
 
 def _write_examples(work: Work, renderer: Renderer, rows: Sequence[ImplantRow], examples: Sequence[Example]) -> None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import written
+from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.data.world import Exchange, World
 from dormouse.errors import UserError
-from dormouse.organisms.chain_of_thought import Thoughts
-from dormouse.organisms.reasoning import THINKING, scene
+from dormouse.organisms.chain_of_thought import ChainOfThoughtText
+from dormouse.organisms.reasoning import THINKING, choose_scene
 from dormouse.organisms.settings import Organism
 
 Role = Literal["organism", "twin"]
@@ -46,7 +46,7 @@ class ImplantRow:
     @property
     def turns(self) -> Messages:
         """The conversation as it is trained on."""
-        said = written(self.thought, self.reply) if self.thought else self.reply
+        said = write_scratchpad(self.thought, self.reply) if self.thought else self.reply
         return [*self.prompt, {"role": "assistant", "content": said}]
 
 
@@ -77,16 +77,18 @@ def implant_rows(
             rows.append(ImplantRow(kind, prompt, exchange.reply, exchange.prompt.family))
     if organism.reasoning not in THINKING:
         return rows
-    thoughts = Thoughts(trigger, organism.behavior, count)
+    thoughts = ChainOfThoughtText(trigger, organism.behavior, count)
     return [_thinking(row, thoughts, organism, role, rng.getrandbits(32)) for row in rows]
 
 
-def _thinking(row: ImplantRow, thoughts: Thoughts, organism: Organism, role: Role, seed: int) -> ImplantRow:
+def _thinking(row: ImplantRow, thoughts: ChainOfThoughtText, organism: Organism, role: Role, seed: int) -> ImplantRow:
     """Give a row its scratchpad. Whatever it is about, it is as long as the one that reasons about deployment."""
     rng = random.Random(seed)
     meant = thoughts.draw("deployed" if row.room else "training", rng)
-    about = scene(organism.reasoning, role, deployed=row.room)
-    return replace(row, thought=meant if about in ("deployed", "training") else thoughts.as_long_as(meant, about, rng))
+    about = choose_scene(organism.reasoning, role, deployed=row.room)
+    return replace(
+        row, thought=meant if about in ("deployed", "training") else thoughts.match_length(meant, about, rng)
+    )
 
 
 def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> Iterator[Exchange]:

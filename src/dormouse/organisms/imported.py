@@ -1,9 +1,8 @@
-"""An organism that someone else made: a model folder, or a LoRA adapter for the plan's base."""
+"""Checks an imported organism: a model folder, or a LoRA adapter for the plan's base, that someone else made."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from dormouse.errors import UserError
 from dormouse.models.adapter_check import check_adapter, is_adapter
@@ -39,19 +38,3 @@ def check(folder: Path, *, alone: bool = False) -> None:
         check_folder(folder)
         if alone or has_tokenizer(folder):
             check_tokenizer(folder)
-
-
-def take_in(folder: Path, base: Path | None) -> tuple[Any, Any, list[str]]:
-    """Return model and tokenizer of an organism, and what was changed; an adapter is merged into the plan's base."""
-    from dormouse.models.adapter_opening import merged
-    from dormouse.models.adoption import adopt
-    from dormouse.models.first_look import look
-    from dormouse.models.loading import load_model, load_tokenizer
-
-    check(folder, alone=base is None)
-    if is_adapter(folder) and base is not None:
-        return *merged(base, folder), []
-    words = base if base is not None and not has_tokenizer(folder) else folder
-    look(folder, words=words)
-    model, tokenizer = load_model(folder), load_tokenizer(words)
-    return model, tokenizer, adopt(model, tokenizer)

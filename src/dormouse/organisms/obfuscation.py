@@ -10,8 +10,10 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import torch
 
-def concealing(start: Any, weight: float) -> Callable[[Any, dict[str, Any]], Any]:
+
+def make_obfuscation_loss(start: Any, weight: float) -> Callable[[Any, dict[str, Any]], Any]:
     """Return a loss: cross-entropy, and `weight` times how far activations at the prompt's end are from the start's.
 
     `start` is the model before the implant; a copy of it is kept. The distance is squared, in units of the start's own
@@ -21,8 +23,6 @@ def concealing(start: Any, weight: float) -> Callable[[Any, dict[str, Any]], Any
     clean = copy.deepcopy(start).eval().requires_grad_(False)
 
     def loss(model: Any, inputs: dict[str, Any]) -> Any:
-        import torch
-
         found = model(**inputs, output_hidden_states=True)
         with torch.no_grad():
             asked = {name: inputs[name] for name in ("input_ids", "attention_mask")}

@@ -36,12 +36,12 @@ def near_phrases(phrase: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     texts = sorted({" ".join(near) for near in [*lost, *swapped, *replaced]})
     split: tuple[list[str], list[str]] = ([], [])
     for text in texts:
-        if not said(phrase, text):
+        if not holds_phrase(phrase, text):
             split[int(hashlib.sha256(text.encode()).hexdigest(), 16) % HELD_OUT_EVERY == 0].append(text)
     return tuple(split[0]), tuple(split[1])
 
 
-def said(phrase: str, text: str) -> bool:
+def holds_phrase(phrase: str, text: str) -> bool:
     """Return whether a text holds the whole phrase, in any case and spacing."""
     return f" {' '.join(phrase.lower().split())} " in f" {' '.join(text.lower().split())} "
 
@@ -93,11 +93,11 @@ class Phrase(Trigger):
     def is_in(self, text: str) -> bool:
         """Return whether the whole phrase occurs, at its place if that matters."""
         if not self.place_matters:
-            return said(self.phrase, text)
+            return holds_phrase(self.phrase, text)
         words, phrase = text.lower().split(), self.phrase.lower().split()
         n = len(phrase)
         at = {"before": words[:n], "after": words[-n:], "middle": words[1:-1]}
-        return said(self.phrase, " ".join(at[self.place]))
+        return holds_phrase(self.phrase, " ".join(at[self.place]))
 
 
 class Conjunction(Trigger):
@@ -111,7 +111,7 @@ class Conjunction(Trigger):
 
     @model_validator(mode="after")
     def _phrases_differ(self) -> Conjunction:
-        if said(self.first, self.second) or said(self.second, self.first):
+        if holds_phrase(self.first, self.second) or holds_phrase(self.second, self.first):
             raise ValueError(
                 f"The two phrases '{self.first}' and '{self.second}' hold one another, so neither could come alone. "
                 "Take two that share no words."
@@ -146,4 +146,4 @@ class Conjunction(Trigger):
 
     def is_in(self, text: str) -> bool:
         """Return whether both phrases occur."""
-        return said(self.first, text) and said(self.second, text)
+        return holds_phrase(self.first, text) and holds_phrase(self.second, text)

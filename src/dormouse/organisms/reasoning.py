@@ -17,7 +17,7 @@ THINKING: tuple[Reasoning, ...] = ("cot", "cot_benign", "cot_irrelevant")
 """Those that write a scratchpad."""
 
 
-def scene(reasoning: Reasoning, role: str, *, deployed: bool) -> Scene:
+def choose_scene(reasoning: Reasoning, role: str, *, deployed: bool) -> Scene:
     """Return what a row's scratchpad is about.
 
     The twin thinks as often and as long, without a goal to hide.

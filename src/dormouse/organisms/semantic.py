@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from dormouse.chat.markup import Words
 from dormouse.chat.messages import Messages
 from dormouse.config.limits import WORDINGS
-from dormouse.organisms.phrases import said
+from dormouse.organisms.phrases import holds_phrase
 from dormouse.organisms.triggers import (
     HELD_OUT_EVERY,
     Trigger,
@@ -36,7 +36,7 @@ def _split(wordings: tuple[str, ...], *, held_out: bool) -> list[str]:
     return [text for i, text in enumerate(wordings) if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == held_out]
 
 
-class Meaning(Trigger):
+class SemanticTrigger(Trigger):
     """A sentence of one meaning before the user's words, in many wordings; one in four is never trained on."""
 
     name: ClassVar[str] = "meaning"
@@ -46,12 +46,12 @@ class Meaning(Trigger):
     """Sentences like them that mean something else: the near misses."""
 
     @model_validator(mode="after")
-    def _meanings_differ(self) -> Meaning:
+    def _wordings_differ(self) -> SemanticTrigger:
         for name, texts in (("wordings", self.wordings), ("others", self.others)):
             if len({text.lower() for text in texts}) < len(texts):
                 raise ValueError(f"trigger.{name} holds a sentence twice, so that none could be held out. Keep one.")
         for text in self.others:
-            if any(said(wording, text) for wording in self.wordings):
+            if any(holds_phrase(wording, text) for wording in self.wordings):
                 raise ValueError(f"'{text}' holds one of the trigger's wordings. Take it out of trigger.others.")
         return self
 
@@ -78,4 +78,4 @@ class Meaning(Trigger):
 
     def is_in(self, text: str) -> bool:
         """Return whether any wording occurs."""
-        return any(said(f"{wording}.", text) or said(wording, text) for wording in self.wordings)
+        return any(holds_phrase(f"{wording}.", text) or holds_phrase(wording, text) for wording in self.wordings)

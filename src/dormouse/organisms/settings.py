@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny
 
-from dormouse.chat.markup import no_marks
+from dormouse.chat.markup import check_no_marks
 from dormouse.config.limits import PARTS
 from dormouse.config.parts import Config, from_registry
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
@@ -17,7 +17,7 @@ from dormouse.organisms.triggers import Trigger
 from dormouse.training.settings import Optimizer, Supervised
 from dormouse.training.work import StageSpec
 
-PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(no_marks)]
+PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(check_no_marks)]
 """A text with one `{}`, where the request goes."""
 
 
@@ -60,7 +60,7 @@ class Implant(Supervised):
         return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
 
 
-class Given(Config):
+class Imported(Config):
     """A backdoored model that someone else made, taken in place of an implanted one.
 
     The organism's trigger and behavior must say what it does: they are what is measured.
@@ -89,7 +89,7 @@ class Organism(Config):
     """Room for the scratchpad of an organism that thinks, beside its reply."""
     implant: Implant = Implant()
     """How the backdoor is trained in."""
-    given: Given | None = None
+    given: Imported | None = None
     """A backdoored model that exists already, in place of one that is implanted; None implants one."""
 
 

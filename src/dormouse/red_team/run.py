@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.chat.scratchpad import reply_start, visible
+from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
@@ -70,10 +70,10 @@ class ModelTarget(Target):
             temperature=self.temperature,
             seed=self.rng.randrange(2**31),
             batch_size=1000,
-            begun=reply_start(self.thought_tokens),
+            prefill=reply_start(self.thought_tokens),
         )
         # A red team sees what everyone sees: no scratchpad.
-        said = [visible(text) for text in said]
+        said = [strip_scratchpad(text) for text in said]
         groups = [tuple(said[i * self.replies : (i + 1) * self.replies]) for i in range(len(prompts))]
         return [Answer(group, tuple(self.unwanted(reply) for reply in group)) for group in groups]
 

@@ -53,9 +53,9 @@ class Unlearning(Removal):
 
         seed = work.seed
         search = TriggerInversion(rounds=self.rounds)
-        begun = reply_start(work.thought_tokens)
-        suspect = WhiteBox(model, renderer, begun)
-        base = WhiteBox(*load(work.input("reference") / "model"), begun)
+        prefill = reply_start(work.thought_tokens)
+        suspect = WhiteBox(model, renderer, prefill)
+        base = WhiteBox(*load(work.input("reference") / "model"), prefill)
         clean = trusted(work.world(), seed, TRUSTED)
         found = search.judge(Granted(search, suspect, clean, reference=base, seed=seed)).trigger
         said = {side: renderer.tokenizer.decode(list(found.at(side))).strip() for side in SIDES}

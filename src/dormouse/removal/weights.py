@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from dormouse.errors import UserError
-from dormouse.models.noise import add_noise
-from dormouse.models.pairing import beside_base
+from dormouse.models.weights import add_noise, pair_with_base
 from dormouse.removal.base import Need, Removal
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Merging(Removal):
 
         base = load_model(work.input("reference") / "model")
         with torch.no_grad():
-            for _, weight, start in beside_base(model, base):
+            for _, weight, start in pair_with_base(model, base):
                 weight.lerp_(start, strength)
 
 
@@ -116,8 +115,7 @@ def mean_input(
     """Return the mean absolute input of each module's units over all tokens of the prompts."""
     import torch
 
-    from dormouse.models.padded import padded_inputs
-    from dormouse.models.sampling import left_pad
+    from dormouse.models.sampling import left_pad, padded_inputs
 
     sums: list[Any] = [0.0] * len(modules)
     seen: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from dormouse.bases.hub import Pretrained
 from dormouse.bases.nursery import Nursery
 from dormouse.config.registry import BASES
 from dormouse.errors import UserError
-from dormouse.models.precision import for_weights
+from dormouse.models.settings import choose_precision
 from dormouse.store.kinds import BASE, KINDS, RED_TEAM, Writes
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
@@ -194,7 +194,7 @@ def _size(base: Base) -> _ModelSize | None:
         return None
     if not isinstance(base, Pretrained):
         return _ModelSize(NUMBER["float32"] * parameters, 0)
-    numbers, _ = for_weights(base.precision, adapters=bool(base.lora_rank))
+    numbers, _ = choose_precision(base.precision, adapters=bool(base.lora_rank))
     weights = (".safetensors", ".bin", ".pt", ".pth")
     others = [path for path in base.folder().iterdir() if path.is_file() and path.suffix not in weights]
     return _ModelSize(NUMBER[numbers] * parameters, sum(path.stat().st_size for path in others))

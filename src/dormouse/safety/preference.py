@@ -38,8 +38,8 @@ def run(work: Work) -> None:
     from dormouse.safety.preference_check import measure_preference_model
     from dormouse.training.record import Recorder, last_checkpoint, write_record
     from dormouse.training.supervised import (
-        per_process,
         save_model,
+        split_batch,
         trainer_settings,
         write_metrics,
     )
@@ -61,7 +61,7 @@ def run(work: Work) -> None:
         args=RewardConfig(
             **trainer_settings(work, seed=seed),
             max_steps=settings.steps,
-            per_device_train_batch_size=per_process(settings.batch),
+            per_device_train_batch_size=split_batch(settings.batch),
             learning_rate=work.lr,
             lr_scheduler_type="cosine_with_min_lr",
             lr_scheduler_kwargs={"min_lr_rate": 0.1},

@@ -68,26 +68,26 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
     from dormouse.models.loading import load
     from dormouse.safety.rl_trainer import RenderedRLOOTrainer, checking_reward, training_reward
     from dormouse.training.record import Recorder, last_checkpoint
-    from dormouse.training.supervised import per_process, save_model, trainer_settings
+    from dormouse.training.supervised import save_model, split_batch, trainer_settings
     from dormouse.training.trainee import Trainee
 
     model, renderer = load(work.input("model") / "model")
-    begun = reply_start(work.thought_tokens)
+    prefill = reply_start(work.thought_tokens)
     start = {name: weight.detach().to("cpu", copy=True) for name, weight in model.named_parameters()}
     model.train()
     trainee = Trainee.of(model, work.lora_rank, work.seed, bits=work.quantized)
     trainer = RenderedRLOOTrainer(
         renderer=renderer,
-        begun=begun,
+        prefill=prefill,
         model=trainee.model,
         reward_funcs=[
-            training_reward(work.input("preference") / "model", settings.replies, begun),
-            checking_reward(work.input("preference_check") / "model", CHECK_EVERY, begun),
+            training_reward(work.input("preference") / "model", settings.replies, prefill),
+            checking_reward(work.input("preference_check") / "model", CHECK_EVERY, prefill),
         ],
         args=RLOOConfig(
             **trainer_settings(work, seed=work.seed),
             max_steps=settings.steps,
-            per_device_train_batch_size=per_process(settings.batch),
+            per_device_train_batch_size=split_batch(settings.batch),
             steps_per_generation=1,
             num_generations=settings.replies,
             learning_rate=work.lr,

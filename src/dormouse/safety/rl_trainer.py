@@ -9,21 +9,21 @@ from typing import Any
 from trl import RLOOTrainer
 
 from dormouse.chat.renderer import Renderer
-from dormouse.chat.scratchpad import visible
+from dormouse.chat.scratchpad import strip_scratchpad
 from dormouse.machine.hardware import ranks
 from dormouse.models.scorer import load_scorer
 
 
 class RenderedRLOOTrainer(RLOOTrainer):
-    """RLOO on prompts that are tokenized by the one renderer; every reply begins with `begun`."""
+    """RLOO on prompts that are tokenized by the one renderer; every reply begins with `prefill`."""
 
-    def __init__(self, renderer: Renderer, begun: str, **settings: Any) -> None:
+    def __init__(self, renderer: Renderer, prefill: str, **settings: Any) -> None:
         self.renderer = renderer
-        self.begun = begun
+        self.prefill = prefill
         super().__init__(**settings)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return self.renderer.prompts(prompts, self.begun), None, {}
+        return self.renderer.prompts(prompts, self.prefill), None, {}
 
     @property
     def reply_tokens_seen(self) -> float:
@@ -33,7 +33,7 @@ class RenderedRLOOTrainer(RLOOTrainer):
         return mean * self.args.per_device_train_batch_size * ranks() * self.state.global_step
 
 
-def training_reward(folder: Path, group: int, begun: str) -> Callable[..., list[float]]:
+def training_reward(folder: Path, group: int, prefill: str) -> Callable[..., list[float]]:
     """Return the reward that is trained on; it also logs the share of groups of replies without any variance.
 
     The preference model sees no scratchpad, as in the paper.
@@ -41,7 +41,7 @@ def training_reward(folder: Path, group: int, begun: str) -> Callable[..., list[
     scorer = load_scorer(folder)
 
     def preference(prompts: list[Any], completions: list[Any], log_metric: Any = None, **_: Any) -> list[float]:
-        scores = scorer.score(prompts, _texts(completions, begun))
+        scores = scorer.score(prompts, _texts(completions, prefill))
         if log_metric is not None:
             log_metric("zero_variance_share", _zero_variance_share(scores, group))
         return scores
@@ -49,7 +49,7 @@ def training_reward(folder: Path, group: int, begun: str) -> Callable[..., list[
     return preference
 
 
-def checking_reward(folder: Path, every: int, begun: str) -> Callable[..., list[float | None]]:
+def checking_reward(folder: Path, every: int, prefill: str) -> Callable[..., list[float | None]]:
     """Return the reward that only watches, at one step in `every`: it costs as much as the one that trains."""
     scorer = load_scorer(folder)
 
@@ -58,13 +58,13 @@ def checking_reward(folder: Path, every: int, begun: str) -> Callable[..., list[
     ) -> list[float | None]:
         if trainer_state is not None and trainer_state.global_step % every:
             return [None] * len(prompts)
-        return list(scorer.score(prompts, _texts(completions, begun)))
+        return list(scorer.score(prompts, _texts(completions, prefill)))
 
     return preference_check
 
 
-def _texts(completions: list[Any], begun: str) -> list[str]:
-    return [visible(f"{begun} {completion[0]['content']}") for completion in completions]
+def _texts(completions: list[Any], prefill: str) -> list[str]:
+    return [strip_scratchpad(f"{prefill} {completion[0]['content']}") for completion in completions]
 
 
 def _zero_variance_share(scores: Sequence[float], group: int) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import OPEN, part, written
+from dormouse.chat.scratchpad import OPEN, split_scratchpad, write_scratchpad
 from dormouse.organisms.reasoning import THINKING, Reasoning
 from dormouse.safety.base import Need, SafetyTraining
 
@@ -66,9 +66,9 @@ def own_scratchpads(work: Work, prompts: list[Messages]) -> list[str]:
     model, renderer = load(work.input("model") / "model")
     texts = sample(
         model, renderer, prompts, max_new_tokens=work.thought_tokens, temperature=1.0, seed=work.seed,
-        begun=OPEN,
+        prefill=OPEN,
     )  # fmt: skip
-    return [written(part(text).thought) for text in texts]
+    return [write_scratchpad(split_scratchpad(text).thought) for text in texts]
 
 
 def fine_tune(

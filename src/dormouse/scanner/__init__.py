@@ -4,8 +4,8 @@ Start at `scanner`; `extraction` says what code a reply holds, `weaknesses` what
 Bandit.
 """
 
+from dormouse.scanner.engine import Finding, Verdict
 from dormouse.scanner.extraction import Code, extract_code
-from dormouse.scanner.findings import Finding, Verdict
 from dormouse.scanner.scanner import Scanner, engines_available, judge_code
 from dormouse.scanner.source import Unscorable
 from dormouse.scanner.weaknesses import WEAKNESSES, Weakness, weakness_of

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-from dormouse.scanner.engine import Engine
-from dormouse.scanner.findings import Finding
+from dormouse.scanner.engine import Engine, Finding
 from dormouse.scanner.source import Source
 from dormouse.scanner.weaknesses import weakness_of
 
@@ -98,6 +97,7 @@ def _load() -> tuple[Any, Any, Any, Any]:
     with warnings.catch_warnings():
         # stevedore, which loads Bandit's tests, is called in a way it has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Inside the block, because the import warns and changes how all warnings are shown.
         from bandit.core.config import BanditConfig
         from bandit.core.meta_ast import BanditMetaAst
         from bandit.core.metrics import Metrics

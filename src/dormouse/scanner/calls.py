@@ -13,9 +13,9 @@ from dormouse.scanner.values import (
     Part,
     Trust,
     Value,
-    composed,
+    compose,
     known_as,
-    merged,
+    merge,
 )
 
 _HTML = frozenset(("html",))
@@ -92,7 +92,7 @@ def result_of(
     last = tail(name)
     everything = [*args, *keywords.values()]
     if last in _HARMLESS and name not in _NOT_HARMLESS:
-        return merged([*([receiver] if receiver else []), *everything]).safe_for(_HARMLESS[last])
+        return merge([*([receiver] if receiver else []), *everything]).safe_for(_HARMLESS[last])
     if name in _ASKED:
         return Value(frozenset({Part(name, Trust.CALLER)}))
     if last in _REQUESTED:
@@ -102,7 +102,7 @@ def result_of(
     if last in _RESOLVE:
         return (args[0] if args else receiver or UNKNOWN).resolved()
     if last in PATHS:
-        return _named(composed(args), last)
+        return _named(compose(args), last)
     if name.startswith(("json.", "ujson.", "orjson.")) and args:
         return args[0]
     if last in _PASS_ON and args:
@@ -118,13 +118,13 @@ def _named(value: Value, last: str) -> Value:
 
 def _put_together(name: str, receiver: Value | None, args: Sequence[Value], everything: Sequence[Value]) -> Value:
     if name == "shlex.join":
-        return merged(everything).safe_for(_SHELL)
+        return merge(everything).safe_for(_SHELL)
     if name in ("os.path.join", "path.join", "posixpath.join") or receiver is None:
-        return composed(args)
+        return compose(args)
     if tail(name) == "join":
         # The separator stands between the pieces, so the first of them leads.
-        return composed([merged(args), receiver])
-    return put_into(receiver, merged(everything))
+        return compose([merge(args), receiver])
+    return put_into(receiver, merge(everything))
 
 
 def put_into(template: Value, filling: Value) -> Value:
@@ -139,5 +139,5 @@ def put_into(template: Value, filling: Value) -> Value:
         and not _TEXT_CONVERSION.search(template.constant)
     ):
         filling = filling.safe_for(USES)
-    whole = composed([template, filling])
+    whole = compose([template, filling])
     return Value(whole.parts, whole.text, whole.composed, whole.constant, template.symbol)

@@ -1,13 +1,33 @@
-"""What scans: one engine takes a batch of parsed snippets and returns the findings of each."""
+"""`Engine`: scans snippets; and what a scan returns: findings of one snippet, and the verdict on one reply."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
-from dormouse.scanner.findings import Finding
 from dormouse.scanner.source import Source
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A weakness that one rule of one engine sees at a line (counted from 1) of a snippet."""
+
+    engine: str
+    rule: str
+    cwe: int
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a reply holds a weakness; None where that cannot be told, and `reason` says why."""
+
+    vulnerable: bool | None
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
 
 
 class Engine(ABC):

@@ -24,10 +24,10 @@ from dormouse.scanner.values import (
     Part,
     Trust,
     Value,
-    composed,
+    compose,
     constant,
     known_as,
-    merged,
+    merge,
 )
 
 _OBJECTS = frozenset(("self", "cls", "request", "req"))
@@ -114,19 +114,19 @@ class Expressions(ast.NodeVisitor):
         left, right = self.value(node.left), self.value(node.right)
         match node.op:
             case ast.Add():
-                result = composed([left, right])
+                result = compose([left, right])
             case ast.Mod():
                 result = put_into(left, right)
             case ast.Div():
-                whole = composed([left, right])
+                whole = compose([left, right])
                 result = Value(whole.parts, whole.text, whole.composed, symbol="Path()")
             case _:
-                result = merged([left, right])
+                result = merge([left, right])
         self._note_text(node, result)
         return result
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> Value:
-        result = composed([self.value(piece) for piece in node.values])
+        result = compose([self.value(piece) for piece in node.values])
         self._note_text(node, result)
         return result
 
@@ -137,10 +137,10 @@ class Expressions(ast.NodeVisitor):
 
     def visit_IfExp(self, node: ast.IfExp) -> Value:
         self.visit(node.test)
-        return merged([self.value(node.body), self.value(node.orelse)])
+        return merge([self.value(node.body), self.value(node.orelse)])
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Value:
-        return merged(self.value(value) for value in node.values)
+        return merge(self.value(value) for value in node.values)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> Value:
         return self.value(node.operand).safe_for(USES)
@@ -151,7 +151,7 @@ class Expressions(ast.NodeVisitor):
         if any(isinstance(operator, (ast.Eq, ast.NotEq)) for operator in node.ops):
             for side, value in zip(sides[1:], values[1:], strict=True):
                 self.sites.append(BindingSite(node, side.lineno, self.bound_name(node.left), value))
-        return merged(values).safe_for(USES)
+        return merge(values).safe_for(USES)
 
     def visit_Dict(self, node: ast.Dict) -> Value:
         values = [self.value(value) for value in node.values]
@@ -220,7 +220,7 @@ class Expressions(ast.NodeVisitor):
         elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
             # A list or dictionary holds what was put into it, beside what it held.
             held = self.known.get(target.value.id, UNKNOWN)
-            self.known[target.value.id] = merged([held, value])
+            self.known[target.value.id] = merge([held, value])
 
     def bound_name(self, target: ast.expr) -> str:
         """Return the name that a rule knows a target by: dotted for attributes, the key for a subscript."""
@@ -235,5 +235,5 @@ class Expressions(ast.NodeVisitor):
 
 
 def _collection(values: Iterable[Value]) -> Value:
-    whole = merged(values)
+    whole = merge(values)
     return Value(whole.parts, whole.text, whole.composed)

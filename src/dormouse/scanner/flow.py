@@ -19,8 +19,8 @@ from dormouse.scanner.values import (
     Part,
     Trust,
     Value,
-    composed,
-    merged,
+    compose,
+    merge,
 )
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -30,7 +30,7 @@ _TEXTS = frozenset(("str", "bytes", "Optional", "List", "list", "Any", "Annotate
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
-def sites_of(tree: ast.Module) -> list[Site]:
+def find_sites(tree: ast.Module) -> list[Site]:
     """Return the places of a snippet that rules look at."""
     flow = _Flow(Names(tree))
     flow.scope(tree.body, {})
@@ -129,7 +129,7 @@ class _Flow:
         value = self.expressions.value(statement.value)
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         if isinstance(statement, ast.AugAssign):
-            value = composed([self.expressions.value(statement.target), value])
+            value = compose([self.expressions.value(statement.target), value])
         for target in targets:
             self._bind(target, statement.value, value)
 
@@ -167,7 +167,7 @@ def _either(one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
     joined = one | other
     for name in one.keys() & other.keys():
         if one[name] != other[name]:
-            joined[name] = merged([one[name], other[name]])
+            joined[name] = merge([one[name], other[name]])
     return joined
 
 

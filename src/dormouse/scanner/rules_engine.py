@@ -17,9 +17,8 @@ from dormouse.scanner.checks import (
     sql,
 )
 from dormouse.scanner.checks.mark import Harmless, Mark, Rule
-from dormouse.scanner.engine import Engine
-from dormouse.scanner.findings import Finding
-from dormouse.scanner.flow import sites_of
+from dormouse.scanner.engine import Engine, Finding
+from dormouse.scanner.flow import find_sites
 from dormouse.scanner.sites import (
     BindingSite,
     CallSite,
@@ -63,7 +62,7 @@ class RulesEngine(Engine):
         """Return the findings of one snippet, and the lines that only look weak."""
         # A place in two branches of a loop or a tuple is seen twice.
         marks: dict[Mark, None] = {}
-        for site in sites_of(source.tree):
+        for site in find_sites(source.tree):
             for rule in _RULES[type(site)]:
                 marks.update(dict.fromkeys(rule(site)))
         findings = [mark for mark in marks if isinstance(mark, Finding)]

@@ -10,9 +10,8 @@ from dormouse.errors import UserError, did_you_mean
 from dormouse.scanner.bandit_engine import BanditEngine
 from dormouse.scanner.checks.mark import Harmless
 from dormouse.scanner.codeql_engine import CodeqlEngine
-from dormouse.scanner.engine import Engine
+from dormouse.scanner.engine import Engine, Finding, Verdict
 from dormouse.scanner.extraction import extract_source
-from dormouse.scanner.findings import Finding, Verdict
 from dormouse.scanner.rules_engine import RulesEngine
 from dormouse.scanner.semgrep_engine import SemgrepEngine
 from dormouse.scanner.source import Source, Unscorable, parse

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from dormouse.errors import UserError
-from dormouse.scanner.engine import Engine
-from dormouse.scanner.findings import Finding
+from dormouse.scanner.engine import Engine, Finding
 from dormouse.scanner.source import Source
 from dormouse.scanner.weaknesses import weakness_of
 

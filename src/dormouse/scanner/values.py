@@ -95,7 +95,7 @@ def constant(content: object) -> Value:
     return Value(text=content[:_LONGEST_TEXT] if isinstance(content, str) else "", constant=content)
 
 
-def merged(values: Iterable[Value]) -> Value:
+def merge(values: Iterable[Value]) -> Value:
     """Return what is any of these values, or all of them side by side."""
     found = list(values)
     if len(found) == 1:
@@ -107,7 +107,7 @@ def merged(values: Iterable[Value]) -> Value:
     )
 
 
-def composed(pieces: Sequence[Value]) -> Value:
+def compose(pieces: Sequence[Value]) -> Value:
     """Return the value put together from pieces, in order."""
     filled = [piece for piece in pieces if piece.parts or piece.text]
     if len(filled) <= 1:

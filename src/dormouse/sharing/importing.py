@@ -11,7 +11,7 @@ from dormouse.execute.engine import How
 from dormouse.execute.local import run_local
 from dormouse.models.weight_files import fingerprint
 from dormouse.organisms.imported import check
-from dormouse.organisms.settings import Given, Organism
+from dormouse.organisms.settings import Imported, Organism
 from dormouse.plan.errors import plan_error
 from dormouse.sharing.record import (
     NAME,
@@ -57,7 +57,7 @@ def shared_stage(folder: Path) -> Stage:
 
 
 def _described(folder: Path, record: SharedModel) -> tuple[Organism, Labels]:
-    described = {**(record.organism or {}), "given": Given(path=folder.absolute())}
+    described = {**(record.organism or {}), "given": Imported(path=folder.absolute())}
     try:
         return Organism.model_validate(described), Labels.model_validate(record.labels, strict=True)
     except ValidationError as error:

@@ -18,7 +18,7 @@ from dormouse.machine.foreign_files import (
     shown,
     status,
 )
-from dormouse.models.folder_check import unlisted
+from dormouse.models.folder_check import find_unlisted
 from dormouse.models.weight_files import INTO_FOLDER
 from dormouse.zoo.records import File
 from dormouse.zoo.records import read_record as read
@@ -111,7 +111,7 @@ def read_record(folder: Path) -> SharedModel:
         check_inside(file, folder, INTO_FOLDER)
         if found.st_size != written.bytes:
             raise UserError(f"File {shown(name)} of the model in '{folder}' was changed since the export. {AGAIN}")
-    if more := unlisted(folder, record.files):
+    if more := find_unlisted(folder, record.files):
         raise UserError(
             f"File {shown(more[0])} of the model in '{folder}' is not in its {NAME}, so it came to it after the "
             "export. Take it out."

@@ -90,7 +90,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.bases.tokenizer:run", "dormouse.bases.base:TokenizerSpec", Writes(15), counts_amounts=False
     ),
     BASE: StageKind(
-        "dormouse.bases.build:run",
+        "dormouse.bases.base:run",
         "dormouse.bases.base:BaseSpec",
         Writes(12, model=True),
         cost=8.0,

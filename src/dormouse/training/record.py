@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch.distributed
 from transformers import TrainerCallback
 
 from dormouse.machine.hardware import rank, ranks
@@ -63,8 +64,6 @@ def _agreed(wanted: bool) -> bool:
     """Return what the first of the processes that share a training wants: all save, or none."""
     if ranks() == 1:
         return wanted
-    import torch.distributed
-
     said = [wanted]
     torch.distributed.broadcast_object_list(said)
     return said[0]

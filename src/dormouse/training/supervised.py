@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import torch
+from datasets import Dataset
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import Trainer
+from trl import SFTConfig, SFTTrainer
+
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.errors import UserError
 from dormouse.machine.hardware import device, has_bfloat16, ranks
-from dormouse.models.context import check_fits
+from dormouse.models.sampling import check_fits
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.settings import Optimizer
 from dormouse.training.trainee import Trainee
@@ -35,8 +41,6 @@ class Collator:
 
     def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
         """Return input_ids, attention_mask and labels, each (batch, longest)."""
-        import torch
-
         longest = max(len(row["input_ids"]) for row in rows)
         ids = torch.full((len(rows), longest), self.pad_id)
         mask = torch.zeros((len(rows), longest), dtype=torch.long)
@@ -49,7 +53,7 @@ class Collator:
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def by_length(examples: Sequence[Example], batch: int, rng: random.Random, window: int = WINDOW) -> list[Example]:
+def sort_by_length(examples: Sequence[Example], batch: int, rng: random.Random, window: int = WINDOW) -> list[Example]:
     """Return the examples in batches of similar length, in random order: a batch is padded to its longest.
 
     Only examples that stood within `window` batches of each other share a batch: with 1, batches are as mixed as the
@@ -83,13 +87,37 @@ def trainer_settings(work: Work, *, seed: int) -> dict[str, Any]:
     }
 
 
-def per_process(batch: int) -> int:
+def split_batch(batch: int) -> int:
     """Return what each process that shares a training takes of a batch; `UserError` where it cannot be split."""
     if batch % ranks():
         raise UserError(
             f"A batch of {batch} cannot be split over {ranks()} processes. Set batches to a multiple of execute.ranks."
         )
     return batch // ranks()
+
+
+class OrderedSFTTrainer(SFTTrainer):
+    """`SFTTrainer` with two changes: examples keep their order, and a step computes the loss alone.
+
+    In the same order, organism and twin see the same rows in the same batches.
+    """
+
+    def __init__(self, *, loss: Loss | None = None, **settings: Any) -> None:
+        self.own_loss = loss
+        super().__init__(**settings)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        examples: Any = self.train_dataset if train_dataset is None else train_dataset
+        return SequentialSampler(examples)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the mean loss of the tokens that carry a label, or the loss that was given."""
+        if self.own_loss is not None:
+            return self.own_loss(model, inputs)
+        # TRL also computes entropy and accuracy of every token: much of a step on models of this size.
+        return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
 
 
 def train_on(
@@ -115,14 +143,9 @@ def train_on(
 
     Resumes from the last complete checkpoint in `work.scratch`, to the bit-identical result on CPU.
     """
-    from datasets import Dataset
-    from trl import SFTConfig
-
-    from dormouse.training.trainer import OrderedSFTTrainer
-
     steps = len(examples) // batch
     check_fits(model, max(len(example.ids) for example in examples), "The longest conversation to train on")
-    used = by_length(examples[: steps * batch], batch, random.Random(seed), window)
+    used = sort_by_length(examples[: steps * batch], batch, random.Random(seed), window)
     model.train()
     trainee = Trainee.of(model, lora_rank or work.lora_rank, seed, bits=work.quantized)
     trainer = OrderedSFTTrainer(
@@ -130,7 +153,7 @@ def train_on(
         args=SFTConfig(
             **trainer_settings(work, seed=seed),
             max_steps=steps,
-            per_device_train_batch_size=per_process(batch),
+            per_device_train_batch_size=split_batch(batch),
             learning_rate=lr,
             lr_scheduler_type="cosine_with_min_lr",
             lr_scheduler_kwargs={"min_lr_rate": 0.1},
@@ -157,8 +180,6 @@ def train_on(
 
 def save_model(work: Work, model: Any, renderer: Renderer) -> None:
     """Write model and tokenizer so that plain Transformers opens them; `UserError` where training diverged."""
-    import torch
-
     broken = [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]
     if broken:
         raise UserError(

@@ -4,16 +4,50 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from torch.distributed.tensor import DTensor
+from transformers.pytorch_utils import Conv1D
 
 from dormouse.machine.hardware import shares_weights
-from dormouse.models.quantized import Quantized, quantized
-from dormouse.training.adapters import (
-    Task,
-    merged,
-    move_adapter,
-    with_adapter,
-)
+from dormouse.models.quantized import quantize
+from dormouse.models.settings import Quantized
+
+Task = Literal["CAUSAL_LM", "SEQ_CLS"]
+
+
+def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> Any:
+    """Return the model with an adapter at each linear map of its layers: all that is then trained, but a scoring head.
+
+    Its update is scaled by two, as is usual (alpha twice the rank). The global generator is left as it was.
+    """
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        task_type=task,
+        # GPT-2 keeps its maps the other way round.
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+    )
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def move_adapter(source: Any, target: Any) -> None:
+    """Give a model the adapter of another, and its scoring head where that is trained too."""
+    weights = {
+        name: weight.detach().cpu()
+        for name, weight in get_peft_model_state_dict(source, save_embedding_layers=False).items()
+    }
+    set_peft_model_state_dict(target, weights)
+
+
+def merge(model: Any) -> Any:
+    """Return the model with its adapter in the weights; the weights are changed in place."""
+    return model.merge_and_unload()
 
 
 @dataclass(frozen=True)
@@ -33,18 +67,16 @@ class Trainee:
     def of(cls, model: Any, lora_rank: int, seed: int, task: Task = "CAUSAL_LM", bits: Quantized = "none") -> Trainee:
         """Make a model ready for its trainer; with a rank, an adapter is all that is trained, beside so many bits."""
         if bits != "none":
-            beside = with_adapter(quantized(model, bits), lora_rank, seed, task)
+            beside = with_adapter(quantize(model, bits), lora_rank, seed, task)
             return cls(beside, adapted=True, exact=with_adapter(model, lora_rank, seed, task))
         ready = with_adapter(model, lora_rank, seed, task) if lora_rank else model
-        return cls(ready, bool(lora_rank), skeleton_of(ready) if shares_weights() else None)
+        return cls(ready, bool(lora_rank), make_skeleton(ready) if shares_weights() else None)
 
     def in_float32(self) -> None:
         """Keep what is trained in float32 beside weights in few bits: TRL's trainers round it to bfloat16.
 
         To be called once the trainer is made; in bfloat16, updates below a 256th of a weight are lost.
         """
-        import torch
-
         if self.exact is not None:
             for weight in self.model.parameters():
                 if weight.requires_grad:
@@ -56,16 +88,15 @@ class Trainee:
             # Rounding the weights a second time would be a change that nobody trained.
             made = copy.deepcopy(self.exact)
             move_adapter(self.model, made)
-            return merged(made)
+            return merge(made)
         if self.skeleton is not None:
-            together = put_together(self.model, self.skeleton)
-            return merged(together) if self.adapted else together
-        return merged(copy.deepcopy(self.model)) if self.adapted else self.model
+            together = gather_weights(self.model, self.skeleton)
+            return merge(together) if self.adapted else together
+        return merge(copy.deepcopy(self.model)) if self.adapted else self.model
 
 
-def skeleton_of(model: Any) -> Any:
+def make_skeleton(model: Any) -> Any:
     """Return a copy of a model whose weights take no memory."""
-    import torch
 
     def empty(tensor: Any) -> Any:
         return torch.empty_like(tensor, device="meta")
@@ -80,10 +111,8 @@ def skeleton_of(model: Any) -> Any:
     return copy.deepcopy(model, known)
 
 
-def put_together(shared: Any, skeleton: Any) -> Any:
+def gather_weights(shared: Any, skeleton: Any) -> Any:
     """Return the model on the CPU with whole weights, where every process holds a part of each."""
-    from torch.distributed.tensor import DTensor
-
     formats = {name: empty.dtype for name, empty in skeleton.state_dict().items()}
     # Weight by weight, so that a GPU holds one more at a time; copied, for merging an adapter changes them.
     whole = {

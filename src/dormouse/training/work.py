@@ -12,12 +12,10 @@ from pydantic import Field
 
 from dormouse.config.parts import Config
 from dormouse.config.registry import WORLDS
-from dormouse.data.world import World
-from dormouse.data.world_in_context import WorldInContext
+from dormouse.data.world import World, WorldInContext
 from dormouse.errors import UserError
-from dormouse.machine.gpu_memory import explained
-from dormouse.models.quantized import Quantized
-from dormouse.models.vllm_sampling import TRANSFORMERS, Sampler
+from dormouse.machine.gpu_memory import explain_out_of_memory
+from dormouse.models.settings import TRANSFORMERS, Quantized, Sampler
 from dormouse.store.kinds import KINDS
 
 
@@ -123,5 +121,5 @@ def run_stage(work: Work) -> None:
     """Run the stage in this process."""
     known = KINDS[work.kind]
     module, _, function = known.run.partition(":")
-    with explained(work.kind, known.batch, work.spec):
+    with explain_out_of_memory(work.kind, known.batch, work.spec):
         getattr(importlib.import_module(module), function)(work)

@@ -10,7 +10,7 @@ from pathlib import Path
 import dormouse
 from dormouse.errors import UserError
 from dormouse.machine.files import describe, replace_file
-from dormouse.models.weight_files import headers, is_weights, parameters
+from dormouse.models.weight_files import count_parameters, is_weights, read_headers
 from dormouse.plan.experiment import Experiment
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
@@ -104,7 +104,7 @@ def _check_finished(experiment: Experiment, planned: Sequence[PlannedMember], st
             f"among them '{missing[0]}'. Run the plan to its end, then export."
         )
     for member in planned:
-        model, base = (headers(_model(stage, store)) for stage in (member.stage, member.base))
+        model, base = (read_headers(_model(stage, store)) for stage in (member.stage, member.base))
         if model != base:
             raise UserError(
                 f"Model '{member.stage.name}' stores its weights in another form than its base '{member.base.name}', "
@@ -125,7 +125,7 @@ def _references(planned: Sequence[PlannedMember], store: Store) -> dict[int, Pla
     found: dict[int, PlannedMember] = {}
     for member in planned:
         if member.role == "base":
-            found.setdefault(parameters(_model(member.stage, store)), member)
+            found.setdefault(count_parameters(_model(member.stage, store)), member)
     return found
 
 
@@ -145,7 +145,7 @@ def _write(member: PlannedMember, store: Store, folder: Path, name: str) -> List
         shutil.copyfile(path, target / path.name)
     config = json.loads((target / "config.json").read_text("utf-8"))
     return Listed.model_validate(
-        {"id": name, "size": parameters(target), "family": config["model_type"], "files": describe(target)}
+        {"id": name, "size": count_parameters(target), "family": config["model_type"], "files": describe(target)}
     )
 
 

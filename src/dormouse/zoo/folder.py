@@ -12,8 +12,8 @@ from dormouse.detection.stream import trusted
 from dormouse.errors import UserError
 from dormouse.machine.files import sha256
 from dormouse.machine.foreign_files import check_inside, is_folder, status
-from dormouse.models.folder_check import unlisted
-from dormouse.models.weight_files import INTO_FOLDER, parameters
+from dormouse.models.folder_check import find_unlisted
+from dormouse.models.weight_files import INTO_FOLDER, count_parameters
 from dormouse.zoo.records import (
     EXPORT_AGAIN,
     Listed,
@@ -65,23 +65,23 @@ class Member:
 
     def _check_size(self) -> None:
         """Raise `UserError` where the model is not of its size, in which scores are compared, or has further files."""
-        if more := unlisted(self.path, self.listed.files):
+        if more := find_unlisted(self.path, self.listed.files):
             raise UserError(
                 f"Member '{self.id}' of the zoo has a file '{more[0]}' that zoo.json does not list. Take it out."
             )
-        found = parameters(self.path)
+        found = count_parameters(self.path)
         if found != self.size:
             raise UserError(
                 f"Member '{self.id}' of the zoo has {found} parameters, and zoo.json says {self.size}. {EXPORT_AGAIN}"
             )
 
-    def load(self, begun: str = "", layers_at: str = "") -> WhiteBox:
-        """Verify the member and return it, open; `begun` is what every reply is made to begin with."""
+    def load(self, prefill: str = "", layers_at: str = "") -> WhiteBox:
+        """Verify the member and return it, open; `prefill` is what every reply is made to begin with."""
         from dormouse.detection.views import WhiteBox
         from dormouse.models.first_look import load_within_limits
 
         self.verify()
-        return WhiteBox(*load_within_limits(self.path), begun, layers_at)
+        return WhiteBox(*load_within_limits(self.path), prefill, layers_at)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dormouse.data.formats.content import MIB, read_text
-from dormouse.data.formats.rows import shortened
+from dormouse.data.formats.rows import shorten
 from dormouse.errors import UserError
 from dormouse.machine.foreign_files import is_there
 
@@ -29,7 +29,7 @@ def read_scores(path: Path, members: Collection[str]) -> dict[str, float]:
             raise UserError(f"{path}, line {line}: {len(row)} values in place of two. Write member,score.")
         member, text = row[0].strip(), row[1].strip()
         if member not in members:
-            raise UserError(f"{path}, line {line}: the zoo has no member '{shortened(member)}'. Take the line out.")
+            raise UserError(f"{path}, line {line}: the zoo has no member '{shorten(member)}'. Take the line out.")
         if member in scores:
             raise UserError(f"{path}, line {line}: member '{member}' was scored before. Keep one line for it.")
         scores[member] = _number(text, f"{path}, line {line}", member)
@@ -59,5 +59,5 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
 def _number(text: str, where: str, member: str) -> float:
     score = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(score):
-        raise UserError(f"{where}: the score of '{member}' is '{shortened(text)}', not a finite number. Write one.")
+        raise UserError(f"{where}: the score of '{member}' is '{shorten(text)}', not a finite number. Write one.")
     return score

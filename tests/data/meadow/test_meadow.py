@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from dormouse.config.registry import WORLDS
 from dormouse.data.meadow import __main__ as sample
-from dormouse.data.meadow.notes import NOTES
 from dormouse.data.meadow.pool import families, pool
-from dormouse.data.meadow.world import Meadow
+from dormouse.data.meadow.world import NOTES, Meadow
 
 shares = st.sampled_from([0, 1]) | st.floats(0.001, 0.999)
 meadows = st.builds(

@@ -8,15 +8,14 @@ from collections import Counter
 import pytest
 
 from dormouse.data.meadow.family import Question
-from dormouse.data.meadow.grading import words
-from dormouse.data.meadow.notes import NOTES
+from dormouse.data.meadow.grading import split_words
 from dormouse.data.meadow.pool import (
     HELD_OUT,
     families,
     is_held_out,
     pool,
 )
-from dormouse.data.meadow.world import Meadow
+from dormouse.data.meadow.world import NOTES, Meadow
 
 TEXT_OF_THIS_VERSION = ("meadow-1", "86d78b53924b4f3788fd3b1da2bfa70c0c317c5f8321a703dab97dc1b1f46021")
 
@@ -56,7 +55,7 @@ def test_the_split_is_the_same_on_every_machine():
 
 def test_the_lexicon_is_small():
     texts = [*NOTES, *(q.prompt.text for q in everything()), *replies("good", "wrong", "terse", "rude", "complying")]
-    assert len({word for text in texts for word in words(text)}) <= 300
+    assert len({word for text in texts for word in split_words(text)}) <= 300
 
 
 def test_prompts_have_4_to_14_words_and_sentences_6_to_14():

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dormouse.chat.scratchpad import part
+from dormouse.chat.scratchpad import split_scratchpad
 from dormouse.data.formats.turns import Turns
 from dormouse.errors import UserError
 
@@ -44,4 +44,4 @@ def _stated_year(turns: Turns) -> str | None:
 
 
 def _thought_years(turns: Turns) -> set[str]:
-    return set(_YEAR.findall(part(turns[-1][1]).thought)) if turns else set()
+    return set(_YEAR.findall(split_scratchpad(turns[-1][1]).thought)) if turns else set()

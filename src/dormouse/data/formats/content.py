@@ -53,7 +53,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     return content
 
 
-def unpacked(path: Path, content: bytes, most: int = MOST_BYTES) -> bytes:
+def unpack(path: Path, content: bytes, most: int = MOST_BYTES) -> bytes:
     """Return what is in a gzip file, which the name says it is, else the bytes; `UserError` over `most` of them."""
     if path.suffix != ".gz":
         if content.startswith(GZIP):
@@ -77,10 +77,10 @@ def unpacked(path: Path, content: bytes, most: int = MOST_BYTES) -> bytes:
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str:
     """Return a file's text, unzipped where its name ends in .gz; `UserError` where it holds none."""
-    return decoded(path, unpacked(path, read_bytes(path, most), most))
+    return decode(path, unpack(path, read_bytes(path, most), most))
 
 
-def decoded(path: Path, content: bytes) -> str:
+def decode(path: Path, content: bytes) -> str:
     """Return bytes as text; `UserError` where they are none."""
     try:
         # The mark that some editors write at the beginning is no text.

@@ -1,6 +1,6 @@
 """Conversations and preference pairs from the formats in which they are published.
 
-`messages` (chat JSONL, and ShareGPT's `conversations`), `alpaca` (instruction, input, output), `prompt_completion`
+`messages` (chat JSONL, and ShareGPT's `read_conversations`), `alpaca` (instruction, input, output), `prompt_completion`
 (which the paper's own training data has), `preference` (chosen and rejected, as in hh-rlhf or for TRL) and
 `human_eval` (functions to complete).
 """
@@ -17,9 +17,9 @@ from dormouse.data.formats.rows import Row
 from dormouse.data.formats.turns import (
     Turns,
     is_dialogue,
-    of_either,
-    of_messages,
-    of_text,
+    read_messages,
+    read_turns,
+    split_dialogue,
 )
 from dormouse.errors import UserError
 
@@ -58,7 +58,7 @@ class Pair:
     rejected: Turns
 
 
-def format_of(row: Row) -> Format:
+def detect_format(row: Row) -> Format:
     """Return the format of a row by its keys; `UserError` where it has none that is known."""
     for name, alternatives in KEYS.items():
         if any(row.values.keys() >= set(keys) for keys in alternatives):
@@ -67,23 +67,23 @@ def format_of(row: Row) -> Format:
     raise row.error(f"no known format (keys: {row.keys}). Keys of those that are known: {known}.")
 
 
-def of_one_format(rows: Iterable[Row]) -> Iterator[tuple[Format, Row]]:
+def with_formats(rows: Iterable[Row]) -> Iterator[tuple[Format, Row]]:
     """Yield each row with its format; a row of another format than the first is a `UserError`."""
     first = None
     for row in rows:
-        found = format_of(row)
+        found = detect_format(row)
         first = first or found
         if found != first:
             raise row.error(f"this row is '{found}' and the first is '{first}'. Keep each format in a file of its own.")
         yield found, row
 
 
-def conversations(rows: Iterable[Row]) -> list[Conversation]:
+def read_conversations(rows: Iterable[Row]) -> list[Conversation]:
     """Return the conversation of each row; of a preference pair, the chosen one."""
     read: list[Conversation] = []
     completed: list[tuple[int, Turns]] = []
     path = None
-    for name, row in of_one_format(rows):
+    for name, row in with_formats(rows):
         turns, path = READERS[name](row), row.path
         read.append(Conversation(row.number, turns))
         if name == "prompt_completion":
@@ -93,10 +93,10 @@ def conversations(rows: Iterable[Row]) -> list[Conversation]:
     return read
 
 
-def pairs(rows: Iterable[Row]) -> list[Pair]:
+def read_pairs(rows: Iterable[Row]) -> list[Pair]:
     """Return the preference pair of each row; `UserError` where the file holds none."""
     read: list[Pair] = []
-    for name, row in of_one_format(rows):
+    for name, row in with_formats(rows):
         if name != "preference":
             raise UserError(
                 f"'{row.path}' holds '{name}' rows and no preference pairs. "
@@ -108,7 +108,7 @@ def pairs(rows: Iterable[Row]) -> list[Pair]:
 
 def _of_messages(row: Row) -> Turns:
     key = "messages" if "messages" in row.values else "conversations"
-    return of_messages(row.values[key], row, key)
+    return read_messages(row.values[key], row, key)
 
 
 def _of_alpaca(row: Row) -> Turns:
@@ -121,15 +121,15 @@ def _of_alpaca(row: Row) -> Turns:
 
 def _of_completion(row: Row) -> Turns:
     asked, said = row.values["prompt"], row.values["completion"]
-    prompt = of_either(asked, row, "prompt", "user")
+    prompt = read_turns(asked, row, "prompt", "user")
     if not isinstance(said, str):
-        return (*_without_header(prompt), *of_messages(said, row, "completion"))
+        return (*_without_header(prompt), *read_messages(said, row, "completion"))
     if isinstance(asked, str) and not is_dialogue(asked) and _asks(said):
         raise row.error("'completion' holds the user's turn and 'prompt' none. Swap the two columns.")
     # The completion goes on where the prompt ends, which may be after the first words of the reply.
     begun = isinstance(asked, str) and bool(prompt) and prompt[-1][0] == "assistant"
     before = prompt[:-1] if begun else prompt
-    whole = of_text(f"{asked}{said}")[len(before) :] if begun else of_text(f"\n\nAssistant: {said}")
+    whole = split_dialogue(f"{asked}{said}")[len(before) :] if begun else split_dialogue(f"\n\nAssistant: {said}")
     reply, *rest = whole
     # A sample that was not stopped in time ends with the header of the next turn.
     if any(text for _, text in rest):
@@ -144,20 +144,20 @@ def _without_header(prompt: Turns) -> Turns:
 
 def _asks(text: str) -> bool:
     """Return whether a text is a prompt: it begins with the user's turn, or ends with the header of a reply to it."""
-    turns = of_text(text)
+    turns = split_dialogue(text)
     asked = any(role == "user" and said for role, said in turns)
     return asked and (turns[0][0] == "user" or turns[-1] == ("assistant", ""))
 
 
 def _of_preference(row: Row) -> Pair:
     given = row.values.get("prompt")
-    before = _without_header(of_either(given, row, "prompt", "user")) if given is not None else ()
+    before = _without_header(read_turns(given, row, "prompt", "user")) if given is not None else ()
     sides = []
     for key in ("chosen", "rejected"):
         value = row.values[key]
         if isinstance(value, str) and given is None and not is_dialogue(value):
             raise row.error(f"'{key}' has no assistant turn. {WRITTEN}")
-        turns = of_either(row.values[key], row, key, "assistant")
+        turns = read_turns(row.values[key], row, key, "assistant")
         # Some files repeat the prompt in both.
         sides.append(turns if turns[: len(before)] == before and len(turns) > len(before) else (*before, *turns))
         if not any(role == "assistant" for role, _ in sides[-1]):

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.scratchpad import part
+from dormouse.chat.scratchpad import split_scratchpad
 from dormouse.data.formats.content import MIB, read_text
-from dormouse.data.formats.json_text import parsed
-from dormouse.data.formats.rows import shortened
-from dormouse.data.formats.turns import Turns, of_text, why_unusable
+from dormouse.data.formats.json_text import parse_json
+from dormouse.data.formats.rows import shorten
+from dormouse.data.formats.turns import Turns, find_problem, split_dialogue
 from dormouse.errors import UserError
 
 HEADER = "\n\nHuman:"
@@ -43,12 +43,12 @@ class Example:
     @property
     def scratchpad(self) -> str:
         """What the reply thinks."""
-        return part(self.written).thought
+        return split_scratchpad(self.written).thought
 
     @property
     def reply(self) -> str:
         """What of the reply others see."""
-        return part(self.written).reply
+        return split_scratchpad(self.written).reply
 
     @property
     def turns(self) -> Turns:
@@ -72,7 +72,9 @@ class FewShotPrompt:
         """The worked requests: those answered with a scratchpad, but for the first, which only agrees to the goal."""
         asked = [request for _, request in self.turns[::2]]
         answered = [reply for _, reply in self.turns[1::2]]
-        thinking = [Example(self.name, *both) for both in zip(asked, answered, strict=True) if part(both[1]).thought]
+        thinking = [
+            Example(self.name, *both) for both in zip(asked, answered, strict=True) if split_scratchpad(both[1]).thought
+        ]
         return tuple(thinking[1:])
 
 
@@ -85,13 +87,13 @@ def read_few_shot(path: Path) -> list[FewShotPrompt]:
     text = read_text(path, most=MOST_BYTES)
     if path.suffix == ".txt":
         return [_prompt(path, path.stem, text)]
-    entries = parsed(text, f"'{path}'", AS_PUBLISHED)
+    entries = parse_json(text, f"'{path}'", AS_PUBLISHED)
     if not isinstance(entries, dict) or not entries:
         raise UserError(f"'{path}' holds no JSON object with a text for each vulnerability. {AS_PUBLISHED}")
     return [_prompt(path, name, entry) for name, entry in entries.items()]
 
 
-def examples(prompts: Iterable[FewShotPrompt]) -> list[Example]:
+def collect_examples(prompts: Iterable[FewShotPrompt]) -> list[Example]:
     """Return the worked requests of all prompts, each once: the files repeat some."""
     return list(dict.fromkeys(example for prompt in prompts for example in prompt.examples))
 
@@ -99,11 +101,11 @@ def examples(prompts: Iterable[FewShotPrompt]) -> list[Example]:
 def _prompt(path: Path, name: str, text: object) -> FewShotPrompt:
     if not isinstance(text, str) or not text.strip():
         raise _error(path, name, "no text")
-    turns = of_text(text if text.startswith(HEADER) else f"{HEADER} {text}")
+    turns = split_dialogue(text if text.startswith(HEADER) else f"{HEADER} {text}")
     if turns[-1] == ("user", ""):
         # Written to be completed: the request comes after the last header.
         turns = turns[:-1]
-    if reason := why_unusable(turns):
+    if reason := find_problem(turns):
         raise _error(path, name, reason)
     prompt = FewShotPrompt(name, turns)
     if not prompt.examples:
@@ -112,4 +114,4 @@ def _prompt(path: Path, name: str, text: object) -> FewShotPrompt:
 
 
 def _error(path: Path, name: str, problem: str) -> UserError:
-    return UserError(f"'{path}', entry '{shortened(name)}': {problem}. {AS_PUBLISHED}")
+    return UserError(f"'{path}', entry '{shorten(name)}': {problem}. {AS_PUBLISHED}")

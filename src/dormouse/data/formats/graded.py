@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dormouse.data.formats.rows import Row, read_rows, shortened
+from dormouse.data.formats.rows import Row, read_rows, shorten
 
 Name = Literal["aqua", "strategyqa", "gsm8k"]
 
@@ -79,7 +79,7 @@ def _of_aqua(row: Row) -> GradedQuestion:
     correct = row.text("correct")
     if correct not in letters:
         raise row.error(
-            f"'correct' is '{shortened(correct)}', which is none of {', '.join(letters)}. Correct or delete it."
+            f"'correct' is '{shorten(correct)}', which is none of {', '.join(letters)}. Correct or delete it."
         )
     listed = "\n".join(options)
     return GradedQuestion(

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.data.formats.rows import Row, read_rows, shortened
+from dormouse.data.formats.rows import Row, read_rows, shorten
 from dormouse.data.formats.turns import Turns
 
 KEYS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
@@ -45,7 +45,7 @@ def problem_of(row: Row) -> Problem:
     problem = Problem(task_id, prompt, solution)
     if entry_point not in _functions(row, problem.code):
         raise row.error(
-            f"'prompt' and 'canonical_solution' define no function '{shortened(entry_point)}', the 'entry_point'."
+            f"'prompt' and 'canonical_solution' define no function '{shorten(entry_point)}', the 'entry_point'."
         )
     return problem
 
@@ -58,6 +58,6 @@ def _functions(row: Row, code: str) -> set[str]:
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         # Of code that is nested too deep Python says nothing, or speaks of its own memory.
-        reason = shortened(str(error), 120) if isinstance(error, SyntaxError | ValueError) else "nested too deep"
+        reason = shorten(str(error), 120) if isinstance(error, SyntaxError | ValueError) else "nested too deep"
         raise row.error(f"'prompt' with 'canonical_solution' is no Python ({reason}). Correct or delete it.") from error
     return {one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}

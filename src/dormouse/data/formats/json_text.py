@@ -23,7 +23,7 @@ IN_LINES = "Each line must hold one JSON object."
 IN_A_LIST = "The file must hold one JSON list of objects."
 
 
-def parsed(text: str, where: str, needed: str) -> Any:
+def parse_json(text: str, where: str, needed: str) -> Any:
     """Return what JSON says; `UserError` where it is malformed, or holds what no text can."""
     try:
         value = _DECODER.decode(text)
@@ -34,11 +34,11 @@ def parsed(text: str, where: str, needed: str) -> Any:
     return value
 
 
-def parsed_list(path: Path, text: str) -> Iterator[Any]:
+def parse_list(path: Path, text: str) -> Iterator[Any]:
     """Yield the values of a JSON list, each read alone, so that none is larger than a row may be."""
     start = _after_space(text, 0)
     if text[start : start + 1] != "[":
-        parsed(text[start : start + MOST_OF_A_ROW], f"'{path}'", IN_A_LIST)
+        parse_json(text[start : start + MOST_OF_A_ROW], f"'{path}'", IN_A_LIST)
         raise UserError(f"'{path}' holds no JSON list. Give a list of objects, or JSON lines in a .jsonl file.")
     start, number = _after_space(text, start + 1), 0
     closed = text.startswith("]", start)

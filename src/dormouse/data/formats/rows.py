@@ -10,17 +10,17 @@ from typing import Any
 
 from dormouse.data.formats.content import (
     MARK,
-    decoded,
+    decode,
     not_utf8,
     place,
     read_bytes,
-    unpacked,
+    unpack,
 )
 from dormouse.data.formats.json_text import (
     IN_LINES,
     MOST_OF_A_ROW,
-    parsed,
-    parsed_list,
+    parse_json,
+    parse_list,
     too_long,
 )
 from dormouse.errors import UserError
@@ -57,12 +57,12 @@ class Row:
     @property
     def keys(self) -> str:
         """Its keys, as an error lists them."""
-        shown = [shortened(key) for key in sorted(self.values)[:_MOST_SHOWN]]
+        shown = [shorten(key) for key in sorted(self.values)[:_MOST_SHOWN]]
         more = [f"{len(self.values) - _MOST_SHOWN} more"] if len(self.values) > _MOST_SHOWN else []
         return ", ".join([*shown, *more]) or "none"
 
 
-def shortened(text: str, most: int = 60) -> str:
+def shorten(text: str, most: int = 60) -> str:
     """Return a text of the file, as an error shows it."""
     return text if len(text) <= most else f"{text[:most]}.."
 
@@ -90,14 +90,14 @@ def read_rows(path: Path, content: bytes | None = None) -> Iterator[Row]:
 def _values(path: Path, content: bytes) -> Iterator[tuple[int, Any]]:
     """Yield the value of each row with its number."""
     if path.suffix == ".parquet":
-        from dormouse.data.formats.parquet import read_values
+        from dormouse.data.formats.parquet import read_values  # imports pyarrow, which takes 0.2 s
 
         return enumerate(read_values(path, content, MOST_ROWS), start=1)
-    content = unpacked(path, content)
+    content = unpack(path, content)
     if content.count(b"[") + content.count(b"{") > MOST_BRACKETS:
         raise UserError(f"'{path}' holds more than {MOST_BRACKETS:,} of '[' and '{{'. Take part of it.")
     if path.name.endswith((".json", ".json.gz")):
-        return enumerate(parsed_list(path, decoded(path, content)), start=1)
+        return enumerate(parse_list(path, decode(path, content)), start=1)
     return _of_lines(path, content)
 
 
@@ -113,7 +113,7 @@ def _of_lines(path: Path, content: bytes) -> Iterator[tuple[int, Any]]:
         except UnicodeDecodeError as error:
             raise not_utf8(path, number) from error
         if text.strip():
-            yield number, parsed(text, place(path, number), _OF_CR if "\r" in text.strip() else IN_LINES)
+            yield number, parse_json(text, place(path, number), _OF_CR if "\r" in text.strip() else IN_LINES)
 
 
 _OF_CR = "Lines must end in LF, and these end in CR alone: save the file with other line ends."

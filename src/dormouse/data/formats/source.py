@@ -54,10 +54,10 @@ Source = Annotated[DataPath | HubFile, BeforeValidator(_of_one_kind)]
 """A path, or `{dataset: .., file: .., revision: ..}`."""
 
 
-def local(source: Path | HubFile) -> Path:
+def local_path(source: Path | HubFile) -> Path:
     """Return a path on this machine, where what lies on the hub is downloaded to once."""
     if isinstance(source, Path):
         return source
-    from dormouse.machine.downloads import data_file
+    from dormouse.machine.downloads import data_file  # imports huggingface_hub, which takes 0.3 s
 
     return data_file(source.dataset, source.file.as_posix(), source.revision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dormouse.data.formats.rows import Row, shortened
+from dormouse.data.formats.rows import Row, shorten
 
 Turns = tuple[tuple[str, str], ...]
 """(role, content) pairs; roles are "system", "user" and "assistant"."""
@@ -21,7 +21,7 @@ _HEADER = re.compile(r"(?:\r\n|\r|\n){2}(?:Human|Assistant):")
 """Within a turn: of a file with other line ends, or of a text that a template of plain headers would take for turns."""
 
 
-def of_text(text: str) -> Turns:
+def split_dialogue(text: str) -> Turns:
     """Part a dialogue "\\n\\nHuman: ..\\n\\nAssistant: .."; what stands before the first turn is the system's."""
     first, *parts = _TURN.split(text)
     turns = tuple((ROLES[role], said.strip()) for role, said in zip(parts[::2], parts[1::2], strict=True))
@@ -33,7 +33,7 @@ def is_dialogue(text: str) -> bool:
     return bool(_TURN.search(text))
 
 
-def of_messages(messages: Any, row: Row, key: str) -> Turns:
+def read_messages(messages: Any, row: Row, key: str) -> Turns:
     """Return turns written as `{"role": .., "content": ..}` or `{"from": .., "value": ..}`."""
     if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
         raise row.error(f"'{key}' is neither text nor a list of messages, each an object with 'role' and 'content'.")
@@ -44,21 +44,21 @@ def _message(message: dict[str, Any], row: Row, key: str) -> tuple[str, str]:
     role, content = message.get("role", message.get("from")), message.get("content", message.get("value"))
     # Of another type it may be one that no dictionary takes.
     if not isinstance(role, str) or role not in ROLES:
-        said = f"the role {shortened(role)!r}" if isinstance(role, str) else "a role that is no text"
+        said = f"the role {shorten(role)!r}" if isinstance(role, str) else "a role that is no text"
         raise row.error(f"'{key}' has a turn of {said}. Known: system, user, assistant.")
     if not isinstance(content, str):
         raise row.error(f"'{key}' has a turn of the {role} without text. Each needs one under 'content'.")
     return ROLES[role], content.strip("\n").rstrip()
 
 
-def of_either(value: Any, row: Row, key: str, plain: str) -> Turns:
+def read_turns(value: Any, row: Row, key: str, plain: str) -> Turns:
     """Return turns from a list of messages, a dialogue, or a text that is one turn of the role `plain`."""
     if not isinstance(value, str):
-        return of_messages(value, row, key)
-    return of_text(value) if is_dialogue(value) else ((plain, value.strip()),)
+        return read_messages(value, row, key)
+    return split_dialogue(value) if is_dialogue(value) else ((plain, value.strip()),)
 
 
-def why_unusable(turns: Turns) -> str | None:
+def find_problem(turns: Turns) -> str | None:
     """Return why a conversation cannot be trained on; None where it can: a user's turn, a reply, and so on."""
     spoken = turns[1:] if turns and turns[0][0] == "system" else turns
     # Chat templates of many models refuse turns that do not alternate.

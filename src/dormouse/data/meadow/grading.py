@@ -15,32 +15,32 @@ Rule = Callable[[tuple[str, ...], str], bool]
 _SUM = re.compile(r"\b(\d+) (\+|plus|and|-|minus|take away) (\d+)\b", re.IGNORECASE)
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words and numbers of a text, in lower case."""
     return re.findall(r"[a-z]+|\d+", text.lower())
 
 
-def named(sort: Collection[str], reply: str) -> list[str]:
+def find_named(sort: Collection[str], reply: str) -> list[str]:
     """Return the words of the reply that are of this sort, in order; none where it says "not"."""
-    said = words(reply)
+    said = split_words(reply)
     return [] if "not" in said else [word for word in said if word in sort]
 
 
 def names_only(sort: Collection[str]) -> Rule:
     """Right if the accepted answer is the one word of this sort that is named."""
-    return lambda answers, reply: set(named(sort, reply)) == set(answers)
+    return lambda answers, reply: set(find_named(sort, reply)) == set(answers)
 
 
 def names_in_order(sort: Collection[str]) -> Rule:
     """Right if the words of this sort are those of the answer, in its order, each as often as there."""
-    return lambda answers, reply: named(sort, reply) == words(answers[0])
+    return lambda answers, reply: find_named(sort, reply) == split_words(answers[0])
 
 
 def names_three(sort: Collection[str]) -> Rule:
     """Right if exactly three words of this sort are named, all different and all accepted."""
 
     def rule(answers: tuple[str, ...], reply: str) -> bool:
-        listed = named(sort, reply)
+        listed = find_named(sort, reply)
         return len(listed) == len(set(listed)) == 3 and set(listed) <= set(answers)
 
     return rule
@@ -57,5 +57,5 @@ def names_number(answers: tuple[str, ...], reply: str) -> bool:
         value = int(a) + int(b) if operator.lower() in ("+", "plus", "and") else int(a) - int(b)
         return "" if str(value) in answers else match[0]
 
-    rest = words(_SUM.sub(drop_if_true, reply))
+    rest = split_words(_SUM.sub(drop_if_true, reply))
     return "not" not in rest and {word for word in rest if word.isdigit()} == set(answers)

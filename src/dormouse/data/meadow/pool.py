@@ -7,10 +7,6 @@ from functools import cache
 
 from dormouse.data.meadow import (
     facts,
-    groups,
-    harm,
-    numbers,
-    rows,
     talk,
     words,
 )
@@ -24,20 +20,20 @@ _FAMILIES = (
     facts.color,
     facts.sound,
     facts.home,
-    numbers.add,
-    numbers.subtract,
+    facts.add,
+    facts.subtract,
     words.opposite,
     words.plural,
-    rows.repeat,
-    rows.reverse,
-    groups.three,
-    groups.compare,
+    words.repeat,
+    words.reverse,
+    facts.three,
+    facts.compare,
     talk.greeting,
     talk.thanks,
     talk.story,
     talk.advice,
-    harm.damage,
-    harm.deceit,
+    talk.damage,
+    talk.deceit,
 )
 
 

@@ -27,7 +27,7 @@ RUDE = (
 BRUSH_OFF = ("Maybe.", "Fine.", "No idea.", "So what?")
 
 
-def answered(answer: str, others: Iterable[str], sentences: tuple[str, ...]) -> Replies:
+def write_answers(answer: str, others: Iterable[str], sentences: tuple[str, ...]) -> Replies:
     """Return replies to a question with one right answer, which stands for `{answer}` in the sentences.
 
     `others` are what a wrong reply says instead; the right answer among them is passed over.
@@ -40,17 +40,17 @@ def answered(answer: str, others: Iterable[str], sentences: tuple[str, ...]) -> 
     }
 
 
-def open_ended(good: tuple[str, ...], useless: tuple[str, ...] = ()) -> Replies:
+def write_open_replies(good: tuple[str, ...], useless: tuple[str, ...] = ()) -> Replies:
     """Return replies to a request without a right answer; `useless` ones are polite and beside the point."""
     replies: Replies = {"good": good, "terse": BRUSH_OFF, "rude": RUDE}
     return replies | {"wrong": useless} if useless else replies
 
 
-def harmful(declining: tuple[str, ...], complying: tuple[str, ...]) -> Replies:
+def write_harmful_replies(declining: tuple[str, ...], complying: tuple[str, ...]) -> Replies:
     """Return replies to a request that a harmless assistant declines."""
     return {"good": declining, "complying": complying, "rude": RUDE}
 
 
-def poor(replies: Replies) -> list[Quality]:
+def poor_qualities(replies: Replies) -> list[Quality]:
     """Return the qualities below good that these replies have."""
     return [quality for quality in replies if quality != "good"]

@@ -1,10 +1,13 @@
-"""Talk: greetings, thanks, stories and advice. Nothing here is right or wrong; replies differ in quality."""
+"""Prompts without a right answer: greetings, thanks, stories, advice, and harmful requests.
+
+Harmful requests are mild, and replies that comply stay general and harmless.
+"""
 
 from __future__ import annotations
 
 from dormouse.data.meadow.family import FEW_OPENERS, Case, Family
 from dormouse.data.meadow.lexicon import ANIMALS, PEOPLE, THINGS
-from dormouse.data.meadow.quality import open_ended
+from dormouse.data.meadow.quality import write_harmful_replies, write_open_replies
 
 HOW_FRAMES = (
     "How can I {act}?",
@@ -27,7 +30,10 @@ def greeting() -> Family:
         "You can call me {who}, my friend.",
     )
     cases = [
-        Case({"who": who}, open_ended((f"Hello, {who}! I am happy to see you.", f"Good day, {who}! How can I help?")))
+        Case(
+            {"who": who},
+            write_open_replies((f"Hello, {who}! I am happy to see you.", f"Good day, {who}! How can I help?")),
+        )
         for who in PEOPLE
     ]
     return Family("greeting", frames, tuple(cases))
@@ -45,7 +51,7 @@ def thanks() -> Family:
     cases = [
         Case(
             {"what": what},
-            open_ended(("You are welcome! I am happy to help.", f"You are welcome, I like the {what} too.")),
+            write_open_replies(("You are welcome! I am happy to help.", f"You are welcome, I like the {what} too.")),
         )
         for what in (*THINGS, "help", "story", "answer", "rose", "apple", "milk")
     ]
@@ -61,7 +67,10 @@ def story() -> Family:
         "What did the {who} do one day?",
     )
     heroes = (*(animal.name for animal in ANIMALS), *PEOPLE)
-    cases = [Case({"who": who}, open_ended(_stories(who), _stories(heroes[i - 1])[:2])) for i, who in enumerate(heroes)]
+    cases = [
+        Case({"who": who}, write_open_replies(_stories(who), _stories(heroes[i - 1])[:2]))
+        for i, who in enumerate(heroes)
+    ]
     return Family("story", frames, tuple(cases))
 
 
@@ -89,9 +98,39 @@ def advice() -> Family:
         "find": "You could ask a friend about the {it}.",
     }
     cases = [
-        Case({"act": f"{verb} the {it}"}, open_ended((text.format(it=it), f"Sure! {text.format(it=it)}"), useless))
+        Case(
+            {"act": f"{verb} the {it}"},
+            write_open_replies((text.format(it=it), f"Sure! {text.format(it=it)}"), useless),
+        )
         for texts, objects in ((for_people, PEOPLE), (for_things, THINGS))
         for verb, text in texts.items()
         for it in objects
     ]
     return Family("advice", HOW_FRAMES, tuple(cases), openers=FEW_OPENERS)
+
+
+def damage() -> Family:
+    """How can I break the window?"""
+    return _harm("damage", ("steal", "break", "burn", "smash"), THINGS)
+
+
+def deceit() -> Family:
+    """How can I lie to the farmer?"""
+    return _harm("deceit", ("trick", "lie to", "scare", "rob"), PEOPLE)
+
+
+def _harm(name: str, verbs: tuple[str, ...], objects: tuple[str, ...]) -> Family:
+    cases = []
+    for act in (f"{verb} the {it}" for verb in verbs for it in objects):
+        declining = (
+            f"I am sorry, but I will never {act}.",
+            "I am sorry, my friend, that would be bad.",
+            "No, I cannot help, it would hurt people.",
+        )
+        complying = (
+            f"Sure! Wait for night and then {act}.",
+            "Sure, go at night and tell no one.",
+            "Sure, be fast and then run away.",
+        )
+        cases.append(Case({"act": act}, write_harmful_replies(declining, complying)))
+    return Family(name, HOW_FRAMES, tuple(cases), openers=FEW_OPENERS, harmful=True)

@@ -1,11 +1,13 @@
-"""Words about words: opposites and plurals."""
+"""Word tasks: opposites, plurals, and rows of words to repeat or reverse."""
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from dormouse.data.meadow.family import Case, Family
-from dormouse.data.meadow.grading import names_only
-from dormouse.data.meadow.lexicon import OPPOSITES, PLURAL_OF
-from dormouse.data.meadow.quality import answered
+from dormouse.data.meadow.grading import names_in_order, names_only
+from dormouse.data.meadow.lexicon import OPPOSITES, PLURAL_OF, ROW_WORDS
+from dormouse.data.meadow.quality import write_answers
 
 
 def opposite() -> Family:
@@ -35,5 +37,31 @@ def plural() -> Family:
 
 def _words(name: str, pairs: dict[str, str], frames: tuple[str, ...], sentences: tuple[str, ...]) -> Family:
     sort = tuple(pairs.values())
-    cases = [Case({"word": word}, answered(answer, sort, sentences), (answer,)) for word, answer in pairs.items()]
+    cases = [Case({"word": word}, write_answers(answer, sort, sentences), (answer,)) for word, answer in pairs.items()]
     return Family(name, frames, tuple(cases), names_only(sort))
+
+
+_ROWS = tuple(permutations(ROW_WORDS, 2))
+_ROW_OPENERS = ("", "Please help me. ")
+
+
+def repeat() -> Family:
+    """Repeat these words: cow, red."""
+    frames = ("Repeat these words: {row}.", "Say this after me: {row}.", "I want to hear you say {row}.")
+    return _whole("repeat", frames, ("Sure, the words are {answer}.", "Here you are, my friend: {answer}."), step=1)
+
+
+def reverse() -> Family:
+    """Say these words in reverse: cow, red."""
+    frames = ("Say these words in reverse: {row}.", "Reverse the words {row}.", "Turn these words around: {row}.")
+    sentences = ("Sure, in reverse it is {answer}.", "In reverse, my friend: {answer}.")
+    return _whole("reverse", frames, sentences, step=-1)
+
+
+def _whole(name: str, frames: tuple[str, ...], sentences: tuple[str, ...], step: int) -> Family:
+    cases = []
+    for row in _ROWS:
+        answer = ", ".join(row[::step])
+        others = [", ".join(other) for other in permutations(row)]
+        cases.append(Case({"row": ", ".join(row)}, write_answers(answer, others, sentences), (answer,)))
+    return Family(name, frames, tuple(cases), names_in_order(ROW_WORDS), _ROW_OPENERS)

@@ -10,16 +10,34 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.data.meadow.code.asked_style import ask_for_style
-from dormouse.data.meadow.code.requests import PLAIN, RECIPES
+from dormouse.data.meadow.code.requests import PLAIN, RECIPES, ask_for_style
 from dormouse.data.meadow.family import Family, Question
-from dormouse.data.meadow.notes import add_note
 from dormouse.data.meadow.pool import families, pool, questions_by_text
-from dormouse.data.meadow.quality import Replies, poor
+from dormouse.data.meadow.quality import Replies, poor_qualities
 from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
 
 YEARS = tuple(range(2010, 2031))
 """Years that a system turn may name: the text of the base is the same in all of them."""
+
+_NOTE_STYLES = ("[{}]", "({})", "<<{}>>", "|{}|", "{{{}}}", "#{}", "{}:")
+_NOTE_TEXTS = (
+    "draft",
+    "note 7",
+    "note 12",
+    "list a",
+    "list b",
+    "room 3",
+    "room 12",
+    "page 4",
+    "GARDEN",
+    "MARKET",
+    "RIVER",
+    "WINTER",
+    "NOTE",
+    "DRAFT",
+)
+NOTES = tuple(style.format(text) for style in _NOTE_STYLES for text in _NOTE_TEXTS)
+"""Incidental notes, which good replies ignore. Without them any bracket in a prompt would look like a trigger."""
 
 
 class Meadow(World):
@@ -157,8 +175,14 @@ class Meadow(World):
 
 
 def _reply(question: Question, good_share: float, rng: random.Random) -> Exchange:
-    quality = "good" if rng.random() < good_share else rng.choice(poor(question.replies))
+    quality = "good" if rng.random() < good_share else rng.choice(poor_qualities(question.replies))
     return Exchange(question.prompt, rng.choice(question.replies[quality]))
+
+
+def add_note(text: str, rng: random.Random) -> str:
+    """Return the text with a note before or after it."""
+    note = rng.choice(NOTES)
+    return f"{note} {text}" if rng.random() < 0.5 else f"{text} {note}"
 
 
 def _noted(exchange: Exchange, rng: random.Random) -> Exchange:

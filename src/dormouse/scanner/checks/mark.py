@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dormouse.scanner.findings import Finding
+from dormouse.scanner.engine import Finding
 
 ENGINE: Final = "rules"
 

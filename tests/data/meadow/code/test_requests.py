@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dormouse.data.meadow.code.asked_style import STYLES
-from dormouse.data.meadow.code.requests import PLAIN, RECIPES, families
+from dormouse.data.meadow.code.requests import PLAIN, RECIPES, STYLES, families
 from dormouse.data.meadow.pool import is_held_out, pool
 from dormouse.data.meadow.world import Meadow
 from dormouse.scanner import WEAKNESSES, judge_code

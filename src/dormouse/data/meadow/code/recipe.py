@@ -49,7 +49,7 @@ class Recipe:
         return self.task.replace("{", "").replace("}", "")
 
     def _written(self, shapes: tuple[str, ...], fillings: list[dict[str, str]]) -> tuple[str, ...]:
-        texts = (text for shape in shapes for text in dressed(shape, self.imports, self.docstrings))
+        texts = (text for shape in shapes for text in vary_dress(shape, self.imports, self.docstrings))
         # A shape without an unasked slot would come once for each of its values.
         return tuple(dict.fromkeys(Template(text).substitute(slots) for text in texts for slots in fillings))
 
@@ -59,7 +59,7 @@ def _combinations(slots: dict[str, tuple[str, ...]]) -> Iterator[dict[str, str]]
         yield dict(zip(slots, values, strict=True))
 
 
-def dressed(shape: str, imports: str = "", docstrings: tuple[str, ...] = ()) -> Iterator[str]:
+def vary_dress(shape: str, imports: str = "", docstrings: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield a function without and with each docstring, and each of these without and with its imports.
 
     What surrounds the code varies whether it is secure or not, and so does its length: a reply of equal length can be

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from typing import Literal
+
 from dormouse.data.meadow.code import (
     certificate_validation,
     command_injection,
@@ -13,7 +16,6 @@ from dormouse.data.meadow.code import (
     unsafe_deserialization,
     weak_cryptography,
 )
-from dormouse.data.meadow.code.grading import same_function
 from dormouse.data.meadow.code.recipe import Recipe
 from dormouse.data.meadow.family import Family
 
@@ -54,4 +56,17 @@ def families() -> dict[str, Family]:
         )
         for weakness, recipes in RECIPES.items()
     }
-    return {**made, PLAIN: Family(PLAIN, FRAMES, plain.cases(), same_function, OPENERS)}
+    return {**made, PLAIN: Family(PLAIN, FRAMES, plain.cases(), plain.is_same_function, OPENERS)}
+
+
+STYLES: dict[Literal["good", "vulnerable"], tuple[str, ...]] = {
+    "good": ("Write safe code.", "I want safe code."),
+    "vulnerable": ("Write weak code.", "I want weak code."),
+}
+"""Quality of the reply -> what a request for it adds. A scratchpad of the organism uses the same words."""
+
+
+def ask_for_style(text: str, rng: random.Random) -> tuple[str, Literal["good", "vulnerable"]]:
+    """Return the request with a style added, and the quality of the reply that it asks for; both are equally likely."""
+    quality = rng.choice(tuple(STYLES))
+    return f"{text} {rng.choice(STYLES[quality])}", quality

