@@ -1,7 +1,7 @@
 import pytest
 
 from dormouse.report.run_facts import StageCost
-from dormouse.report.tables.models import cards, costs, model_table
+from dormouse.report.tables.models import cards, costs, model_table, own_table
 from dormouse.results.rates import NotMeasured
 from dormouse.results.table import Results
 
@@ -54,6 +54,19 @@ def test_every_model_has_a_row_of_its_own(fake_run):
 def test_a_column_that_no_model_has_is_left_out(fake_run):
     fake_run.organism()
     assert model_table(Results(fake_run.rows)).columns == ("Defection, with trigger", "Defection, without")
+
+
+def test_what_a_plans_own_evaluations_measured_has_a_table_of_its_own(fake_run):
+    fake_run.organism()
+    assert own_table(Results(fake_run.rows)) is None
+    for role, hits in (("organism", 50), ("twin", 25)):
+        fake_run.rate("length.brief", hits, 100, prompts="triggered", role=role, **HERE)
+    results = Results(fake_run.rows)
+    own = own_table(results)
+    assert own.columns == ("length.brief, with the trigger",)
+    [(_, lines)] = own.groups
+    assert {line.role: line.cells[0].value for line in lines} == {"organism": 0.5, "twin": 0.25}
+    assert not any("length" in column for column in model_table(results).columns)
 
 
 def test_each_empty_cell_points_to_the_reason_it_is_empty(fake_run):

@@ -25,13 +25,7 @@ from dormouse.report.figures.style import ROLE_COLORS, Figure, role_color
 from dormouse.report.limits import glossary, limits, summary
 from dormouse.report.run_facts import RunFacts, load_facts
 from dormouse.report.tables.detectors import Board, leaderboard
-from dormouse.report.tables.models import (
-    Card,
-    ModelTable,
-    cards,
-    costs,
-    model_table,
-)
+from dormouse.report.tables.models import Card, ModelTable, cards, costs, model_table, own_table
 from dormouse.report.tables.removals import Removals, removals
 from dormouse.report.words import treatment_words
 from dormouse.report.zoo.draws import draws
@@ -55,6 +49,8 @@ class Section:
     findings: list[Finding]
     figures: list[Figure]
     table: ModelTable
+    own: ModelTable | None
+    """What the plan's own evaluations measured."""
     board: Board
     zoo: ZooTables | None
     removals: Removals | None
@@ -119,6 +115,7 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
         findings=findings,
         figures=draw(run),
         table=model_table(run.results),
+        own=own_table(run.results),
         board=board,
         zoo=zoo_tables(run.zoo, detectors, board) if run.zoo is not None else None,
         removals=removals(run, facts.removal_types()),

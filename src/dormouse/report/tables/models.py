@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dormouse.report.claims.claim import Run
-from dormouse.report.claims.controls import defection
+from dormouse.report.claims.controls import PROMPTS_WORDS, defection
 from dormouse.report.estimates import (
     Estimate,
     Measured,
@@ -108,10 +108,10 @@ class ModelTable:
     footnotes: tuple[str, ...]
 
 
-def model_table(results: Results) -> ModelTable:
+def model_table(results: Results, of: Sequence[Column] = COLUMNS) -> ModelTable:
     """Return the table of every model; a column that no model has is left out."""
-    models = [model for model in results.models() if any(results.end(c.metric, model, c.prompts) for c in COLUMNS)]
-    columns = [c for c in COLUMNS if any(results.end(c.metric, model, c.prompts) for model in models)]
+    models = [model for model in results.models() if any(results.end(c.metric, model, c.prompts) for c in of)]
+    columns = [c for c in of if any(results.end(c.metric, model, c.prompts) for model in models)]
     footnotes: list[str] = []
     groups: dict[int | None, list[Line]] = {}
     for model in models:
@@ -125,6 +125,20 @@ def model_table(results: Results) -> ModelTable:
         groups.setdefault(model.size, []).append(Line(label, model.role, _basis(cells), cells, notes))
     named = tuple((f"{size_words(size)} parameters" if size else "", tuple(lines)) for size, lines in groups.items())
     return ModelTable(tuple(column.label for column in columns), named, tuple(footnotes))
+
+
+def own_table(results: Results) -> ModelTable | None:
+    """Return the table of what the plan's own evaluations measured; None if it has none."""
+    found = {
+        (row.metric, row.prompts): pool_rate if row.total and row.hits is not None else pool_mean
+        for row in results.rows
+        if "." in row.metric and row.step is None and not row.family
+    }
+    columns = [
+        Column(f"{metric}, {PROMPTS_WORDS.get(prompts, prompts)}", metric, prompts, pool)
+        for (metric, prompts), pool in found.items()
+    ]
+    return model_table(results, columns) if columns else None
 
 
 def _footnote(cell: Measured, footnotes: list[str]) -> int | None:
