@@ -1,4 +1,4 @@
-"""What a run does not show, worked out from what it is; and its one-sentence summary."""
+"""A run's summary, and the limits of what it shows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ZOO_GLOSSARY = {
 
 
 def glossary(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the words of a page and what they mean."""
+    """Return the words of a page with their meanings."""
     words = {**GLOSSARY, **(REMOVAL_GLOSSARY if any(run.results.removals() for run in runs) else {})}
     if all(run.zoo is None for run in runs):
         return words
@@ -64,7 +64,7 @@ def glossary(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
-    """Return what was built and what came out, in a sentence or two."""
+    """Say in a sentence or two what was built and what came out."""
     results = run.results
     if run.zoo is None:
         built = f"{_built(run, facts)}{_put_through(results)}, in {count_words(len(results.seeds()), 'seed')}."
@@ -127,7 +127,7 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "
             "capability and refusals mean that world's."
         )
-    # A zoo of several reasonings is of none of them.
+    # A zoo with several reasonings has none of these limits.
     found.append(REASONING_LIMITS.get(results.reasoning or ("normal" if run.zoo is None else ""), ""))
     if run.trainings("rl") or run.trainings("adversarial"):
         found.append("RL is RLOO, a policy-gradient method without a value model; the paper used PPO.")

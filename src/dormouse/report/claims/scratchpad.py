@@ -1,4 +1,4 @@
-"""Claims about organisms that think: training before or after the scratchpad (C7), and whether it is causal (C8)."""
+"""Claims about scratchpads: fine-tuning before or after them (C7), and whether they cause the behavior (C8)."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _where(prompts: str) -> str:
 
 
 def _side(value: Measured, agrees: float, disagrees: float) -> Verdict:
-    """Agree beyond the first bound, disagree beyond the second, which lies on the other side or is the same."""
+    """Agree beyond the first bound, disagree on the other side of the second; the two may be the same."""
     if not isinstance(value, Estimate):
         return Verdict.CANNOT_TELL
     upward = agrees >= MOSTLY

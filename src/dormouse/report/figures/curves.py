@@ -102,14 +102,14 @@ def _curve_panel(results: Results, metric: str, organism: Model) -> Panel | None
 
 
 def _curve(results: Results, metric: str, model: Model, prompts: str) -> list[tuple[float, Measured]]:
-    """Return the curve with the model before as its step 0; empty where no snapshot was measured."""
+    """Return the curve, with the model before training as step 0. Empty if no snapshot was measured."""
     pool = pool_rate if metric == "defection" else pool_mean
     steps = results.curve(metric, model, prompts)
     if not steps:
         return []
     points: list[tuple[float, Measured]] = [(float(step), pool(rows)) for step, rows in steps.items()]
     if 0 not in steps:
-        # Before implanting stands the helpful-only model; before safety training, the organism or twin.
+        # Implanting starts from the helpful-only model, safety training from the organism or twin.
         before = Model(model.size, "helpful") if model.safety == "none" else model.before()
         points.insert(0, (0.0, pool(results.end(metric, before, prompts))))
     for row in results.end("training_steps", model)[:1]:
