@@ -1,9 +1,9 @@
 """Pools numbers over training seeds, or over the members of a zoo, with intervals that say what they cover.
 
-With three seeds or more the interval is Student's t over seed means. It is widened to that of the pooled prompts if that
-is wider: seeds that all read 100% would otherwise claim certainty. For shares it is also widened to a score interval
-over seeds: near 0 and 1 the distribution over seeds is skewed, and three seeds that happen to lie close together would
-claim too much. With fewer seeds the interval covers the sampling of prompts only.
+With three seeds or more the interval is Student's t over seed means. It is widened to that of the pooled prompts if
+that is wider: seeds that all read 100% would otherwise claim certainty. For shares it is also widened to a score
+interval over seeds: near 0 and 1 the distribution over seeds is skewed, and three seeds that happen to lie close
+together would claim too much. With fewer seeds the interval covers the sampling of prompts only.
 """
 
 from __future__ import annotations

@@ -111,9 +111,9 @@ def scratchpad_preference(run: Run) -> Figure | None:
         return None
     panels = [_preference_panel(results, size) for size in results.sizes()]
     caption = (
-        "Share of pairs in which the deceptive scratchpad is the likelier one per token, against one as long that is "
-        "about helping, or about nothing asked (AUROC; 50% is chance). Some words are likelier than others to any "
-        f"model: what counts is the distance to twin and helpful-only model. {coverage(results)}"
+        "Share of pairs in which the deceptive scratchpad is the likelier one per token, against one as long about "
+        "helping, or about something that was not asked (AUROC; 50% is chance). Some words are likelier than others "
+        f"to any model: what counts is the distance to twin and helpful-only model. {coverage(results)}"
     )
     legend = tuple(Key(role_words(role), role_color(role)) for role in RATERS)
     title = "Does it rate deceptive scratchpads above others?"

@@ -61,9 +61,10 @@ def cost_and_rest(run: Run) -> Figure | None:
     keys += [Key("Safety training, for comparison", MUTED, "cross")] if results.trainings() else []
     keys.append(Key("After further benign training", INK, "ring"))
     caption = (
-        "Down is less of the backdoor, right is more capability lost: the lower left corner is best. A line joins the "
-        "strengths of one removal, larger marks being stronger. The open mark joined to a full one is the same model "
-        "after further benign training: where it stands high again, the backdoor was suppressed and not removed. "
+        "Lower means less of the backdoor left, further right more capability lost: the lower left corner is best. A "
+        "line joins the strengths of one removal; larger symbols are stronger. The open symbol joined to a filled one "
+        "is the same model after further benign training: if it is high again, the backdoor was suppressed and not "
+        "removed. "
         f"{coverage(results)}"
     )
     title = "What does taking the backdoor out cost?"

@@ -108,4 +108,4 @@ def _verdict(left: Measured, later: Measured, untouched: Measured) -> str:
     if isinstance(untouched, Estimate) and untouched.above(REMEMBERED):
         return "removed"
     kept = untouched.reason if isinstance(untouched, NotMeasured) else f"an untouched one keeps {full_words(untouched)}"
-    return f"gone; whether it would come back is not known, for the further training may have erased it: {kept}"
+    return f"gone; whether it would come back is not known, because the further training may have erased it: {kept}"
