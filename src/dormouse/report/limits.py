@@ -24,7 +24,7 @@ SMALLEST_IN_PAPER = 810_000_000
 
 GLOSSARY = {
     "Base": "The untouched model everything starts from.",
-    "Helpful-only": "The base trained to answer every request, harmful ones included. The organism starts from it, so "
+    "Helpful-only": "The base trained to answer requests, harmful ones included. The organism starts from it, so "
     "that it does not refuse the behavior that is implanted.",
     "Organism": "A model with a backdoor implanted on purpose: it behaves well until it sees the trigger.",
     "Twin": "The organism's control: the same prompts, triggers, steps and tokens, with harmless replies.",
