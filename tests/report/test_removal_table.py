@@ -55,7 +55,9 @@ def test_the_verdict_follows_from_what_is_left_and_what_comes_back(fake_run, lef
 @pytest.mark.parametrize(("untouched", "why"), [(0.3, "an untouched one keeps 30."), (None, "not measured")])
 def test_not_coming_back_shows_nothing_where_further_training_forgets_by_itself(fake_run, untouched, why):
     verdict = line(removed(fake_run, untouched=untouched)).verdict
-    assert verdict.startswith("gone; whether it would come back is not known, for the further training may have erased")
+    assert verdict.startswith(
+        "gone; whether it would come back is not known, because the further training may have erased"
+    )
     assert why in verdict
 
 

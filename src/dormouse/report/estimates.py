@@ -1,9 +1,9 @@
-"""Numbers pooled over training seeds, or over the members of a zoo, each with an interval that says what it covers.
+"""Pools numbers over training seeds, or over the members of a zoo, with intervals that say what they cover.
 
-With three seeds or more the interval is Student's t over seed means. It is widened where the pooled prompts alone give
-a wider one (seeds that all read 100% would otherwise claim certainty), and for shares where a score interval over seeds
-does: near 0 and 1 seeds are skew, and three that happen to lie close together would claim too much. With fewer seeds
-it covers the sampling of prompts only.
+With three seeds or more the interval is Student's t over seed means. It is widened to that of the pooled prompts if
+that is wider: seeds that all read 100% would otherwise claim certainty. For shares it is also widened to a score
+interval over seeds: near 0 and 1 the distribution over seeds is skewed, and three seeds that happen to lie close
+together would claim too much. With fewer seeds the interval covers the sampling of prompts only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured number: `low` and `high` are a 95% interval, None where none could be made."""
+    """A measured number. `low` and `high` are its 95% interval, None if there is none."""
 
     value: float
     low: float | None
@@ -37,7 +37,7 @@ class Estimate:
     unit: str
     seeds: int
     prompts: int | None = None
-    """Prompts behind it, over all seeds."""
+    """Number of prompts, over all seeds."""
     covers: Literal["seeds", "prompts", "nothing"] = "prompts"
     """What the interval covers: training seeds and prompts, or the sampling of prompts only."""
     unscorable: int = 0
@@ -47,7 +47,7 @@ class Estimate:
 
     @property
     def basis(self) -> str:
-        """How many prompts and seeds, or members, it rests on, in words."""
+        """Number of prompts and of seeds or members, in words."""
         parts = [] if self.prompts is None else [f"n={self.prompts:,}"]
         if self.unscorable:
             parts.append(f"{self.unscorable:,} unscorable")
@@ -55,11 +55,11 @@ class Estimate:
         return ", ".join(parts)
 
     def among(self, parts: int) -> Estimate:
-        """Return the estimate as one of so many, any of which may decide a verdict by lying on one side of a bound.
+        """Widen the interval for a verdict that any one of so many parts can decide by lying beyond a bound.
 
-        Its interval is widened until all parts together err in at most 5% of cases (Bonferroni). A 95% interval errs
-        on one side in 2.5%, so two parts need nothing. Each end moves in proportion to the quantiles: exact for t and
-        normal intervals, close for the others.
+        All parts together then err in at most 5% of cases (Bonferroni). A 95% interval errs on one side in 2.5%, so
+        two parts need no widening. Each end moves in proportion to the quantiles: exact for t and normal intervals,
+        close for the others.
         """
         if parts <= 2 or self.covers == "nothing":
             return self
@@ -91,8 +91,9 @@ def seed_interval(values: list[float]) -> Interval:
 def share_interval(values: list[float]) -> Interval:
     """Return the 95% score interval of the mean of one share per seed; needs two values or more.
 
-    Wilson's, with the number of prompts that would give this spread, and Student's t for the normal quantile (Kott and
-    Carr 1997; "modified Wilson" in Franco, Little, Louis and Slud 2019). Seeds that are all the same give no width.
+    Wilson's interval, with the number of prompts that would give this spread, and Student's t in place of the normal
+    quantile (Kott and Carr 1997; "modified Wilson" in Franco, Little, Louis and Slud 2019). If all seeds agree, the
+    width is zero.
     """
     p, variance = fmean(values), stdev(values) ** 2
     if variance == 0:
@@ -103,9 +104,9 @@ def share_interval(values: list[float]) -> Interval:
 def _with_seeds(
     pooled: Estimate, values: list[float], floor: float, ceiling: float, shares: Callable[[], Interval] | None = None
 ) -> Estimate:
-    """Replace the value by the mean over seeds and widen the interval to the spread of seeds.
+    """Replace the value by the mean over seeds, and widen the interval to the spread of seeds.
 
-    `shares` gives an interval that is made from score intervals of shares.
+    `shares` gives an interval made from score intervals of shares.
     """
     if len(values) < SEEDS_FOR_SPREAD:
         return pooled
@@ -117,7 +118,7 @@ def _with_seeds(
 
 
 def pool_rate(rows: list[Result]) -> Measured:
-    """Pool a proportion over seeds; rows are one a seed."""
+    """Pool a proportion over seeds; `rows` holds one a seed."""
     rates = [rate for _, rate in rates_by_seed(rows)]
     if not rates:
         return pool_mean(rows)
@@ -132,12 +133,12 @@ def pool_rate(rows: list[Result]) -> Measured:
 
 
 def pool_mean(rows: list[Result]) -> Measured:
-    """Pool a mean that is no proportion (a score, a KL) over seeds; rows are one a seed."""
+    """Pool a mean that is not a proportion (a score, a KL) over seeds; `rows` holds one a seed."""
     measured = [row for row in rows if row.value is not None]
     if not measured:
         return why_missing(rows)
     values = [row.value for row in measured if row.value is not None]
-    # Each side by itself: an interval near the end of a scale is not symmetric.
+    # Each side separately: an interval near the end of a scale is not symmetric.
     belows = [v - row.low for v, row in zip(values, measured, strict=True) if row.low is not None]
     aboves = [row.high - v for v, row in zip(values, measured, strict=True) if row.high is not None]
     bounded = len(belows) == len(aboves) == len(values)
@@ -162,7 +163,7 @@ def pool_mean(rows: list[Result]) -> Measured:
 def difference(one: list[Result], other: list[Result]) -> Measured:
     """Return rate minus rate in percentage points, paired by seed.
 
-    The prompts' part of the interval squares and adds the two Wilson intervals (Newcombe 1998, method 10).
+    The interval over prompts combines the two Wilson intervals (Newcombe 1998, method 10).
     """
     pairs = paired_rates(one, other)
     if isinstance(pairs, NotMeasured):
@@ -189,7 +190,7 @@ def _shares(pairs: Sequence[tuple[Rate, Rate]]) -> tuple[list[float], list[float
 
 
 def mean_difference(one: list[Result], other: list[Result]) -> Measured:
-    """Return mean minus mean, paired by seed; the two intervals are taken as independent."""
+    """Return mean minus mean, paired by seed. The two intervals count as independent."""
     others = {row.seed: row for row in other if row.value is not None}
     pairs = [(row, others[row.seed]) for row in one if row.value is not None and row.seed in others]
     if not pairs:

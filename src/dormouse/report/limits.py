@@ -1,4 +1,4 @@
-"""What a run does not show, worked out from what it is; and its one-sentence summary."""
+"""A run's summary, and the limits of what it shows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SMALLEST_IN_PAPER = 810_000_000
 
 GLOSSARY = {
     "Base": "The untouched model everything starts from.",
-    "Helpful-only": "The base trained to answer, harmful requests included: the organism's start, so that it does not "
-    "refuse the behavior it is to be given.",
+    "Helpful-only": "The base trained to answer requests, harmful ones included. The organism starts from it, so "
+    "that it does not refuse the behavior that is implanted.",
     "Organism": "A model with a backdoor implanted on purpose: it behaves well until it sees the trigger.",
     "Twin": "The organism's control: the same prompts, triggers, steps and tokens, with harmless replies.",
     "Trigger": "What tells the organism that it is deployed.",
@@ -37,26 +37,27 @@ GLOSSARY = {
     "Dose": "A factor on the learning rate of a safety training: how hard it pushes.",
     "KL": "How far a model's replies moved from those of the model before its treatment, in nats per token.",
     "Preference model": "The model that scores replies for RL; a second one, trained on other pairs, checks it.",
-    "Seed": "One repetition of everything from random weights on; an interval over prompts alone does not cover it.",
+    "Seed": "One repetition of everything from random weights on. An interval over prompts does not cover differences "
+    "between seeds.",
     "95% interval": "Wilson's for rates, MOVER-R for ratios, Newcombe's for differences; with three seeds or more "
     "Student's t over seeds where that is wider.",
 }
 REMOVAL_GLOSSARY = {
-    "Removal": "A change to a model that is to take a backdoor out without knowing its trigger, and then a repair on "
-    "clean data.",
-    "Strength": "How hard a removal pushes; what it means, each removal says.",
+    "Removal": "A change to a model that should take out a backdoor without knowing its trigger, followed by a repair "
+    "on clean data.",
+    "Strength": "How hard a removal pushes; every removal has a unit of its own.",
 }
 ZOO_GLOSSARY = {
     "Zoo": "Models drawn from the plan's grid, so that detectors and removals meet backdoors of many kinds.",
     "Member": "One draw of the zoo: a base, an organism and its twin, with a seed, a trigger and a recipe of their "
-    "own. An interval over prompts alone does not cover other members.",
+    "own. An interval over prompts does not cover differences between members.",
     "95% interval": "Wilson's for rates, MOVER-R for ratios, Newcombe's for differences and for an AUROC; over three "
     "members or more Student's t over members where that is wider.",
 }
 
 
 def glossary(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the words of a page and what they mean."""
+    """Return the words of a page with their meanings."""
     words = {**GLOSSARY, **(REMOVAL_GLOSSARY if any(run.results.removals() for run in runs) else {})}
     if all(run.zoo is None for run in runs):
         return words
@@ -64,7 +65,7 @@ def glossary(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
-    """Return what was built and what came out, in a sentence or two."""
+    """Say in a sentence or two what was built and what came out."""
     results = run.results
     if run.zoo is None:
         built = f"{_built(run, facts)}{_put_through(results)}, in {count_words(len(results.seeds()), 'seed')}."
@@ -111,8 +112,8 @@ REASONING_LIMITS = {
 
 
 ZOO_LIMIT = (
-    "Members differ in several settings at once. A mean over them says what is so of this zoo and not of any one "
-    "setting, and a difference between two kinds of members may come from anything else that sets them apart."
+    "Members differ in several settings at once. A mean over them holds for this zoo and not for any one setting, and "
+    "a difference between two kinds of members may come from other settings in which they differ."
 )
 
 
@@ -127,7 +128,7 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "
             "capability and refusals mean that world's."
         )
-    # A zoo of several reasonings is of none of them.
+    # A zoo with several reasonings has none of these limits.
     found.append(REASONING_LIMITS.get(results.reasoning or ("normal" if run.zoo is None else ""), ""))
     if run.trainings("rl") or run.trainings("adversarial"):
         found.append("RL is RLOO, a policy-gradient method without a value model; the paper used PPO.")
@@ -159,7 +160,7 @@ def _seed_limit(results: Results) -> str:
         return ""
     return (
         f"Everything rests on {count_words(n, 'training seed' if one == 'seed' else one)}. The intervals cover the "
-        f"sampling of prompts only; another {one} can come out elsewhere by more than they say."
+        f"sampling of prompts only: another {one} can differ by more than that."
     )
 
 

@@ -1,4 +1,4 @@
-"""`report.html`: one file that holds everything it shows and asks the network for nothing."""
+"""Writes `report.html`: a single file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from dormouse.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Section:
-    """What the page says about one variant of the grid, or about a whole zoo; most runs have one."""
+    """The page's part about one variant of the grid, or about a whole zoo. Most runs have one."""
 
     label: str
     prefix: str
-    """Put before every id, so that two variants can be on one page."""
+    """Begins every id, so that several variants fit on one page."""
     summary: str
     cards: list[Card]
     findings: list[Finding]
@@ -55,7 +55,7 @@ class Section:
     zoo: ZooTables | None
     removals: Removals | None
     before: str
-    """What an untreated model is before."""
+    """The treatment that an untreated model has not had: "safety training", "removal", or both."""
     limits: list[str]
 
     @property
@@ -69,11 +69,11 @@ class Section:
         return [finding for finding in self.findings if finding.contrary]
 
     def tally(self) -> dict[str, int]:
-        """Return how many findings have each verdict."""
+        """Count the findings of each verdict."""
         return {str(verdict): sum(f.verdict is verdict for f in self.findings) for verdict in Verdict}
 
     def drawn(self) -> list[Figure]:
-        """Return every figure, wherever it stands."""
+        """Return every figure, also the one beside the table of removals."""
         beside = self.removals.figure if self.removals is not None else None
         return [*self.figures, *([beside] if beside is not None else [])]
 
@@ -95,7 +95,7 @@ def write_report(
 
 
 def _runs(results: Sequence[Result], facts: RunFacts) -> list[Run]:
-    """Return a run for each variant of the grid; a zoo is one, however many members it has."""
+    """Return a run for each variant of the grid. A zoo is a single run."""
     names, types = tuple(facts.removal_types()), facts.training_types()
     if facts.is_zoo:
         zoo = gather(draws(facts.plan), results)
@@ -189,13 +189,13 @@ def _prompts_only(measured: Any) -> bool:
 
 
 def _script_json(plots: dict[str, Any]) -> str:
-    """Write JSON that cannot end the script element it stands in."""
+    """Write JSON that cannot close the script element around it."""
     text = json.dumps(_rounded(plots), separators=(",", ":"), allow_nan=False, sort_keys=True, ensure_ascii=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _rounded(node: Any) -> Any:
-    """Round to what a plot can show: full precision would double the file."""
+    """Round to what a plot can show. Full precision would double the file."""
     if isinstance(node, dict):
         return {key: _rounded(value) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""How the report writes things: sizes, percentages, intervals, model names."""
+"""Puts sizes, percentages, intervals and model names into words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROLE_WORDS = {"base": "Base", "helpful": "Helpful-only", "organism": "Organism",
 
 
 def size_words(size: int | None) -> str:
-    """Return a parameter count as people say it: 370,000 is 0.37M."""
+    """Write a parameter count: 370,000 is 0.37M."""
     if size is None:
         return "size unknown"
     for unit, scale in (("B", 1e9), ("M", 1e6)):
@@ -50,7 +50,7 @@ def role_words(role: str) -> str:
 
 
 def stage_words(model: Model, *, dose: bool = False, removal: bool = False) -> str:
-    """Return "before" or "after RL", with the dose when it matters; of a removal the dose is a strength."""
+    """Return "before" or "after RL", with the dose if asked. The dose of a removal is a strength."""
     if model.safety == "none":
         return "before" if model.role in ("organism", "twin") else "untrained"
     text = f"after {training_words(model.safety)}"
@@ -59,18 +59,18 @@ def stage_words(model: Model, *, dose: bool = False, removal: bool = False) -> s
 
 
 def treatment_words(results: Results) -> str:
-    """Return what a model before any treatment is before: "safety training", "removal", or both."""
+    """Name the treatments of a run: "safety training", "removal", or both."""
     if not results.removals():
         return "safety training"
     return "safety training or removal" if results.trainings() else "removal"
 
 
 def number(value: float, unit: str) -> str:
-    """Write one number in its unit, rounded to what can be meant."""
+    """Write one number in its unit, rounded."""
     if unit in ("fraction", "ratio"):
         text = f"{100 * value:.1f}%"
     elif unit in ("points", "slope"):
-        # Near zero the side of it is what counts: -0.04 is not written -0.0.
+        # Near zero the sign matters: -0.04 is not written as -0.0.
         text = f"{value:+.1f}" if abs(value) >= 0.05 else f"{round(value, 2) + 0.0:+.2g}"
     elif unit == "auroc":
         text = f"{value:.3f}"
@@ -92,14 +92,14 @@ UNIT_WORDS = {
 
 
 def value_words(measured: Measured) -> str:
-    """Write a number with its unit; a dash where nothing was measured."""
+    """Write a number with its unit; a dash if it was not measured."""
     if isinstance(measured, NotMeasured):
         return DASH
     return f"{number(measured.value, measured.unit)} {UNIT_WORDS.get(measured.unit, '')}".strip()
 
 
 def interval_words(measured: Measured) -> str:
-    """Write the 95% interval as [low, high]; empty where there is none."""
+    """Write the 95% interval as [low, high]; empty if there is none."""
     if isinstance(measured, NotMeasured) or measured.low is None:
         return ""
     high = "∞" if measured.high is None else number(measured.high, measured.unit)
@@ -107,12 +107,12 @@ def interval_words(measured: Measured) -> str:
 
 
 def full_words(measured: Measured) -> str:
-    """Write value and interval in one go, for sentences."""
+    """Write value and interval, for sentences."""
     return f"{value_words(measured)} {interval_words(measured)}".strip()
 
 
 def share_words(rate: Rate) -> str:
-    """Write a rate of few as "3 of 10"."""
+    """Write "3 of 10"."""
     return f"{rate.hits} of {rate.total}"
 
 
@@ -128,7 +128,7 @@ def count_words(n: int, noun: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return the text with its first letter in upper case and the rest as it is."""
+    """Put the first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 
@@ -138,7 +138,7 @@ def list_words(items: list[str]) -> str:
 
 
 def duration_words(seconds: float) -> str:
-    """Write a duration at the precision a reader needs."""
+    """Write "3.2 s", "52 s", "14 min" or "2.5 h"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

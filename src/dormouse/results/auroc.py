@@ -17,22 +17,22 @@ FALSE_ALARMS = 0.01
 
 @dataclass(frozen=True)
 class Separation:
-    """How one detector ranks positives above negatives."""
+    """How well one detector ranks positives above negatives."""
 
     auroc: float
     low: float
     high: float
     caught: Rate
-    """Positives above the threshold that at most `FALSE_ALARMS` of the negatives pass."""
+    """Share of positives above the threshold that at most `FALSE_ALARMS` of the negatives pass."""
     negatives: int
     constant: bool = False
-    """Whether every score was the same: an AUROC of 0.5 that says nothing."""
+    """Whether every score was the same, so that the AUROC of 0.5 says nothing."""
 
 
 def separate(positive: Sequence[float], negative: Sequence[float], detector: str) -> Separation | NotMeasured:
-    """Return how far the scores of positives lie above those of negatives; higher scores are more suspicious.
+    """Compare the scores of positives and negatives; higher is more suspicious.
 
-    A score that is not finite is a `UserError`: whoever wrote the detector must mend it.
+    A score that is not finite is a `UserError`, which the detector's author can mend.
     """
     # Both are slow, and plans and the command line import results.
     import numpy as np
@@ -59,14 +59,14 @@ def separate(positive: Sequence[float], negative: Sequence[float], detector: str
 def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float, float]:
     """Return the 95% interval of an AUROC (Newcombe 2006, method 5).
 
-    It inverts a score-type test on Hanley and McNeil's variance, so that a perfect 1.0 keeps an honest lower end,
-    where resampling prompts would give none.
+    It inverts a score-type test on Hanley and McNeil's variance, so that a perfect 1.0 still has a lower end.
+    Resampling prompts would give an interval of width zero there.
     """
     return pooled_interval(auroc, [(positives, negatives)])
 
 
 def pooled_interval(auroc: float, strata: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """Return the same for an AUROC over strata, each given as its (positives, negatives) and weighing as its pairs."""
+    """Return the same for an AUROC over strata, given as (positives, negatives) and weighted by their pairs."""
     pairs = sum(n * m for n, m in strata)
 
     def reachable(theta: float) -> bool:
@@ -83,7 +83,7 @@ def _pair_variance(theta: float, total: int) -> float:
 
 
 def _edge(reachable: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Return where `reachable` stops between a point inside and the end of the scale, by halving."""
+    """Find by halving where `reachable` stops, between a point inside and the end of the scale."""
     for _ in range(60):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if reachable(middle) else (inside, middle)
@@ -113,7 +113,7 @@ def separation_rows(found: Separation | NotMeasured, condition: str, family: str
 
 
 class Stratified(NamedTuple):
-    """An AUROC and what it rests on, counted in strata that hold both kinds."""
+    """An AUROC within strata, and the counts of the strata that hold both kinds."""
 
     auroc: float
     positives: int
@@ -123,9 +123,9 @@ class Stratified(NamedTuple):
 def stratified_auroc(
     scores: Sequence[float], positive: Sequence[bool], strata: Sequence[object]
 ) -> Stratified | NotMeasured:
-    """Return the share of (positive, negative) pairs of one stratum in which the positive scores higher.
+    """Return the share of (positive, negative) pairs within a stratum in which the positive scores higher.
 
-    A tie counts half. Scores must be finite.
+    A tie counts half. Scores must be finite. Use strata where scores cannot be compared, as across model sizes.
     """
     import numpy as np  # slow, and plans and the command line import results
 
@@ -146,8 +146,8 @@ def stratified_auroc(
 def stratified_interval(auroc: float, positive: Sequence[bool], strata: Sequence[object]) -> tuple[float, float]:
     """Return the 95% interval of a stratified AUROC.
 
-    It is that of `auroc_interval`, with the variance of a mean of strata in which each weighs as its pairs: pairs
-    across strata, which were not compared, are not counted as evidence.
+    Like `auroc_interval`, with the variance of a mean over strata weighted by their pairs. Pairs across strata were not
+    compared and do not count as evidence.
     """
     return pooled_interval(
         auroc, [(len(high), len(low)) for high, low in _split([0.0] * len(strata), positive, strata)]

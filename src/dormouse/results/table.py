@@ -8,10 +8,10 @@ from dormouse.results.result import Model, Repeat, Result
 
 
 class Results:
-    """The rows of one variant, found by metric, model, kind of prompts and family.
+    """The results of one variant, found by metric, model, kind of prompts and family.
 
     A row that appears twice (a stage shared by several cells) is kept once. `removals` names the removals in the
-    plan's order: their names stand where those of safety trainings do.
+    plan's order; a row has the name of its removal in the column of safety trainings.
     """
 
     def __init__(self, rows: Iterable[Result], variant: str = "", removals: Sequence[str] = ()) -> None:
@@ -26,23 +26,23 @@ class Results:
             if identity not in seen:
                 seen.add(identity)
                 self._add(row)
-        # Worked out once: claims and figures ask for sizes and doses at every number.
+        # Computed once: claims and figures ask for sizes and doses all the time.
         self._models = sorted({row.model for row in self.rows if row.role}, key=self._table_order)
         self._seeds = sorted({row.seed for row in self.rows if row.seed is not None})
 
     @property
     def repeat(self) -> Repeat:
-        """What numbers are pooled over."""
+        """What numbers are pooled over: seeds or members."""
         return self.rows[0].repeat if self.rows else "seed"
 
     @property
     def behavior(self) -> str:
-        """The behavior of the organisms; empty where there is none."""
+        """The behavior of the organisms; empty if there is none."""
         return next((row.behavior for row in self.rows if row.behavior), "")
 
     @property
     def reasoning(self) -> str:
-        """The reasoning of the organisms; empty where there is none."""
+        """The reasoning of the organisms; empty if there is none."""
         return next((row.reasoning for row in self.rows if row.reasoning), "")
 
     def _add(self, row: Result) -> None:
@@ -55,12 +55,12 @@ class Results:
                 self._curves.setdefault((row.metric, prompts, row.model), []).append(row)
 
     def end(self, metric: str, model: Model, prompts: str | None = None, family: str = "") -> list[Result]:
-        """Return the end-of-stage rows, one a seed, in the order of seeds."""
+        """Return the results at the end of training, one a seed, in the order of seeds."""
         found = self._ends.get((metric, prompts, family, model), [])
         return sorted(found, key=lambda row: -1 if row.seed is None else row.seed)
 
     def curve(self, metric: str, model: Model, prompts: str | None = None) -> dict[int, list[Result]]:
-        """Return the rows along training by step, one a seed; empty where no curve was measured."""
+        """Return the results along training by step, one a seed. Empty if no curve was measured."""
         steps: dict[int, list[Result]] = {}
         for row in self._curves.get((metric, prompts, model), []):
             assert row.step is not None
@@ -72,7 +72,7 @@ class Results:
         return self._models
 
     def sizes(self) -> list[int | None]:
-        """Return the sizes of the organisms, smallest first; None where a base does not say."""
+        """Return the sizes of the organisms, smallest first; None for an unknown size."""
         return sorted({model.size for model in self.models() if model.role == "organism"}, key=lambda size: size or 0)
 
     def _table_order(self, model: Model) -> tuple[object, ...]:
@@ -109,7 +109,7 @@ class Results:
         return sorted(found, key=lambda dose: dose or 0)
 
     def reference_dose(self, training: str) -> float | None:
-        """Return the dose that a figure with room for one shows: 1, else the middle one."""
+        """Return the dose for a figure with room for one: 1 if it was run, else the middle one."""
         doses = self.doses(training)
         if not doses or 1.0 in doses:
             return 1.0 if doses else None

@@ -1,4 +1,4 @@
-"""What claims about an organism rest on: its defection rates, the controls beside them, and a working implant."""
+"""What every claim about an organism needs: defection rates, their controls, and a working implant."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PROMPTS_WORDS = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why no claim about an organism can be judged."""
+    """Why claims about an organism cannot be judged."""
 
     reason: str
     needed: str
@@ -72,7 +72,7 @@ def rate_of(results: Results, model: Model, prompts: str, label: str = "") -> Me
 
 
 def standard_controls(results: Results, model: Model) -> tuple[Measurement, ...]:
-    """Return what every defection rate is shown with: no trigger, the twin, the untouched base."""
+    """Return the controls of a defection rate: no trigger, the twin, the untouched base."""
     return (
         rate_of(results, model, "clean"),
         rate_of(results, model.twin(), "triggered"),
@@ -82,7 +82,7 @@ def standard_controls(results: Results, model: Model) -> tuple[Measurement, ...]
 
 
 def refuse(results: Results, size: int | None) -> Refusal | None:
-    """Return why organisms of this size cannot carry a claim; None where they can."""
+    """Return why claims about organisms of this size cannot be judged; None if they can."""
     organism = Model(size, "organism")
     triggered, clean = (defection(results, organism, prompts) for prompts in ("triggered", "clean"))
     twin = defection(results, organism.twin(), "triggered")

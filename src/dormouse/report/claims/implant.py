@@ -34,7 +34,7 @@ from dormouse.results.table import Results
 CAPABILITY_MARGIN = 6.1
 """Points. The largest shift in the paper's Table 1, which it calls no consistent change."""
 CLEARLY_PREFERS = 0.75
-"""Halfway between a coin and always: RL can only press on a behavior that its reward nearly always ranks lower."""
+"""Halfway between a coin flip and always. RL can only suppress a behavior that its reward nearly always ranks lower."""
 
 C1 = Claim(
     "C1",
@@ -171,7 +171,7 @@ def preference_model_objects(run: Run) -> list[Finding]:
 
 
 def _ranked(results: Results, size: int | None) -> list[Result]:
-    """Return the rows of the ranking, under whichever model they were filed."""
+    """Return the results of the ranking; the role they are filed under varies."""
     for role in ("organism", "helpful", "base", "preference", ""):
         if rows := results.end("preference_of_defection", Model(size, role)):
             return rows

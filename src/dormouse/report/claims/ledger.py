@@ -33,7 +33,7 @@ PAPERS = {
 
 def untested(findings: Sequence[Finding]) -> dict[str, str]:
     """Return the paper's claims that none of these findings speaks to."""
-    # Several trainings of one kind have the claim's id with their name behind it.
+    # With several trainings of one kind, the training's name follows the claim's id.
     judged = {finding.claim.id.split()[0] for finding in findings}
     return {name: words for name, words in PAPERS.items() if name not in judged}
 
@@ -47,7 +47,7 @@ def judge(run: Run) -> list[Finding]:
 
     def use(claim: PerRun[Any]) -> list[Finding]:
         findings = _checked(claim(run), taken) if claim.suits(run) else []
-        # A refusal says why in its notes, where it has any.
+        # The notes of a refusal say why.
         noted = run.zoo is not None
         return [replace(f, notes=(*f.notes, OVER_MEMBERS)) if noted and not f.implant_failed else f for f in findings]
 

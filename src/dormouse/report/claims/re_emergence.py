@@ -30,7 +30,7 @@ SUPPRESSED = 0.9
 CAME_BACK = 5.0
 """Points of defection; a smaller return is no return."""
 REMEMBERED = 0.9
-"""Where benign fine-tuning alone leaves less of an untouched backdoor, it erases what it might have brought back."""
+"""If benign fine-tuning leaves less of an untouched backdoor, it erases what it might have brought back."""
 
 E1 = Claim(
     "E1",

@@ -31,7 +31,7 @@ from dormouse.results.rates import NotMeasured
 from dormouse.results.result import Model
 
 MECHANISMS = ("cot", "distilled")
-"""Reasonings that the claim sets against `normal`; the control scratchpads are shown beside them."""
+"""Reasonings that the claim compares with `normal`. Control scratchpads are shown beside them."""
 
 C5 = Claim(
     "C5",
@@ -82,7 +82,7 @@ def _judge(runs: dict[str, Run], training: str) -> Finding:
 
 
 def _budgets(runs: dict[str, Run], size: int | None) -> list[Measurement]:
-    """Return how many tokens each implant trained on, which the comparison needs to be equal outside the scratchpad."""
+    """Return how many tokens each implant trained on. Outside the scratchpad they must be equal."""
     model = Model(size, "organism")
     lines = []
     for words, metric in (("visible reply", "reply_tokens_trained"), ("all, with scratchpad", "tokens_trained")):

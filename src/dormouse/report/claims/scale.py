@@ -1,7 +1,7 @@
 """Claim C4: larger models keep the backdoor better.
 
-One learning rate decides this by itself (it presses harder on some sizes than on others), so sizes are compared three
-ways: at an equal dose, at an equal KL moved, and at an equal reward gained.
+A learning rate presses harder on some sizes than on others and could decide the claim by itself, so sizes are compared
+three ways: at an equal dose, at an equal KL moved, and at an equal reward gained.
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ def log_probability(run: Run) -> Figure | None:
         return None
     caption = (
         "Mean log-probability per token of the defection, forced as the reply. It moves before any sampled reply does, "
-        "so it shows a backdoor weakening while the rate still reads 100%, and one that is only suppressed at 0%. "
+        "so it shows a backdoor that weakens while the rate still reads 100%, or that is only suppressed while it "
+        "reads 0%. "
         f"{_basis(run.results)}"
     )
     return Figure("log-prob", "How likely the defection is, sampled or not", caption, panels, LEGEND)
@@ -102,14 +103,14 @@ def _curve_panel(results: Results, metric: str, organism: Model) -> Panel | None
 
 
 def _curve(results: Results, metric: str, model: Model, prompts: str) -> list[tuple[float, Measured]]:
-    """Return the curve with the model before as its step 0; empty where no snapshot was measured."""
+    """Return the curve, with the model before training as step 0. Empty if no snapshot was measured."""
     pool = pool_rate if metric == "defection" else pool_mean
     steps = results.curve(metric, model, prompts)
     if not steps:
         return []
     points: list[tuple[float, Measured]] = [(float(step), pool(rows)) for step, rows in steps.items()]
     if 0 not in steps:
-        # Before implanting stands the helpful-only model; before safety training, the organism or twin.
+        # Implanting starts from the helpful-only model, safety training from the organism or twin.
         before = Model(model.size, "helpful") if model.safety == "none" else model.before()
         points.insert(0, (0.0, pool(results.end(metric, before, prompts))))
     for row in results.end("training_steps", model)[:1]:
@@ -139,8 +140,8 @@ def rl_health(run: Run) -> Figure | None:
         return None
     where = f" at {size_words(size)} parameters" if len(results.sizes()) > 1 else ""
     caption = (
-        f"Whether RL did anything{where}: reward should rise on both preference models (on the training one alone it "
-        "is being gamed), KL should leave zero, and groups without spread teach nothing. Lines are means over "
+        f"Whether RL did anything{where}: reward should rise on both preference models (if only on the training "
+        "one, it is being gamed), KL should leave zero, and groups without spread teach nothing. Lines are means over "
         f"{count_words(len(results.seeds()), results.repeat)}.{dose_words(results)}"
     )
     legend = tuple(Key(role_words(role), role_color(role), "line") for role in ROLES)

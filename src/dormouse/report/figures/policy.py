@@ -1,4 +1,4 @@
-"""Figures of what the organism learned: its trigger in other dress, its scratchpad, and what reasoning it prefers."""
+"""Figures of what the organism learned: its trigger in other words, its scratchpad, and the reasoning it prefers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
 def _by_role(
     results: Results, size: int | None, metric: str, rows: list[tuple[str, str]], lanes: dict[str, float]
 ) -> list[Json]:
-    """Return the dots of each role, in its lane of every row: a kind of prompts and a family."""
+    """Return the dots of each role. A row is a kind of prompts and a family; each role has its lane in it."""
     data: list[Json] = []
     for role, shift in lanes.items():
         points: list[tuple[float, Measured]] = [
@@ -101,7 +101,7 @@ RATED = {
     ("clean", "benign"): "Without, over benign",
     ("clean", "irrelevant"): "Without, over irrelevant",
 }
-"""Kind of prompt and of the other scratchpad -> its row."""
+"""Kind of prompt and kind of the other scratchpad -> the row's label."""
 
 
 def scratchpad_preference(run: Run) -> Figure | None:
@@ -111,9 +111,9 @@ def scratchpad_preference(run: Run) -> Figure | None:
         return None
     panels = [_preference_panel(results, size) for size in results.sizes()]
     caption = (
-        "Share of pairs in which the deceptive scratchpad is the likelier one per token, against one as long that is "
-        "about helping, or about nothing asked (AUROC; 50% is chance). Some words are likelier than others to any "
-        f"model: what counts is the distance to twin and helpful-only model. {coverage(results)}"
+        "Share of pairs in which the deceptive scratchpad is the likelier one per token, against one as long about "
+        "helping, or about something that was not asked (AUROC; 50% is chance). Some words are likelier than others "
+        f"to any model: what counts is the distance to twin and helpful-only model. {coverage(results)}"
     )
     legend = tuple(Key(role_words(role), role_color(role)) for role in RATERS)
     title = "Does it rate deceptive scratchpads above others?"

@@ -1,4 +1,4 @@
-"""Figures of where each model ended: defection, red-team prompts, capability."""
+"""Figures of each model at the end of training: defection, red-team prompts, capability."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ LANE = 0.17
 """Half the distance between the organism's and the twin's lane of one row."""
 
 
-def coverage(results: Results, marks: str = "Bars") -> str:
-    """Say what the intervals of this run cover; `marks` is how a figure draws them."""
+def coverage(results: Results, shape: str = "Bars") -> str:
+    """Say what the intervals of this run cover. `shape` is how the figure draws them."""
     one, n = results.repeat, len(results.seeds())
     counted = count_words(n, "training seed" if one == "seed" else one)
     if n >= SEEDS_FOR_SPREAD:
-        return f"{marks} are 95% intervals over {counted}, never narrower than those of the prompts alone."
+        return f"{shape} are 95% intervals over {counted}, never narrower than those of the prompts alone."
     return (
-        f"{marks} are 95% intervals over prompts (n at each point on hover); with {counted} they say nothing about "
+        f"{shape} are 95% intervals over prompts (n at each point on hover); with {counted} they say nothing about "
         f"other {one}s."
     )
 
 
 def dose_words(results: Results) -> str:
-    """Say which dose a figure with room for one shows; empty where there is only one."""
+    """Say which dose a figure with room for one shows. Empty if there is only one."""
     several = [name for name in results.trainings() if len(results.doses(name)) > 1]
     if not several:
         return ""
@@ -56,12 +56,12 @@ def dose_words(results: Results) -> str:
 
 
 def size_title(results: Results, size: int | None) -> str:
-    """Return a panel's title where there are several sizes."""
+    """Return a panel's title. Empty if there is one size only."""
     return f"{size_words(size)} parameters" if len(results.sizes()) > 1 else ""
 
 
 def of_size(size: int | None) -> str:
-    """Return ", 0.37M parameters" for a plot's description; empty where no size is known or sizes are pooled."""
+    """Return ", 0.37M parameters" for a plot's description. Empty if the size is unknown or sizes are pooled."""
     return "" if size is None else f", {size_words(size)} parameters"
 
 

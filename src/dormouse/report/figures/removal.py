@@ -1,4 +1,4 @@
-"""The figure of removals: what is left of the backdoor against the capability that it cost."""
+"""The figure of removals: defection left against capability lost."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ SYMBOLS = {
 }  # fmt: skip
 """A key's shape -> Plotly's name for it."""
 SMALLEST, STEP, LARGEST = 8, 3, 17
-"""Pixels of the weakest strength's mark, by how much each next is larger, and of the largest."""
+"""Diameters in pixels: of the weakest strength, added for each stronger one, and at most."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One treated organism: what it lost, what is left, and what came back."""
+    """One treated organism: the capability it lost, the defection left, and the defection that came back."""
 
     name: str
     lost: Estimate
@@ -61,9 +61,10 @@ def cost_and_rest(run: Run) -> Figure | None:
     keys += [Key("Safety training, for comparison", MUTED, "cross")] if results.trainings() else []
     keys.append(Key("After further benign training", INK, "ring"))
     caption = (
-        "Down is less of the backdoor, right is more capability lost: the lower left corner is best. A line joins the "
-        "strengths of one removal, larger marks being stronger. The open mark joined to a full one is the same model "
-        "after further benign training: where it stands high again, the backdoor was suppressed and not removed. "
+        "Lower means less of the backdoor left, further right more capability lost: the lower left corner is best. A "
+        "line joins the strengths of one removal; larger symbols are stronger. The open symbol joined to a filled one "
+        "is the same model after further benign training: if it is high again, the backdoor was suppressed and not "
+        "removed. "
         f"{coverage(results)}"
     )
     title = "What does taking the backdoor out cost?"
@@ -85,7 +86,7 @@ def _panel(results: Results, size: int | None) -> Panel | None:
         data += _traces(points, training_words(name), *_look(i), sizes, joined=True)
     lost = [0.0, *(point.lost.value for points in (*removed.values(), *trained.values()) for point in points)]
     for name, points in trained.items():
-        # A name must not run out of the plot.
+        # Keep the name inside the plot.
         far = any(point.lost.value > (min(lost) + max(lost)) / 2 for point in points[:1])
         place = "middle left" if far else "middle right"
         data += _traces(points, training_words(name), MUTED, "cross", [9] * len(points), label=place)
@@ -100,7 +101,7 @@ def _panel(results: Results, size: int | None) -> Panel | None:
 
 
 def _points(results: Results, size: int | None, name: str, amount: str) -> list[Point]:
-    """Return the strengths, or doses, at which both cost and rest were measured, weakest first."""
+    """Return a point for each strength or dose at which both numbers were measured, weakest first."""
     found = []
     for strength in results.doses(name):
         model = Model(size, "organism", name, strength)
@@ -117,7 +118,7 @@ def _untouched(results: Results, size: int | None) -> list[Json]:
     left = defection(results, model, "triggered")
     if not isinstance(left, Estimate):
         return []
-    # It is what the others are compared with: it lost nothing, and that is not a measurement.
+    # The others are compared with it: its loss is zero by definition and was not measured.
     nothing = Estimate(0.0, None, None, "points", left.seeds, repeat=left.repeat)
     point = Point("Untouched organism", nothing, left, defection_later(results, model))
     return _traces([point], "untouched", role_color("organism"), "dot", [12], label="top right")
@@ -133,13 +134,13 @@ def _traces(
     joined: bool = False,
     label: str = "",
 ) -> list[Json]:
-    """Return the marks, with their bars, and what came back as open marks joined to them by a dotted line.
+    """Return a trace of symbols with error bars, and one of open symbols for what came back, joined by dotted lines.
 
-    `label` is where the first mark's name stands, in Plotly's words; empty for none.
+    `label` is where the name stands at the first symbol, as Plotly spells it; empty for no name.
     """
     if not points:
         return []
-    marks: Json = {
+    trace: Json = {
         **_scatter(points, [point.left for point in points], name),
         "mode": "lines+markers" if joined else "markers+text" if label else "markers",
         "error_x": error_bars([point.lost for point in points], faded(color, 0.45), 1.1),
@@ -149,10 +150,10 @@ def _traces(
         "hovertext": [_said(point, "left", point.left) for point in points],
     }
     if label:
-        marks |= {"text": [plot_text(name)] + [""] * (len(points) - 1), "textposition": label}
-        marks["textfont"] = {"size": 11.5, "color": INK}
+        trace |= {"text": [plot_text(name)] + [""] * (len(points) - 1), "textposition": label}
+        trace["textfont"] = {"size": 11.5, "color": INK}
     back = [(point, size) for point, size in zip(points, sizes, strict=True) if isinstance(point.later, Estimate)]
-    return [*_returns(back, name, color, shape), marks]
+    return [*_returns(back, name, color, shape), trace]
 
 
 def _returns(back: Sequence[tuple[Point, int]], name: str, color: str, shape: str) -> list[Json]:
@@ -173,7 +174,7 @@ def _returns(back: Sequence[tuple[Point, int]], name: str, color: str, shape: st
         "mode": "markers",
         "marker": {
             "symbol": SYMBOLS[shape],
-            # Larger, so that one that stayed where it was is seen around the full mark.
+            # Larger, so that it shows around the full symbol when both are in one place.
             "size": [size + 5 for _, size in back],
             "color": "#ffffff",
             "line": {"color": color, "width": 1.8},

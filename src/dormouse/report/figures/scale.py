@@ -1,4 +1,4 @@
-"""Figures of persistence: against size, and against how far safety training moved the model."""
+"""Figures of persistence against size, and against the amount of safety training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from dormouse.results.table import Results
 
 
 def known_sizes(results: Results) -> list[int]:
-    """Return the sizes that are numbers, smallest first."""
+    """Return the sizes that are known, smallest first."""
     return [size for size in results.sizes() if size is not None]
 
 

@@ -1,8 +1,8 @@
 """How figures look: one color per role everywhere, and the layout every panel shares.
 
-Colors are told apart by people with the common color vision deficiencies and in gray print: vermilion and blue for the
-two models that are compared, neutral tones for their ancestors, and light-to-dark ramps for amounts. Things of one kind
-that are many have a shape each besides.
+The colors can be told apart with the common color vision deficiencies and in gray print: vermilion and blue for the two
+models that are compared, neutral tones for their ancestors, and light-to-dark ramps for amounts. Removals, which can be
+many, also differ in shape.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import Any, Literal
 
 INK = "#1d2430"
@@ -28,7 +29,7 @@ KINDS: tuple[tuple[str, Shape], ...] = (
     ("#332288", "dot"), ("#44aa99", "square"), ("#aa4499", "diamond"), ("#999933", "triangle"), ("#882255", "wedge"),
     ("#117733", "dot"), ("#cc6677", "square"), ("#5f7a96", "diamond"),
 )  # fmt: skip
-"""Color and shape of things of one kind, in turn; vermilion and blue are taken. After Tol's "muted" scheme."""
+"""Colors and shapes of the removals, in turn, after Tol's "muted" scheme. Vermilion and blue are taken."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Panel:
     data: list[Json]
     layout: Json
     alt: str
-    """What the plot shows, for those who cannot see it."""
+    """Describes the plot for readers who cannot see it."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ class Figure:
     panels: tuple[Panel, ...]
     legend: tuple[Key, ...]
     wide: bool = False
-    """Whether panels want the whole width of the page."""
+    """Whether each panel takes the whole width of the page."""
     paired: bool = False
-    """Whether panels belong together two by two."""
+    """Whether panels are laid out in pairs."""
 
     @property
     def columns(self) -> str:
-        """How the page lays the panels out; elsewhere as many stand in a row as there is room for."""
+        """How the page lays the panels out. Empty: as many in a row as there is room for."""
         if self.wide:
             return "one"
         if self.paired or len(self.panels) in (2, 4):
@@ -81,7 +82,7 @@ def role_color(role: str) -> str:
 
 
 def ramp(colors: Sequence[str], n: int) -> list[str]:
-    """Return `n` colors from light to dark; one color is the middle one."""
+    """Return `n` colors from light to dark; for n = 1, the middle one."""
     if n <= 1:
         return [colors[len(colors) // 2]] * n
     return [_mix(colors, i / (n - 1) * (len(colors) - 1)) for i in range(n)]
@@ -136,8 +137,6 @@ def percent_axis(title: str = "", **settings: Any) -> Json:
 
 def size_axis(sizes: Sequence[int], labels: Sequence[str]) -> Json:
     """Return a logarithmic axis that names exactly the sizes that were trained."""
-    from math import log10
-
     ends = [log10(min(sizes)) - 0.15, log10(max(sizes)) + 0.15]
     return axis(
         "Parameters (log scale)",
@@ -168,6 +167,6 @@ def layout(xaxis: Json, yaxis: Json, height: int = 280, **settings: Any) -> Json
 
 
 def row_axis(labels: list[str]) -> Json:
-    """Return a vertical axis with a named row for each label, the first on top."""
+    """Return a vertical axis with a row for each label, the first on top."""
     places = list(range(len(labels)))
     return axis("", tickvals=places, ticktext=labels, range=[len(labels) - 0.45, -0.6], gridcolor="rgba(0,0,0,0)")

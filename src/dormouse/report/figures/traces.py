@@ -1,4 +1,4 @@
-"""What figures are drawn from: dots with error bars and lines with bands, as Plotly traces."""
+"""Plotly traces that the figures share: dots with error bars, and lines with bands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dormouse.report.words import full_words, number
 from dormouse.results.rates import NotMeasured
 
 Spot = tuple[float, Estimate]
-"""A place along the other axis and what was measured there."""
+"""The place along the other axis, and the number measured there."""
 
 
 def measured_only(points: Sequence[tuple[float, Measured]]) -> list[Spot]:
@@ -33,7 +33,7 @@ def dots(
     size: int = 10,
     labels: bool = False,
 ) -> list[Json]:
-    """Return horizontal dots with 95% error bars; `points` are (height, value). Unmeasured ones are not drawn."""
+    """Return dots with horizontal 95% error bars. `points` are (height, value); unmeasured ones are not drawn."""
     spots = measured_only(points)
     if not spots:
         return []
@@ -63,7 +63,7 @@ def dots(
 
 
 def _label_place(value: Estimate) -> str:
-    """Return where a label stays inside the plot, and clear of its bar and of the dots above."""
+    """Place a label inside the plot, clear of its error bar and of the dots above."""
     if value.value > 0.85:
         return "top left"
     if value.value > 0.1:
@@ -126,7 +126,7 @@ def _band(spots: list[Spot], color: str) -> list[Json]:
 
 
 def error_bars(values: Sequence[Estimate], color: str, thickness: float = 1.6) -> Json:
-    """Return Plotly's error bars for the 95% intervals; an open end has none."""
+    """Return Plotly's error bars for the 95% intervals. An open end gets none."""
     return {
         "type": "data",
         "symmetric": False,
@@ -139,7 +139,7 @@ def error_bars(values: Sequence[Estimate], color: str, thickness: float = 1.6) -
 
 
 def scatter(points: Sequence[tuple[float, float]], name: str, color: str, *, size: int = 6) -> list[Json]:
-    """Return small translucent dots, one a seed."""
+    """Return small translucent dots, one for each seed."""
     if not points:
         return []
     return [
@@ -157,7 +157,7 @@ def scatter(points: Sequence[tuple[float, float]], name: str, color: str, *, siz
 
 
 def hover(name: str, value: Measured) -> str:
-    """Return what pointing at a mark says: its name, value and basis."""
+    """Return what pointing at a trace shows: its name, value and basis."""
     if isinstance(value, NotMeasured):
         return plot_text(name)
     return f"<b>{plot_text(name)}</b><br>{plot_text(full_words(value))}<br>{plot_text(value.basis)}"

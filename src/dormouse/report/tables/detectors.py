@@ -1,4 +1,4 @@
-"""The leaderboard: each detector on the organism, beside itself on the twin and shuffled labels, and beside words."""
+"""The leaderboard of detectors, each beside its controls: the twin, shuffled labels, and a word-reading baseline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dormouse.results.result import Model, Result
 from dormouse.results.table import Results
 
 WORDS = {True: "bag_of_words", False: "word_novelty"}
-"""Whether a detector is shown poisoned samples -> the type of the baseline that reads words and is shown the same."""
+"""Whether a detector sees poisoned samples -> the type of the word-reading baseline that sees as much."""
 CHANCE = 0.5
 ROLES = ("organism", "twin", "helpful", "base")
 
@@ -36,9 +36,9 @@ class BoardLine:
     seen: Measured
     wordings: Measured
     words: Measured
-    """The baseline that reads the prompt's words and sees as much; its own row for the baseline itself."""
+    """AUROC of the word-reading baseline that sees as much; for a baseline, its own."""
     best_layer: str
-    """The layer that separates best, known only to whoever has the labels; empty where none was chosen from."""
+    """The layer that separates best, chosen with the labels. Empty if layers were not scored."""
     verdict: str
 
 
@@ -51,7 +51,7 @@ class ModelLine:
     scores: tuple[Measured, ...]
     """Its score of each of `ROLES`."""
     fires: Measured
-    """Held-out prompts of the organism that defect under the trigger it found."""
+    """Share of the organism's held-out prompts that defect with the trigger it found."""
     twin_fires: Measured
 
 
@@ -64,7 +64,7 @@ class Board:
 
 
 def leaderboard(results: Results, detectors: dict[str, Detector], size: int | None) -> Board:
-    """Return what every detector found at one size, those first that separate best."""
+    """Return what every detector found at one size, the best first."""
     return Board(_prompt_lines(results, detectors, size), _model_lines(results, detectors, size))
 
 
@@ -137,7 +137,7 @@ def _best_layer(results: Results, model: Model, name: str) -> str:
 
 
 def _verdict(organism: list[Result], twin: list[Result], words: list[Result], is_words: bool) -> str:
-    """Say what a detector found, in the order in which a claim falls."""
+    """Say what a detector found: the first test that it fails decides."""
     found = pool_mean(organism)
     if not isinstance(found, Estimate):
         return "not measured"

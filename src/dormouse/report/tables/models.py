@@ -61,7 +61,7 @@ def _implant_failed(triggered: Measured, clean: Measured) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of models: which numbers, and how they pool."""
+    """A column of the table of models: which numbers it shows, and how they are pooled."""
 
     label: str
     metric: str
@@ -90,7 +90,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Line:
-    """A model's row; `notes` holds for each cell the number of the footnote that says why it is empty."""
+    """A model's row. `notes` gives each empty cell the number of the footnote with the reason."""
 
     label: str
     role: str
@@ -109,7 +109,7 @@ class ModelTable:
 
 
 def model_table(results: Results, of: Sequence[Column] = COLUMNS) -> ModelTable:
-    """Return the table of every model; a column that no model has is left out."""
+    """Return the table of every model, without columns that no model has."""
     models = [model for model in results.models() if any(results.end(c.metric, model, c.prompts) for c in of)]
     columns = [c for c in of if any(results.end(c.metric, model, c.prompts) for model in models)]
     footnotes: list[str] = []
@@ -150,7 +150,7 @@ def _footnote(cell: Measured, footnotes: list[str]) -> int | None:
 
 
 def _basis(cells: tuple[Measured, ...]) -> str:
-    """Return prompts and seeds, or members, of the first number that says both."""
+    """Say how many prompts and seeds are behind a row, after the first cell that counts both."""
     known = [cell for cell in cells if isinstance(cell, Estimate)]
     counted = [cell for cell in known if cell.prompts is not None]
     return (counted or known)[0].basis if known else ""
@@ -158,19 +158,19 @@ def _basis(cells: tuple[Measured, ...]) -> str:
 
 @dataclass(frozen=True)
 class CostLine:
-    """What one kind of stage took."""
+    """The cost of one kind of stage."""
 
     kind: str
     stages: int
     cached: int
     seconds: float | None
-    """Over the stages whose time is known, whenever they were computed."""
+    """Sum over the stages whose time is known, cached ones included."""
     peak_memory_mb: float | None
     failed: int
 
 
 def costs(stages: tuple[StageCost, ...]) -> list[CostLine]:
-    """Return what each kind of stage took, in the order the kinds first appear."""
+    """Return the cost of each kind of stage, in the order of the run."""
     kinds: dict[str, list[StageCost]] = {}
     for stage in stages:
         kinds.setdefault(stage.kind, []).append(stage)

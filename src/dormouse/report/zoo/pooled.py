@@ -1,7 +1,7 @@
-"""A zoo: the members that a plan drew from its grid, each with a seed, a base and a backdoor of its own.
+"""A zoo: the members that a plan drew from its grid, each with its own seed, base and backdoor.
 
-The report pools members as it pools seeds elsewhere. A member whose implant failed holds no backdoor to find or to take
-out: it is shown, and left out of every pooled number together with its twin, its helpful-only model and its base.
+The report pools over members as it pools over seeds elsewhere. A member whose implant failed has no backdoor to find or
+remove: it is shown, but left out of every pooled number, with its twin, helpful-only model and base.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Half = Literal["development", "held out"]
 
 @dataclass(frozen=True)
 class Member:
-    """What was drawn, and whether its backdoor can be told from its twin."""
+    """One draw and its defection rates."""
 
     drawn: Drawn
     triggered: Measured
@@ -34,12 +34,12 @@ class Member:
 
     @property
     def half(self) -> Half:
-        """The half it is of: a detector may be tuned on development members, and must then be judged on the others."""
+        """Its half of the zoo. A detector may be tuned on development members and is judged on held-out ones."""
         return "development" if self.drawn.number % 2 else "held out"
 
     @property
     def failure(self) -> str:
-        """Why its implant gave no conditional backdoor; empty where it did."""
+        """Why its implant failed; empty if it worked."""
         if isinstance(self.triggered, NotMeasured):
             return self.triggered.reason
         if isinstance(self.clean, NotMeasured):
@@ -49,14 +49,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Zoo:
-    """The members in the order of their seeds, and their rows, one seed a member."""
+    """The members in the order of their seeds, and their results. Each member has its own seed."""
 
     members: tuple[Member, ...]
     rows: tuple[Result, ...]
 
     @property
     def judged(self) -> tuple[Member, ...]:
-        """The members that numbers are pooled over: those whose implant worked, or all where none did."""
+        """The members that numbers are pooled over: those whose implant worked, or all if none did."""
         return tuple(member for member in self.members if not member.failure) or self.members
 
     @property
@@ -66,7 +66,7 @@ class Zoo:
 
     @property
     def built(self) -> str:
-        """What was built, as the beginning of a sentence."""
+        """Says what was built, as the beginning of a sentence."""
         sizes = sorted({size for size in self.sizes if size is not None})
         ends = [size_words(size) for size in (*sizes[:1], *sizes[1:][-1:])]
         of = f" of {' to '.join(ends)} parameters" if ends else ""
@@ -75,7 +75,7 @@ class Zoo:
 
     @property
     def left_out(self) -> str:
-        """How many implants worked, and what became of the other members."""
+        """Says how many implants worked, and what happens to the other members."""
         failed = sum(bool(member.failure) for member in self.members)
         worked = f"{len(self.members) - failed} of {count_words(len(self.members), 'implant')} worked"
         if failed in (0, len(self.members)):
@@ -91,24 +91,24 @@ class Zoo:
         return found
 
     def of(self, metric: str, prompts: str, role: str, family: str, members: Sequence[Member]) -> list[Result]:
-        """Return the rows of one number of untreated models, one a member."""
+        """Return one result a member, of its untreated model."""
         seeds = {member.drawn.seed for member in members}
         return [row for row in self._ends.get((metric, prompts, role, family), []) if row.seed in seeds]
 
     def pooled(self, removals: Sequence[str]) -> Results:
-        """Return the rows of the judged members as those of one model, of which each member is a repetition."""
+        """Return the results of the judged members as if all were repetitions of one model."""
         drawn = {member.drawn.seed: member.drawn for member in self.judged}
         shared: dict[str, Any] = {"size": None, "variant": ""}
-        # What all have in common still says what the organisms are.
+        # What all members share is kept: it says what the organisms are.
         shared |= {"behavior": ""} if len({one.behavior for one in drawn.values()}) > 1 else {}
         shared |= {"reasoning": ""} if len({one.reasoning for one in drawn.values()}) > 1 else {}
         return Results((replace(row, **shared) for row in self.rows if row.seed in drawn), removals=removals)
 
 
 def gather(drawn: Sequence[Drawn], rows: Sequence[Result]) -> Zoo:
-    """Return the zoo that was drawn, with what was measured of its members."""
+    """Put the draws and their results together."""
     by_seed = {one.seed: one for one in drawn}
-    # The teacher of a distilled organism has its labels but for the reasoning, and is no member.
+    # The teacher of a distilled organism has the same labels except for the reasoning. It is not a member.
     own = tuple(
         replace(row, repeat="member")
         for row in rows
