@@ -92,6 +92,7 @@ BASES = Registry(
         "nursery": "dormouse.bases.nursery:Nursery",
         "folder": "dormouse.bases.hub:Folder",
         "hub": "dormouse.bases.hub:Hub",
+        "gguf": "dormouse.bases.gguf:GGUF",
     },
     default="nursery",
 )

@@ -195,6 +195,6 @@ def _size(base: Base) -> _ModelSize | None:
     if not isinstance(base, Pretrained):
         return _ModelSize(NUMBER["float32"] * parameters, 0)
     numbers, _ = choose_precision(base.precision, adapters=bool(base.lora_rank))
-    weights = (".safetensors", ".bin", ".pt", ".pth")
+    weights = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
     others = [path for path in base.folder().iterdir() if path.is_file() and path.suffix not in weights]
     return _ModelSize(NUMBER[numbers] * parameters, sum(path.stat().st_size for path in others))

