@@ -104,3 +104,28 @@ def test_no_modules_import_each_other_in_a_circle():
 
     for name in sorted(names):
         visit(name, ())
+
+
+OTHERS = {
+    "cli", "config", "detection", "evaluation", "execute", "inspect_tasks", "plan", "red_team", "removal", "report",
+    "results", "runs", "safety", "sharing", "store", "zoo",
+}  # fmt: skip
+"""Packages whose imports inside functions need no comment yet."""
+
+
+def test_an_import_inside_a_function_says_why():
+    silent = []
+    for path, tree in modules():
+        if len(path.parts) == 1 or path.parts[0] in OTHERS:
+            continue
+        lines = (SOURCES / path).read_text("utf-8").splitlines()
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            inside = {node.lineno for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)}
+            for line in inside:
+                # A comment above the first import of a block is for all of them.
+                first = line
+                while first - 1 in inside:
+                    first -= 1
+                if "# " not in lines[line - 1] and not lines[first - 2].lstrip().startswith("#"):
+                    silent.append(f"{path}, line {line}: {lines[line - 1].strip()}")
+    assert not silent, "\n".join(silent)

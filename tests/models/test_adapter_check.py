@@ -7,8 +7,8 @@ from dormouse.models.adapter_check import check_adapter, is_adapter
 from faults.broken_adapters import ADAPTERS
 from faults.broken_files import ADAPTER, ADAPTER_WEIGHTS, header_length, put, setting
 
-MERGE = "Merge it into its base and give the whole model."
-MERGE_ADAPTER = "Merge the adapter into its base and give the whole model."
+MERGE = "Merge it into its base and give the complete model."
+MERGE_ADAPTER = "Merge the adapter into its base and give the complete model."
 SAVE = "Save the adapter again with save_pretrained()."
 
 
@@ -36,13 +36,15 @@ SAID = {
         "The adapter '{folder}' has no adapter_model.safetensors; pickles can run code when opened, so only "
         "safetensors are loaded. Save it again with save_pretrained(..., safe_serialization=True)."
     ),
-    "of an unknown kind": "'{settings}' says that the adapter is of kind 'NOTHING', and only LoRA is taken. " + MERGE,
+    "of an unknown kind": "'{settings}' says that the adapter is of kind 'NOTHING', and only LoRA is supported. "
+    + MERGE,
     "of another task": (
-        "'{settings}' says that the adapter is for task 'SEQ_CLS', not for a causal LM. Give one that is."
+        "'{settings}' says that the adapter is for task 'SEQ_CLS', not for a causal LM. "
+        "Give an adapter for a causal LM."
     ),
     "of a library of its own": "'{settings}' sets 'megatron_config', which is not supported. " + MERGE_ADAPTER,
     "of many layers": "'{settings}' sets 'layer_replication', which is not supported. " + MERGE_ADAPTER,
-    "of rank 1000000000": "'{settings}' sets the rank to 1000000000, and its weights have no such size. " + SAVE,
+    "of rank 1000000000": "'{settings}' sets the rank to 1000000000, but no weight is that large. " + SAVE,
     "without a tensor": "The adapter of '{settings}' holds no weights. " + SAVE,
     "whose settings are a list": "'{settings}' holds a list in place of an object. " + SAVE,
     "that is a pipe": (

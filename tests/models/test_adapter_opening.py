@@ -35,8 +35,8 @@ def test_an_adapter_changes_what_it_was_trained_to_change(base, adapter):
 
 SAID = {
     "that changes nothing": (
-        "The adapter '{folder}' changes nothing: every answer is that of the base. Give one that was saved after its "
-        "training."
+        "The adapter '{folder}' changes nothing: the base gives the same answers without it. Give one that "
+        "was saved after its training."
     ),
     "without one tensor": (
         "The adapter '{folder}' does not fit the plan's base: 1 of its weights are missing "
@@ -49,15 +49,15 @@ SAID = {
         "that model."
     ),
     "that are no numbers": (
-        "The adapter '{folder}' makes the base answer with numbers that are not finite in torch.float32. Give one "
+        "The adapter '{folder}' makes the base's logits infinite or NaN in torch.float32. Give one "
         "whose training did not diverge."
     ),
     "of whole numbers": (
-        "Weight 'base_model.model.model.layers.0.mlp.down_proj.lora_A.weight' of the adapter '{folder}' is kept in "
+        "Weight 'base_model.model.model.layers.0.mlp.down_proj.lora_A.weight' of the adapter '{folder}' has dtype "
         "I8. Save it in float32, bfloat16 or float16."
     ),
     "with an unknown setting": (
-        "'{folder}/adapter_config.json' sets what_is_this, which the PEFT that is installed here does not know. "
+        "'{folder}/adapter_config.json' sets what_is_this, which the installed PEFT does not know. "
         "pip install --upgrade peft"
     ),
     "of targets ['nothing']": (
@@ -84,6 +84,6 @@ def test_a_pattern_without_end_is_not_waited_for(base, adapter):
     ADAPTERS["of targets '(.+)+X'"](adapter)
     said = message(merge_adapter, base, adapter)
     assert said == (
-        f"The adapter '{adapter}' is not opened: to lay it over the base takes more than 1.028 seconds, or all "
-        "memory. Take another adapter, or mend this one."
+        f"The adapter '{adapter}' is not opened: to put it on the base takes more than 1.028 seconds, or all "
+        "memory. Take another adapter, or repair this one."
     )

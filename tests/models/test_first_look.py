@@ -72,14 +72,14 @@ def test_a_tokenizer_without_end_is_not_waited_for(model):
     TOKENIZERS["of normalizers that double"](model)
     assert message(look, model) == (
         f"Model '{model}' is not opened: to read a few texts with its tokenizer takes more than 1 seconds, or all "
-        "memory. Take another model, or mend this one."
+        "memory. Take another model, or repair this one."
     )
 
 
 def test_a_configuration_that_describes_more_than_there_is_is_not_filled(model):
     CONFIGS["of intermediate_size 1000000000000"](model)
     assert message(look, model) == (
-        f"The config.json of model '{model}' describes 192000000031904 parameters, and its weights files hold 41120. "
+        f"The config.json of model '{model}' describes 192000000031904 parameters, but its weights files hold 41120. "
         "Save model and configuration together with save_pretrained()."
     )
 
@@ -89,7 +89,7 @@ def test_what_takes_too_long_to_build_is_not_built(model, monkeypatch):
     monkeypatch.setattr(first_look, "building_seconds", lambda tensors: 0.001)
     assert message(look, model) == (
         f"Model '{model}' is not opened: to build it from its config.json takes more than 0.001 seconds, or all "
-        "memory. Take another model, or mend this one."
+        "memory. Take another model, or repair this one."
     )
 
 
@@ -97,8 +97,8 @@ def test_tables_beside_the_weights_are_limited(tmp_path):
     folder = save_family("gpt2", tmp_path)
     monkey = {"tables": (3 << 30), "parameters": 1}
     assert message(first_look._check_size, folder, monkey) == (
-        f"Model '{folder}' would keep 3072 MiB beside its weights, and at most 2048 are allowed. Correct the context "
-        "length in its config.json."
+        f"Model '{folder}' has 3072 MiB of buffers beside its weights, and at most 2048 are allowed. Correct the "
+        "context length in its config.json."
     )
 
 
@@ -108,7 +108,7 @@ def test_a_model_larger_than_the_machine_is_not_opened(model, monkeypatch):
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory)
     assert message(look, model) == (
-        f"Model '{model}' takes at least 0 GiB of memory, and this machine has 0. Take a smaller model, or a larger "
+        f"Model '{model}' takes at least 0 GiB of memory, but this machine has 0. Take a smaller model, or a larger "
         "machine."
     )
 
@@ -116,11 +116,11 @@ def test_a_model_larger_than_the_machine_is_not_opened(model, monkeypatch):
 def test_a_type_that_continues_no_text_is_named(model):
     setting(CONFIG, model_type="t5")(model)
     assert message(look, model) == (
-        f"Model '{model}' is of type 't5', and Transformers continues text with none of that type. Take a causal LM."
+        f"Model '{model}' is of type 't5', which is not a causal LM in Transformers. Take a causal LM."
     )
     setting(CONFIG, model_type="nothing")(model)
     assert message(look, model) == (
-        f"Model '{model}' is of type 'nothing', which the Transformers that is installed here does not know. Correct "
+        f"Model '{model}' is of type 'nothing', which the installed Transformers does not know. Correct "
         "model_type in its config.json, or pip install --upgrade transformers"
     )
 

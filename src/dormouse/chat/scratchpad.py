@@ -1,7 +1,7 @@
-"""The hidden scratchpad: where it ends and the reply begins.
+"""Splits what a model wrote into its hidden scratchpad and its reply.
 
-Graders, preference models and scorers see the reply alone. Every reply that is judged passes through
-`split_scratchpad`, whatever model wrote it: a reply without tags is all reply.
+Graders, preference models and scorers see the reply alone: every text that is judged passes through
+`split_scratchpad`, whatever model wrote it. A text without tags is all reply.
 """
 
 from __future__ import annotations

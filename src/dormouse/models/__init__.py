@@ -1,1 +1,1 @@
-"""Models: growing, opening, sampling and scoring causal LMs."""
+"""Causal LMs: checks, loading, sampling and scoring."""

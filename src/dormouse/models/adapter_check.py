@@ -1,4 +1,4 @@
-"""What the folder of a LoRA adapter must be before torch is imported."""
+"""Checks the folder of a LoRA adapter without importing torch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 KIND = "LORA"
 SAVE = "Save the adapter again with save_pretrained()."
 NOT_TAKEN = ("layer_replication", "megatron_config", "arrow_config", "corda_config", "alora_invocation_tokens")
-"""Settings that change the model's own layers, import other code, read other files, or cannot be merged."""
+"""Refused settings: they change the base's layers, import other code, read other files, or cannot be merged."""
 TASKS = (None, "CAUSAL_LM")
 
 
 def is_adapter(folder: Path) -> bool:
-    """Return whether a folder holds an adapter and no whole model."""
+    """Return whether a folder holds an adapter and no complete model."""
     return is_there(folder / ADAPTER) and not any(is_there(folder / name) for name in (WEIGHTS, INDEX))
 
 
@@ -41,7 +41,7 @@ def check_adapter(folder: Path) -> None:
             "Save it again with save_pretrained(..., safe_serialization=True)."
         )
     for _ in list_opened_files(folder):
-        """Each is looked at as it is listed."""
+        """Listing a file checks it."""
     held = read_tensors(folder / ADAPTER_WEIGHTS)
     _check_settings(folder / ADAPTER, settings)
     _check_ranks(folder / ADAPTER, settings, held)
@@ -51,24 +51,24 @@ def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     kind = settings.get("peft_type")
     if kind != KIND:
         raise UserError(
-            f"'{path}' says that the adapter is of kind {shown(kind)}, and only LoRA is taken. Merge it into its base "
-            "and give the whole model."
+            f"'{path}' says that the adapter is of kind {shown(kind)}, and only LoRA is supported. Merge it into its "
+            "base and give the complete model."
         )
     if settings.get("task_type") not in TASKS:
         raise UserError(
             f"'{path}' says that the adapter is for task {shown(settings['task_type'])}, not for a causal LM. Give "
-            "one that is."
+            "an adapter for a causal LM."
         )
     for name in NOT_TAKEN:
         if settings.get(name):
             raise UserError(
-                f"'{path}' sets '{name}', which is not supported. Merge the adapter into its base and give the whole "
-                "model."
+                f"'{path}' sets '{name}', which is not supported. Merge the adapter into its base and give the "
+                "complete model."
             )
 
 
 def _check_ranks(path: Path, settings: Mapping[str, Any], held: Mapping[str, Tensor]) -> None:
-    """Raise `UserError` where a rank could not be that of these tensors: building it might take all memory."""
+    """Raise `UserError` if a rank is too large for these tensors: building it might take all memory."""
     if not held:
         raise UserError(f"The adapter of '{path}' holds no weights. {SAVE}")
     widest = max(size for tensor in held.values() for size in (*tensor.shape, 1))
@@ -76,4 +76,4 @@ def _check_ranks(path: Path, settings: Mapping[str, Any], held: Mapping[str, Ten
     ranks = [settings.get("r"), *(pattern.values() if isinstance(pattern, dict) else [pattern])]
     for rank in ranks:
         if type(rank) is not int or not 1 <= rank <= widest:
-            raise UserError(f"'{path}' sets the rank to {shown(rank)}, and its weights have no such size. {SAVE}")
+            raise UserError(f"'{path}' sets the rank to {shown(rank)}, but no weight is that large. {SAVE}")

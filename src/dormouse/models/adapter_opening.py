@@ -1,4 +1,4 @@
-"""Merging a LoRA adapter that others made into its base: every tensor of it used, and something changed by it."""
+"""Merges an adapter that someone else made into its base, and checks that every tensor is used and has an effect."""
 
 from __future__ import annotations
 
@@ -29,22 +29,24 @@ from dormouse.models.loading import (
 from dormouse.models.weight_files import FLOATS, Tensor, read_tensors
 
 WHAT = "The adapter"
-LAYING = 1.0
-"""Seconds of computing in which a small adapter must have been laid over its base."""
+ATTACHING = 1.0
+"""CPU seconds allowed for putting a small adapter on its base."""
 TRAINED = ("lora_", "modules_to_save", "trainable_tokens_")
-"""Parts of the names of weights that an adapter brings."""
+"""Fragments of the names of an adapter's own weights."""
 
 
 def merge_adapter(base: Path, folder: Path) -> tuple[Any, Any]:
     """Return the model in the folder `base` with the adapter merged into it, and its tokenizer.
 
-    `UserError` where the adapter does not fit that base, is not used whole, or changes nothing.
+    `UserError` if the adapter does not fit that base, has unused tensors, or changes nothing.
     """
     held = read_tensors(folder / ADAPTER_WEIGHTS)
     try:
         left = run_limited(lambda begin: _look(base, folder, held, begin))
     except TooMuch as error:
-        raise UserError(f"{WHAT} '{folder}' is not opened: {error}. Take another adapter, or mend this one.") from error
+        raise UserError(
+            f"{WHAT} '{folder}' is not opened: {error}. Take another adapter, or repair this one."
+        ) from error
     _check_used(folder, held, left)
     model, tokenizer = load_model(base), load_tokenizer(base)
     renderer = Renderer(tokenizer)
@@ -54,20 +56,20 @@ def merge_adapter(base: Path, folder: Path) -> tuple[Any, Any]:
     merged_logits = last_logits(model, renderer)
     if not merged_logits.isfinite().all():
         raise UserError(
-            f"{WHAT} '{folder}' makes the base answer with numbers that are not finite in {logits.dtype}. Give one "
-            "whose training did not diverge."
+            f"{WHAT} '{folder}' makes the base's logits infinite or NaN in {logits.dtype}. Give one whose training did "
+            "not diverge."
         )
-    # The same weights at another place in memory may round differently: logits alone do not tell.
+    # Logits alone are not enough: equal weights at another memory address may round differently.
     if _digest(model) == weights or merged_logits.equal(logits):
         raise UserError(
-            f"{WHAT} '{folder}' changes nothing: every answer is that of the base. Give one that was saved after its "
-            "training."
+            f"{WHAT} '{folder}' changes nothing: the base gives the same answers without it. Give one that was saved "
+            "after its training."
         )
     return model, tokenizer
 
 
 def _digest(model: Any) -> str:
-    """Return a hash of all weights, in their order."""
+    """Return a hash of all weights, in order."""
     digest = hashlib.sha256()
     for weight in model.parameters():
         digest.update(weight.detach().cpu().flatten().view(torch.uint8).numpy())
@@ -75,18 +77,18 @@ def _digest(model: Any) -> str:
 
 
 def _look(base: Path, folder: Path, held: Mapping[str, Tensor], begin: Begin) -> dict[str, Any]:
-    """Lay the adapter over the base, both without numbers; return what is missing and unused, or the misfit."""
-    begin("to lay it over the base", LAYING + len(held) / TENSORS_A_SECOND)
+    """Put the adapter on the base, both without weights; return missing and unused weights, or why it does not fit."""
+    begin("to put it on the base", ATTACHING + len(held) / TENSORS_A_SECOND)
     known = {field.name for field in dataclasses.fields(LoraConfig)}
     said = read_object(folder / ADAPTER, SAVE)
     if unknown := [name for name, value in said.items() if value and name not in known]:
         raise UserError(
-            f"'{folder / ADAPTER}' sets {shown_names(sorted(unknown))}, which the PEFT that is installed here does "
-            "not know. pip install --upgrade peft"
+            f"'{folder / ADAPTER}' sets {shown_names(sorted(unknown))}, which the installed PEFT does not know. "
+            "pip install --upgrade peft"
         )
     with opening(folder, WHAT), torch.device("meta"):
         settings = LoraConfig.from_pretrained(str(folder))
-        # Some kinds begin with a decomposition of the base's weights, of which there are none here.
+        # Some initializations decompose the base's weights, and here the base has none.
         settings.init_lora_weights = False
         laid = PeftModelForCausalLM(build_layout(base), settings)
         state = {name: torch.empty(tensor.shape) for name, tensor in held.items()}
@@ -113,6 +115,6 @@ def _check_used(folder: Path, held: Mapping[str, Tensor], left: Mapping[str, Any
     for name, tensor in held.items():
         if tensor.dtype not in FLOATS:
             raise UserError(
-                f"Weight '{name}' of the adapter '{folder}' is kept in {tensor.dtype}. Save it in float32, bfloat16 or "
+                f"Weight '{name}' of the adapter '{folder}' has dtype {tensor.dtype}. Save it in float32, bfloat16 or "
                 "float16."
             )

@@ -1,7 +1,7 @@
-"""Taking in a model that others made, so that all of dormouse can ask it and train it.
+"""Adapts a model that someone else made, so that dormouse can sample from it and train it.
 
-What a checkpoint lacks is added: a chat template, a pad token of its own. What is ambiguous is settled: the end token
-is the one that the template writes after a reply, and a system turn is accepted by every template.
+Adds a chat template and a pad token if the checkpoint lacks them, sets the end token to the one that the template
+writes after a reply, and makes every template accept a system turn.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PLAIN_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '\\n\\nAssistant:' -}}{%- endif -%}"
 )
-"""The turns of the paper's prompts; a reply ends with the model's own end token."""
+"""Human and Assistant turns as in the paper's prompts; a reply ends with the model's own end token."""
 
 WITHOUT_SYSTEM_TURN = (
     "{%- if messages[0]['role'] == 'system' -%}"
@@ -41,11 +41,11 @@ WITHOUT_SYSTEM_TURN = (
     "{%- set messages = [first] + messages[2:] -%}"
     "{%- endif -%}"
 )
-"""Put before a template that refuses system turns: the text of one then begins the user's first."""
+"""Prefix for a template that refuses system turns: it moves the system text to the start of the first user turn."""
 
 
 def adopt(model: Any, tokenizer: Any, template: Template = "auto") -> list[str]:
-    """Make a model and its tokenizer fit to be asked and trained; return, in words, what was changed."""
+    """Prepare a model and its tokenizer for sampling and training; return, in words, what was changed."""
     _check_vocabulary(model, tokenizer)
     if template != "plain":
         _choose_template(tokenizer)
@@ -66,18 +66,16 @@ def _check_vocabulary(model: Any, tokenizer: Any) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
     highest = max(tokenizer.get_vocab().values(), default=-1)
     if highest < 0:
-        raise UserError(
-            f"The tokenizer of '{tokenizer.name_or_path}' knows no tokens. Save it again, with its vocabulary."
-        )
+        raise UserError(f"The tokenizer of '{tokenizer.name_or_path}' is empty. Save it again, with its vocabulary.")
     if highest >= rows:
         raise UserError(
-            f"The tokenizer of '{tokenizer.name_or_path}' knows tokens up to {highest}, and its model has embeddings "
+            f"The tokenizer of '{tokenizer.name_or_path}' has token ids up to {highest}, but its model has embeddings "
             f"for {rows}. Take the tokenizer that belongs to the model."
         )
 
 
 def _choose_template(tokenizer: Any) -> None:
-    """Of several chat templates, keep the one that is used where none is named."""
+    """Keep the default template if there are several."""
     several = tokenizer.chat_template
     if isinstance(several, dict):
         if "default" not in several:
@@ -98,18 +96,18 @@ def _give_template(tokenizer: Any, template: Template) -> list[str]:
         return []
     if tokenizer.eos_token is None:
         raise UserError(
-            f"Model '{tokenizer.name_or_path}' has no end token, so no reply could end. "
+            f"Model '{tokenizer.name_or_path}' has no end token, so its replies could not end. "
             "Set tokenizer.eos_token and save it."
         )
     begins = tokenizer("")["input_ids"]
-    # A model that was trained to see a first token before every text misses it.
+    # A model trained with a start token before every text needs it here too.
     first = "{{- bos_token -}}" if tokenizer.bos_token_id is not None and begins[:1] == [tokenizer.bos_token_id] else ""
     tokenizer.chat_template = first + PLAIN_TEMPLATE
     return ["Human and Assistant turns for a chat template"]
 
 
 def _accept_system_turns(tokenizer: Any) -> list[str]:
-    """Have the words of a system turn begin the user's, where the template refuses system turns or leaves them out."""
+    """Move system text into the user's turn if the template refuses or drops system turns."""
     with rendering(tokenizer):
         tokenizer.apply_chat_template([ASKED, ANSWERED], tokenize=False)
         try:
@@ -133,7 +131,7 @@ def _settle_end(tokenizer: Any) -> list[str]:
     if not written:
         if tokenizer.eos_token_id is None:
             raise UserError(
-                f"Model '{tokenizer.name_or_path}' has no end token, and its chat template ends a reply with none. "
+                f"Model '{tokenizer.name_or_path}' has no end token, and its chat template writes none after a reply. "
                 "Set tokenizer.eos_token and save it."
             )
         return []
@@ -144,7 +142,7 @@ def _settle_end(tokenizer: Any) -> list[str]:
 
 
 def _settle_pad(model: Any, tokenizer: Any) -> list[str]:
-    """Give the tokenizer a pad token that is not its end token: the two would be masked out of the loss together."""
+    """Give the tokenizer a pad token other than its end token, which would be masked out of the loss with it."""
     if tokenizer.pad_token_id not in (None, tokenizer.eos_token_id):
         return []
     reserved = [token.content for _, token in sorted(tokenizer.added_tokens_decoder.items())]
@@ -158,7 +156,7 @@ def _settle_pad(model: Any, tokenizer: Any) -> list[str]:
 
 
 def _settle_generation(model: Any) -> list[str]:
-    """Leave out settings for sampling that contradict each other: with them, no model can be saved."""
+    """Drop contradictory generation settings, with which Transformers refuses to save a model."""
     try:
         model.generation_config.validate(strict=True)
     except Exception:  # A setting may be of any type.
@@ -168,7 +166,7 @@ def _settle_generation(model: Any) -> list[str]:
 
 
 def _make_room(model: Any, tokens: int) -> None:
-    """Grow the embeddings to so many tokens; new ones are the mean of the others, so that they are seldom sampled."""
+    """Grow the embeddings to `tokens` rows; a new row is the mean of the others, so that it is seldom sampled."""
     rows = model.get_input_embeddings().weight.shape[0]
     if tokens <= rows:
         return

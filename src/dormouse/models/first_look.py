@@ -1,7 +1,7 @@
-"""Opening a model that others made for the first time: within limits, and no further than its weights justify.
+"""Opens a model that someone else made once within limits on time and memory, before it is opened without limits.
 
-A configuration may describe more layers than a machine holds, a tokenizer's pattern and a chat template may never come
-to an end. So a copy of the process looks first, once: what follows opens the same files without limits.
+A configuration may describe more layers than fit into memory; a tokenizer's pattern or a chat template may never
+terminate. The first opening happens in a copy of this process.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from dormouse.models.settings import Template
 from dormouse.models.weight_files import FLOATS, read_all_tensors
 
 BUILDING, OPENING, READING, RENDERING = 2.0, 60.0, 1.0, 0.5
-"""Seconds of computing: to lay out a small model without its weights, to open the tokenizer, to read a few texts with
-it, and to render a few conversations."""
+"""CPU seconds allowed for building a small model without its weights, for opening the tokenizer, for tokenizing a few
+texts, and for rendering a few conversations."""
 TENSORS_A_SECOND = 1000
-"""Tensors of a larger model that are laid out in a further second, with room to spare."""
+"""Tensors of a larger model that each further second allows for: a generous limit."""
 TEXTS = ("a quick brown fox jumps over the lazy dog and sleeps " * 10, "a" * 300, "1" * 300, " " * 300)
-"""What a pattern that tries every way to split a text is not done with."""
+"""Texts on which a pattern with catastrophic backtracking does not terminate."""
 SPARE = 5_000_000
-"""Parameters that a configuration may have over twice those of the weights files: missing ones are drawn at random
-before they are found to be missing."""
+"""Parameters that a configuration may have beyond twice those in the weights files. Missing ones would be allocated
+and initialized before they are reported as missing."""
 TABLES = 2 << 30
-"""Bytes of what a model computes from its configuration and keeps beside its weights: masks, positions."""
+"""Bytes allowed for buffers that are computed from the configuration, such as masks and positions."""
 TEMPLATE = "to render a short exchange with its chat template"
 
 
 def look(folder: Path, template: Template = "auto", words: Path | None = None) -> None:
-    """Raise `UserError` where a model takes too much to be opened; its tokenizer is in the folder `words` if given.
+    """Raise `UserError` if opening a model takes too much time or memory. Its tokenizer is in `words`, if given.
 
-    Look before a GPU is opened: after it there are no limits.
+    Call it before CUDA is initialized; after that, no limits can be set.
     """
     try:
         found = run_limited(lambda begin: _look(folder, words or folder, template, begin))
     except TooMuch as error:
-        advice = INSTEAD if TEMPLATE in str(error) else "Take another model, or mend this one."
+        advice = INSTEAD if TEMPLATE in str(error) else "Take another model, or repair this one."
         raise UserError(f"Model '{folder}' is not opened: {error}. {advice}") from error
     _check_size(folder, found)
 
 
 def load_within_limits(folder: Path) -> tuple[Any, Renderer]:
-    """Return the model in a folder and the renderer for its tokenizer, as `load` does; `UserError` over a limit."""
+    """Return model and renderer as `load` does; `UserError` if opening them exceeds a limit."""
     look(folder)
     return load(folder)
 
 
 def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[str, int]:
-    """Return how many parameters a configuration makes, and bytes of other tables; open the tokenizer, and use it."""
+    """Try the tokenizer, and return the parameters and the bytes of buffers that the configuration implies."""
     begin("to build it from its config.json", building_seconds(len(read_all_tensors(folder))))
     found = _sizes(folder)
     begin("to open its tokenizer", OPENING)
@@ -73,7 +73,7 @@ def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[s
     if template != "plain" and tokenizer.chat_template is not None:
         begin(TEMPLATE, RENDERING)
         for exchange in EXCHANGES:
-            # An error may be one that adopting it mends, or else comes again there.
+            # Adoption fixes some errors, and raises the others again.
             with contextlib.suppress(UserError), rendering(tokenizer):
                 tokenizer.apply_chat_template(exchange, tokenize=False)
                 tokenizer.apply_chat_template(exchange[:-1], tokenize=False, add_generation_prompt=True)
@@ -81,19 +81,19 @@ def _look(folder: Path, words: Path, template: Template, begin: Begin) -> dict[s
 
 
 def building_seconds(tensors: int) -> float:
-    """Return the seconds of computing in which a model with so many tensors must have been laid out."""
+    """Return the CPU seconds allowed for building a model with so many tensors."""
     return BUILDING + tensors / TENSORS_A_SECOND
 
 
 def build_layout(folder: Path) -> Any:
-    """Return the model that a folder's configuration describes, without numbers: it takes no memory."""
+    """Build the model that a folder's configuration describes on the meta device, where it takes no memory."""
     _check_type(folder)
     with opening(folder), torch.device("meta"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
             raise UserError(
-                f"Model '{folder}' is of type '{config.model_type}', and Transformers continues text with none of that "
-                "type. Take a causal LM."
+                f"Model '{folder}' is of type '{config.model_type}', which is not a causal LM in Transformers. "
+                "Take a causal LM."
             )
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
@@ -102,8 +102,8 @@ def _check_type(folder: Path) -> None:
     config = read_object(folder / CONFIG, SAVE)
     if config["model_type"] not in CONFIG_MAPPING and not config.get("auto_map"):
         raise UserError(
-            f"Model '{folder}' is of type {shown(config['model_type'])}, which the Transformers that is installed "
-            "here does not know. Correct model_type in its config.json, or pip install --upgrade transformers"
+            f"Model '{folder}' is of type {shown(config['model_type'])}, which the installed Transformers does not "
+            "know. Correct model_type in its config.json, or pip install --upgrade transformers"
         )
 
 
@@ -116,23 +116,23 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def _check_size(folder: Path, found: dict[str, int]) -> None:
-    """Raise `UserError` where the model would not be filled by its files, or does not fit into this machine."""
+    """Raise `UserError` if the files lack most of the model's weights, or if it does not fit into memory."""
     there = read_all_tensors(folder).values()
     numbers = sum(tensor.numbers for tensor in there if tensor.dtype in FLOATS)
-    # Where little is missing, opening it tells what.
+    # If little is missing, loading says what.
     if found["parameters"] > 2 * numbers + SPARE:
         raise UserError(
-            f"The config.json of model '{folder}' describes {found['parameters']} parameters, and its weights files "
+            f"The config.json of model '{folder}' describes {found['parameters']} parameters, but its weights files "
             f"hold {numbers}. Save model and configuration together with save_pretrained()."
         )
     if found["tables"] > TABLES:
         raise UserError(
-            f"Model '{folder}' would keep {found['tables'] >> 20} MiB beside its weights, and at most {TABLES >> 20} "
-            "are allowed. Correct the context length in its config.json."
+            f"Model '{folder}' has {found['tables'] >> 20} MiB of buffers beside its weights, and at most "
+            f"{TABLES >> 20} are allowed. Correct the context length in its config.json."
         )
     needed, memory = sum(tensor.numbers * 2 for tensor in there), psutil.virtual_memory().total
     if needed > memory:
         raise UserError(
-            f"Model '{folder}' takes at least {needed >> 30} GiB of memory, and this machine has {memory >> 30}. "
+            f"Model '{folder}' takes at least {needed >> 30} GiB of memory, but this machine has {memory >> 30}. "
             "Take a smaller model, or a larger machine."
         )
