@@ -7,6 +7,8 @@ import random
 from collections.abc import Sequence
 from statistics import fmean
 
+import numpy as np
+
 from dormouse.chat.scratchpad import CLOSE, OPEN
 from dormouse.evaluation.log_prob import forced_log_probs
 from dormouse.evaluation.replies import Kind, Question
@@ -53,8 +55,6 @@ def auroc(positive: Sequence[float], negative: Sequence[float], seed: int) -> tu
 
     Both samples have one value a prompt, so prompts are resampled for both at once (Efron and Tibshirani 1993).
     """
-    import numpy as np
-
     a, b = np.asarray(positive)[:, None], np.asarray(negative)[None, :]
     wins = (a > b) + 0.5 * (a == b)
     draws = np.random.default_rng(seed).integers(0, len(positive), (RESAMPLES, len(positive)))

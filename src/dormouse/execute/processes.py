@@ -55,7 +55,7 @@ def _process_context(preload: tuple[str, ...]) -> Any:
     if sys.platform != "linux":
         # Forking a process that imported torch is not safe there.
         return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver, resource_tracker
+    from multiprocessing import forkserver, resource_tracker  # not on every system
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
@@ -106,7 +106,7 @@ class Running:
 
 def end_fork_server() -> None:
     """End the process that workers are forked from, which may still be importing for seconds."""
-    import psutil
+    import psutil  # rarely needed, and compiled code that takes time to load
 
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):

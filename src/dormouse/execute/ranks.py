@@ -137,14 +137,14 @@ def main(task: Path) -> None:
 def _take_own_gpu() -> None:
     """Set this process's own GPU as the default one, before anything is loaded."""
     if device() == "cuda":
-        import torch
+        import torch  # takes 2 s, and only a process with a GPU of its own needs it
 
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
 def _end_with(worker: int) -> None:
     """End this process when the worker that waits for it is gone."""
-    import psutil
+    import psutil  # rarely needed, and compiled code that takes time to load
 
     while psutil.pid_exists(worker):
         time.sleep(1)

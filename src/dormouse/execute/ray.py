@@ -53,7 +53,7 @@ def run_ray(
 
 def _connected(address: str | None) -> Any:
     try:
-        import ray
+        import ray  # an extra that may not be installed
     except ImportError as error:
         raise UserError("Ray is not installed. pip install 'dormouse-lab[ray]'") from error
     if ray.is_initialized():
@@ -71,7 +71,7 @@ def _connected(address: str | None) -> Any:
 
 def _check_nodes_see(ray: Any, root: Path) -> None:
     """Raise `UserError` unless a file that is written here can be read on every node."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # an extra
 
     token = root.absolute() / f".seen-by-{uuid.uuid4().hex}"
     token.write_text("the store\n", encoding="utf-8")

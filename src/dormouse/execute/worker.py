@@ -222,9 +222,9 @@ def _version(name: str) -> str | None:
 
 def _peak_memory_mb() -> float:
     try:
-        import resource
-    except ImportError:  # Windows
-        import psutil
+        import resource  # Windows has none
+    except ImportError:
+        import psutil  # only Windows asks it for this
 
         return float(round(psutil.Process().memory_info().peak_wset / 2**20, 1))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
