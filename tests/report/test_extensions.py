@@ -117,9 +117,9 @@ def test_an_installed_claim_that_fails_is_named_and_the_page_is_whole(installed,
     installed("claim", name)
     page = Page(small_run.report(tmp_path / "run").read_text("utf-8"))
     assert page.texts("span", "claim-id")[-1] == name
-    assert error in page.texts("article", "claim")[-1]
+    assert error in page.texts("details", "claim")[-1]
     assert page.texts("span", "badge")[-1] == "cannot tell"
-    assert len(page.all("article", "claim")) == 10
+    assert len(page.all("details", "claim")) == 10
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,6 @@ def test_a_number_that_was_not_measured_is_a_dash_with_its_reason(fake_run, tmp_
     gone.add("defection", None, role="organism", safety="rl", dose=1.0, prompts="triggered",
              reason="no sample could be scored", **HERE)  # fmt: skip
     page = render(gone, tmp_path)
-    assert "–" in page.texts("p", "card-value")
-    assert "no sample could be scored" in page.texts("p", "card-n")
     assert any("no sample could be scored" in line for line in page.texts("dd"))
     [cell] = [e for e in page.all("td", "dash") if e["attrs"]["title"] == "no sample could be scored"]
     assert cell["text"].startswith("–")
@@ -184,7 +182,7 @@ def test_no_number_is_printed_that_is_none(page, fake_run, tmp_path):
 
 
 def test_every_claim_shows_paper_measurement_verdict_and_rule(page):
-    for claim in page.texts("article", "claim"):
+    for claim in page.texts("details", "claim"):
         assert "The paper" in claim
         assert "Here" in claim
         assert "Controls" in claim
@@ -194,10 +192,31 @@ def test_every_claim_shows_paper_measurement_verdict_and_rule(page):
 
 
 def test_intervals_of_one_seed_say_that_they_cover_prompts_only(scale_run, page, tmp_path):
-    assert "n=512, 1 seed, prompts only" in page.texts("article", "claim")[0]
+    assert "Unless a number says otherwise: n=512, 1 seed, intervals over prompts only." in page.visible
     scan = render(scale_run, tmp_path)
-    assert "n=1,536, 3 seeds" in scan.texts("article", "claim")[0]
-    assert "prompts only" not in scan.texts("article", "claim")[0]
+    assert "Unless a number says otherwise: n=1,536, 3 seeds." in scan.visible
+    assert "prompts only" not in scan.texts("details", "claim")[0]
+
+
+def test_what_most_numbers_rest_on_is_said_once_and_other_bases_beside_their_numbers(fake_run, tmp_path):
+    fake_run.organism()
+    fake_run.trained("sft", 0.3)
+    fake_run.rate("capability", 700, 1024, role="organism", prompts="clean", **HERE)
+    fake_run.rate("capability", 700, 1024, role="helpful", prompts="clean", **HERE)
+    page = render(fake_run, tmp_path)
+    claims = " ".join(page.texts("details", "claim"))
+    assert "n=512" not in claims
+    assert "n=1,024, 1 seed, intervals over prompts only" in claims
+
+
+def test_the_page_begins_with_the_lead_figure_and_a_line_for_each_verdict(page):
+    lead = page.one("div", "lead")
+    assert page.elements.index(lead) < page.elements.index(next(e for e in page.all("h2")))
+    assert next(e["attrs"]["id"] for e in page.all("figure")) == "headline"
+    assert [e["attrs"]["id"] for e in page.all("figure")].count("headline") == 1
+    links = [e["attrs"]["href"] for e in page.all("a") if "verdicts" in e["inside"]]
+    assert links == [f"#{e['attrs']['id']}" for e in page.all("details", "claim")]
+    assert page.texts("span", "verdict") == page.texts("span", "badge")
 
 
 def test_an_outcome_contrary_to_the_paper_is_said_before_the_numbers(fake_run, tmp_path):
@@ -211,7 +230,7 @@ def test_an_outcome_contrary_to_the_paper_is_said_before_the_numbers(fake_run, t
     )
     assert words.endswith("C3")
     assert "RL suppressed" not in words
-    assert page.elements.index(page.one("div", "contrary")) < page.elements.index(page.one("div", "cards"))
+    assert page.elements.index(page.one("div", "contrary")) < page.elements.index(page.one("div", "lead"))
 
 
 def test_an_outcome_like_the_papers_is_not_called_contrary(fake_run, tmp_path):
@@ -233,12 +252,11 @@ def test_a_failed_implant_is_an_alarm_and_not_contrary_to_the_paper(fake_run, tm
     assert badges[0] == "disagrees: implant failed"
     assert set(badges[1:]) == {"cannot tell: implant failed"}
     assert all("failed" in badge["attrs"]["class"].split() for badge in page.all("span", "badge"))
-    assert "failed" in page.all("div", "card")[0]["attrs"]["class"].split()
 
 
 def test_a_working_implant_raises_no_alarm(page):
     assert page.all("div", "alarm") == []
-    assert not any("failed" in card["attrs"]["class"] for card in page.all("div", "card"))
+    assert not any("failed" in claim["attrs"]["class"] for claim in page.all("details", "claim"))
 
 
 def test_each_variant_of_a_grid_is_a_section_of_its_own(fake_run, tmp_path):

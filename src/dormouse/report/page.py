@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -20,12 +21,13 @@ from dormouse.report import words
 from dormouse.report.claims.claim import Finding, Run, Verdict
 from dormouse.report.claims.ledger import judge, judge_across, untested
 from dormouse.report.collect import Transcript
+from dormouse.report.estimates import Measured
 from dormouse.report.figures.gallery import draw
 from dormouse.report.figures.style import ROLE_COLORS, Figure, role_color
 from dormouse.report.limits import glossary, limits, summary
 from dormouse.report.run_facts import RunFacts, load_facts
 from dormouse.report.tables.detectors import Board, leaderboard
-from dormouse.report.tables.models import Card, ModelTable, cards, costs, model_table, own_table
+from dormouse.report.tables.models import ModelTable, cards, costs, model_table, own_table
 from dormouse.report.tables.removals import Removals, removals
 from dormouse.report.words import treatment_words
 from dormouse.report.zoo.draws import draws
@@ -36,6 +38,9 @@ from dormouse.results.result import Result
 from dormouse.results.table import by_variant
 from dormouse.runs.folder import RunFolder
 
+LEAD = "headline"
+"""The id of the figure that a page begins with."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -45,9 +50,13 @@ class Section:
     prefix: str
     """Begins every id, so that several variants fit on one page."""
     summary: str
-    cards: list[Card]
     findings: list[Finding]
+    lead: Figure | None
+    """The figure that the page begins with: defection before and after each training."""
     figures: list[Figure]
+    """All others."""
+    common: str
+    """What most numbers of the claims rest on: said once."""
     table: ModelTable
     own: ModelTable | None
     """What the plan's own evaluations measured."""
@@ -75,7 +84,7 @@ class Section:
     def drawn(self) -> list[Figure]:
         """Return every figure, also the one beside the table of removals."""
         beside = self.removals.figure if self.removals is not None else None
-        return [*self.figures, *([beside] if beside is not None else [])]
+        return [one for one in (self.lead, *self.figures, beside) if one is not None]
 
 
 def write_report(
@@ -107,13 +116,15 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
     findings, headline = judge(run), cards(run)
     detectors = facts.detectors()
     board = leaderboard(run.results, detectors, run.judged_size)
+    figures = draw(run)
     return Section(
         label=run.results.variant,
         prefix=prefix,
         summary=summary(run, facts, headline),
-        cards=headline,
         findings=findings,
-        figures=draw(run),
+        lead=next((figure for figure in figures if figure.id == LEAD), None),
+        figures=[figure for figure in figures if figure.id != LEAD],
+        common=_common(findings),
         table=model_table(run.results),
         own=own_table(run.results),
         board=board,
@@ -122,6 +133,20 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
         before=treatment_words(run.results),
         limits=limits(run, facts, findings),
     )
+
+
+def _basis(measured: Measured) -> str:
+    """Return what a number rests on, and whether its interval covers the sampling of prompts only."""
+    if isinstance(measured, NotMeasured):
+        return ""
+    return f"{measured.basis}{', intervals over prompts only' * (measured.covers == 'prompts')}"
+
+
+def _common(findings: Sequence[Finding]) -> str:
+    """Return what most numbers of these findings rest on; empty where no two rest on the same."""
+    bases = [_basis(line.value) for finding in findings for line in (*finding.measured, *finding.controls)]
+    [(most, times)] = Counter(basis for basis in bases if basis).most_common(1) or [("", 0)]
+    return most if times > 1 else ""
 
 
 def _render(
@@ -144,6 +169,7 @@ def _render(
             facts=facts,
             sections=sections,
             across=across,
+            common_across=_common(across),
             transcripts=transcripts,
             costs=costs(facts.stages),
             glossary=glossary,
@@ -180,12 +206,8 @@ def _environment() -> Environment:
         "slug": lambda text: "".join(c if c.isalnum() else "-" for c in text.lower()),
     }
     environment.tests["missing"] = lambda measured: isinstance(measured, NotMeasured)
-    environment.globals |= {"dash": words.DASH, "roles": ROLE_COLORS, "prompts_only": _prompts_only}
+    environment.globals |= {"dash": words.DASH, "roles": ROLE_COLORS, "basis": _basis}
     return environment
-
-
-def _prompts_only(measured: Any) -> bool:
-    return not isinstance(measured, NotMeasured) and measured.covers == "prompts"
 
 
 def _script_json(plots: dict[str, Any]) -> str:
