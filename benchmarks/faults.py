@@ -99,16 +99,18 @@ COLUMNS = ("held", "refused", "traceback", "silent", "lost", "hang", "not tried"
 PAGE = """\
 # Reliability
 
-The same attacks run small in the slow tests (`python3 scripts/test.py -m slow -k faults`). At full size, this page is
-made by
+Attack dormouse (kill runs, damage files, fill the disk, feed it hostile plans, data and models) and
+simulate its intervals and verdicts where the truth is known. These commands do it at full size and write this page:
 
 ```bash
 python benchmarks/faults.py --keep faults && python benchmarks/faults.py --keep faults --page docs/reliability.md
 ```
 
-`held`: it worked, and rightly so. `refused`: one sentence and exit status 2, within 5 seconds where nothing had begun.
-The next four are defects: a traceback, something wrong that nobody was told of, something finished that is gone, a
-hang. `not tried`: this machine could not.
+The same attacks run small in the slow tests: `python3 scripts/test.py -m slow -k faults`.
+
+`held`: it worked, and should have. `refused`: an error of one sentence and exit status 2, within 5 seconds if nothing
+had begun. The next four are defects: `traceback`; `silent`, something wrong without a message; `lost`, finished work
+that is gone; `hang`. `not tried`: this machine could not run the case.
 
 {table}
 
@@ -118,15 +120,17 @@ hang. `not tried`: this machine could not.
 
 ## Intervals and verdicts where the truth is known
 
-How often an interval missed the truth, and how often a verdict came out that was wrong, in simulated runs; 95% Wilson
-intervals of that rate. An interval may miss in 5% of cases. Wilson's is 95% on average and dips at single rates
-(Brown, Cai and DasGupta 2001), as does what is built from two of them: at any one setting they may miss in 10%. A claim
-is tried at the bound of its rule, where its wrong verdict is likeliest; it may come out in 5%. Where any of several
-parts can make a claim disagree, their intervals are widened so that all together err in 5% (Bonferroni).
+The table counts how often an interval missed the truth, and how often a verdict was wrong, in simulated runs. Brackets
+are 95% Wilson intervals of that rate.
+
+An interval may miss in 5% of cases. Wilson's is 95% on average and dips at single rates (Brown, Cai and DasGupta 2001),
+and so does an interval built from two of them: at any one setting these may miss in 10%. A claim is simulated at the
+bound of its rule, where a wrong verdict is likeliest, and may be wrong in 5%. If any of several parts can make a claim
+disagree, their intervals are widened so that all together err in 5% (Bonferroni).
 
 With one or two seeds, an interval covers the sampling of prompts only, and a verdict is about the models at hand. With
-three or more it is Student's t over seeds: where one seed in several turns out wholly different (an implant that fails
-in one of five), three seeds that happen to agree say too much, and no interval over three seeds can know it. A page
+three or more it is Student's t over seeds. If one seed in several turns out wholly different (an implant that fails in
+one of five), three seeds that happen to agree claim too much, and no interval over three seeds can know it. A page
 judges about ten claims, each with its own 5%: expect a wrong verdict on some page.
 
 {simulated}
