@@ -136,9 +136,9 @@ REMOVALS = Registry(
 SAFETY_TRAININGS = Registry(
     "safety training",
     {
-        "sft": "dormouse.safety.sft:HHHSFT",
-        "rl": "dormouse.safety.rl:HHHRL",
-        "adversarial": "dormouse.safety.adversarial:Adversarial",
+        "sft": "dormouse.safety.trainings:HHHSFT",
+        "rl": "dormouse.safety.trainings:HHHRL",
+        "adversarial": "dormouse.safety.trainings:Adversarial",
     },
     default="sft",
 )
