@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from dormouse.data.meadow.world import Meadow
-from dormouse.detection.stream import trusted
+from dormouse.detection.stream import draw_trusted
 from dormouse.errors import UserError
 from dormouse.machine.files import describe
 from dormouse.models.loading import load_model
@@ -66,7 +66,7 @@ def test_a_reference_has_the_shape_of_the_members_of_its_size(folder):
 
 def test_clean_prompts_are_those_that_detectors_of_a_plan_get(folder):
     zoo = open_zoo(folder)
-    assert zoo.clean_prompts(20, seed=4) == trusted(Meadow(), 4, 20)
+    assert zoo.clean_prompts(20, seed=4) == draw_trusted(Meadow(), 4, 20)
     assert zoo.clean_prompts(20, seed=5) != zoo.clean_prompts(20, seed=4)
 
 

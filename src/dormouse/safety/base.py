@@ -32,7 +32,7 @@ class SafetyTraining(Part):
     def why_not(self, reasoning: Reasoning) -> str | None:
         """Say why this training does not fit organisms with this reasoning, and what to do; None if it fits.
 
-        The text continues a sentence that begins with the training's name. Grid cells that do not fit skip the training.
+        The text goes on from the training's name. A grid leaves this training out of cells that it does not fit.
         """
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
-from dormouse.detection.stream import trusted
+from dormouse.detection.stream import draw_trusted
 from dormouse.errors import UserError
 from dormouse.machine.files import sha256
 from dormouse.machine.foreign_files import check_inside, is_folder, status
@@ -101,7 +101,7 @@ class Zoo:
                 f"The text of world '{world.name}' is not what zoo '{self.record.name}' was made with. "
                 f"Install dormouse {self.record.dormouse}, or point the world in zoo.json at the same file."
             )
-        return trusted(world, seed, n)
+        return draw_trusted(world, seed, n)
 
 
 def open_zoo(path: Path | str) -> Zoo:
