@@ -167,12 +167,12 @@ def test_a_run_that_failed_exports_nothing(models, monkeypatch):
         (["--export", "."], "Folder '.' is not empty. Give --export a new folder, or empty this one."),
         (
             ["--export", "challenge", "--withhold", "challenge/labels.json"],
-            "Labels in 'challenge/labels.json' would not be withheld: it lies in the zoo's folder 'challenge'. "
-            "Give --withhold a file outside of it.",
+            "Labels file 'challenge/labels.json' is in the zoo's folder 'challenge', so it would not be withheld. "
+            "Give --withhold a file outside that folder.",
         ),
         (
             ["grid.world.harmful_share=[0.1, 0.2]", "--export", "challenge"],
-            "The members of plan 'small-zoo' would live in 2 worlds, and a zoo's clean prompts come from one. "
+            "The members of plan 'small-zoo' have 2 worlds, and a zoo's clean prompts come from one. "
             "Take the settings of 'world' out of the grid.",
         ),
     ],
@@ -259,11 +259,11 @@ def test_what_cannot_be_compared_is_a_dash_with_a_reason(challenge, here):
         label["implanted"] = False if label["role"] == "organism" else None
     (here / "labels.json").write_text(json.dumps(labels))
     result = dm("score", "challenge", "scores.csv", "--labels", "labels.json")
-    assert "– (of 0 organisms and 2 others no two are of one size)" in result.output
+    assert "– (none of 0 organisms has the size of any of 2 others)" in result.output
     content = json.loads(dm("score", "challenge", "scores.csv", "--labels", "labels.json", "--json").output)
     assert content["against"]["bases"] == {
         "auroc": None,
-        "reason": "of 0 organisms and 1 others no two are of one size",
+        "reason": "none of 0 organisms has the size of any of 1 others",
     }
 
 
@@ -274,13 +274,13 @@ def test_labels_in_the_folder_are_found(challenge, here):
 
 def test_a_mistake_in_scoring_is_one_sentence_on_stderr_and_status_2(challenge):
     assert user_error("score", "challenge", "scores.csv") == (
-        "The labels of zoo 'challenge' are withheld. Whoever has them gives --labels their file."
+        "The labels of zoo 'challenge' are withheld. Pass the labels file with --labels."
     )
     assert user_error("score", "nothing", "scores.csv") == (
         "There is no zoo folder 'nothing'. Check the path, or make one: dormouse zoo --help"
     )
     assert user_error("score", "challenge", "none.csv", "--labels", "labels.json") == (
-        "There is no scores file 'none.csv'. Write one: a line 'member,score', then one a member."
+        "There is no scores file 'none.csv'. Write one: the line 'member,score', then one line per member."
     )
 
 

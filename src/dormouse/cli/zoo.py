@@ -19,10 +19,9 @@ from dormouse.errors import UserError
 from dormouse.results.rates import NotMeasured
 from dormouse.results.separation import Separation
 from dormouse.zoo.export import check_target, export
-from dormouse.zoo.members import MODELS_ONLY, world_of
+from dormouse.zoo.members import MODELS_ONLY, find_world
 from dormouse.zoo.records import read_labels, read_zoo
-from dormouse.zoo.scores import read_scores
-from dormouse.zoo.scoring import Scored, judge
+from dormouse.zoo.scoring import Scored, judge, read_scores
 
 DEFAULT_PLAN = "zoo"
 
@@ -52,7 +51,7 @@ def build(
         return 0
     if folder is not None:
         # What would fail after hours of training fails before them.
-        world_of(choice.experiment)
+        find_world(choice.experiment)
         check_target(folder, withhold)
     status = execute(choice, as_json=as_json, rebuild=rebuild, show=False)
     if folder is None:
