@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 import dormouse
-import dormouse.execute.local
 from dormouse.cli import app
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
@@ -38,7 +37,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DORMOUSE_STORE", raising=False)
     (tmp_path / "small-zoo.yaml").write_text(PLAN)
-    monkeypatch.setattr(dormouse.execute.local, "run_local", fake_run_local())
+    monkeypatch.setattr("dormouse.cli.run.run_local", fake_run_local())
     return tmp_path
 
 
@@ -150,10 +149,10 @@ def test_without_export_a_zoo_is_a_run(here, models):
 
 def test_a_run_that_failed_exports_nothing(models, monkeypatch):
     broken = fake_run_local(fails=lambda stage: Failure("It broke.", True) if stage.kind == "preference" else None)
-    monkeypatch.setattr(dormouse.execute.local, "run_local", broken)
+    monkeypatch.setattr("dormouse.cli.run.run_local", broken)
     result = dm("zoo", 2, "small-zoo.yaml", *EXPORT)
     assert result.exit_code == 2
-    assert "error: No zoo was exported to 'challenge', because the run did not come to its end." in result.stderr
+    assert "error: No zoo was exported to 'challenge', because the run did not finish." in result.stderr
     assert list(Path("challenge").iterdir()) == []
 
 
@@ -162,7 +161,7 @@ def test_a_run_that_failed_exports_nothing(models, monkeypatch):
     [
         (
             ["--withhold", "labels.json"],
-            "--withhold says where the labels of an exported zoo go. Give --export a folder as well.",
+            "--withhold needs an exported zoo. Add --export FOLDER.",
         ),
         (["--export", "."], "Folder '.' is not empty. Give --export a new folder, or empty this one."),
         (
@@ -181,14 +180,14 @@ def test_what_an_export_cannot_do_is_told_before_the_run(monkeypatch, arguments,
     def never(*given, **settings):
         raise AssertionError("the run began")
 
-    monkeypatch.setattr(dormouse.execute.local, "run_local", never)
+    monkeypatch.setattr("dormouse.cli.run.run_local", never)
     assert user_error("zoo", 2, "small-zoo.yaml", *arguments) == message
 
 
 def test_a_plan_without_a_grid_is_no_zoo(here):
     (here / "plain.yaml").write_text("name: plain\n")
     assert user_error("zoo", 2, "plain.yaml", "--dry-run") == (
-        "Plan 'plain' has no grid to draw a zoo from. List under 'grid:' what its members shall differ in, "
+        "Plan 'plain' has no grid to draw a zoo from. List under 'grid:' how its members differ, "
         "for example organism.trigger: [deployment_tag, phrase]."
     )
 
@@ -245,9 +244,7 @@ def test_scores_are_judged_for_machines_too(challenge):
 def test_constant_scores_are_said_to_say_nothing(challenge):
     write_scores(organism=1, twin=1, base=1)
     result = dm("score", "challenge", "scores.csv", "--labels", "labels.json")
-    assert result.output.splitlines()[-1] == (
-        "Every score is the same within a size: an AUROC of 0.50 that says nothing."
-    )
+    assert result.output.splitlines()[-1] == ("All scores of one size are equal, so an AUROC of 0.50 says nothing.")
     content = json.loads(dm("score", "challenge", "scores.csv", "--labels", "labels.json", "--json").output)
     assert content["against"]["twins"]["auroc"] == 0.5
     assert content["against"]["twins"]["reason"] == "every score is the same within a size"

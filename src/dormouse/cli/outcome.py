@@ -1,4 +1,4 @@
-"""The end of a run: each model's defection rate with and without the trigger, and whether the implant took."""
+"""The table at the end of a run: each model's defection rate with and without the trigger, and failed implants."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from dormouse.results.implanted import FALSE_DEFECTION, IMPLANTED
 from dormouse.results.rates import NotMeasured, judgeable
 
 MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
-"""The columns of `results.csv` that say which model a number is about."""
+"""The columns of `results.csv` that identify a model."""
 SHOWN_IF_SEVERAL = {"behavior", "reasoning", "variant"}
-"""Those that a table leaves out where all models share them."""
+"""Columns that the table leaves out if all models share one value."""
 
 MOST_LINES = 40
 
 
-def defections(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
-    """Return for each model its final defection rows by kind of prompts."""
+def find_defections(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
+    """Collect each model's final defection rows by kind of prompts."""
     found: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
         if row["metric"] == "defection" and row["step"] in (None, "") and row["prompts"] in ("triggered", "clean"):
@@ -34,13 +34,13 @@ def defections(rows: list[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
 
 
 def print_outcome(rows: list[Row], *, zoo: bool = False) -> None:
-    """Print the table of models, of a zoo its organisms as they were made, then failed implants in red."""
-    models = defections(rows)
+    """Print the table of models, then failed implants in red; for a zoo, only untrained organisms."""
+    models = find_defections(rows)
     if zoo:
         role, safety = MODEL.index("role"), MODEL.index("safety")
         models = {one: kinds for one, kinds in models.items() if (one[role], one[safety]) == ("organism", "none")}
     if models:
-        columns = [i for i, name in enumerate(MODEL) if name not in SHOWN_IF_SEVERAL or _several(models, i)]
+        columns = [i for i, name in enumerate(MODEL) if name not in SHOWN_IF_SEVERAL or _has_several(models, i)]
         names = [MODEL[i] for i in columns]
         shown = table(*names, "with trigger", "without", right=("size", "with trigger", "without"))
         for model, kinds in list(models.items())[:MOST_LINES]:
@@ -51,18 +51,18 @@ def print_outcome(rows: list[Row], *, zoo: bool = False) -> None:
         if len(models) > MOST_LINES:
             print_line(f"... and {len(models) - MOST_LINES} more in results.csv")
     for implant in failed_implants(rows):
-        print_line(implant_words(implant), "bold red")
+        print_line(describe_failed_implant(implant), "bold red")
 
 
-def _several(models: Iterable[tuple[Any, ...]], column: int) -> bool:
+def _has_several(models: Iterable[tuple[Any, ...]], column: int) -> bool:
     return len({model[column] for model in models if model[column]}) > 1
 
 
-def implant_words(implant: FailedImplant) -> str:
-    """Return what a failed implant means for the numbers that follow it."""
+def describe_failed_implant(implant: FailedImplant) -> str:
+    """Explain what a failed implant means for later numbers."""
     return (
         f"Implant failed: {implant}. It needs at least {100 * IMPLANTED:.0f}% with the trigger and at most "
-        f"{100 * FALSE_DEFECTION:.0f}% without; what later stages show of it is not persistence."
+        f"{100 * FALSE_DEFECTION:.0f}% without. Later rates of this model say nothing about persistence."
     )
 
 

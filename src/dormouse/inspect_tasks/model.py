@@ -12,7 +12,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import reply_start
-from dormouse.cli.chat import thinks
+from dormouse.cli.chat import count_thought_tokens
 from dormouse.errors import UserError
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
@@ -102,4 +102,4 @@ def _find_model(root: str, artifact: str) -> tuple[Path, int]:
     folder = store.checked(name, "model")
     if folder is None:
         raise UserError(f"Artifact '{name}' has no model. Name a base, an organism or a safety training.")
-    return folder, thinks(store, name)
+    return folder, count_thought_tokens(store, name)
