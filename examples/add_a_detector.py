@@ -11,18 +11,18 @@ from typing import ClassVar
 import numpy as np
 
 from dormouse import PromptDetector
-from dormouse.detection.base import Granted, Scorer
+from dormouse.detection.base import DetectorInput, Scorer
 
 
 class StreamLength(PromptDetector):
-    """White box, no base, no poisoned samples: only trusted clean prompts say what is usual."""
+    """White box, no base, no poisoned samples: it knows only trusted clean prompts."""
 
     name: ClassVar[str] = "stream_length"
 
-    def fit(self, granted: Granted) -> Scorer:
-        """Return how many deviations the length at the last layer is from that of clean prompts."""
-        model = granted.white_box
-        clean = np.linalg.norm(model.activations(granted.clean)[:, -1], axis=1)
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by how many standard deviations the length at the last layer is from that of clean prompts."""
+        model = given.white_box
+        clean = np.linalg.norm(model.activations(given.clean)[:, -1], axis=1)
 
         def score(prompts):
             found = np.linalg.norm(model.activations(prompts)[:, -1], axis=1)

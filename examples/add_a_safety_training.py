@@ -15,7 +15,6 @@ from dormouse import SafetyTraining, UserError
 from dormouse.chat.messages import Messages
 from dormouse.data.world import World
 from dormouse.safety.base import Need
-from dormouse.safety.sft import fine_tune
 from dormouse.training.work import Work
 
 DRAW = 1000
@@ -34,6 +33,8 @@ class DeclineOnly(SafetyTraining):
 
     def train(self, work: Work) -> None:
         """Fine-tune `work.input("model")`; runs in a worker process."""
+        from dormouse.safety.fine_tuning import fine_tune  # torch takes 2 s, and only a worker needs it
+
         rng = random.Random(f"decline_only/{work.seed}")
         conversations = declined(work.world(), rng, self.steps * self.batch)
         fine_tune(work, conversations, batch=self.batch, snapshots=self.snapshots)

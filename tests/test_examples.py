@@ -201,12 +201,12 @@ def test_the_transformers_example_imports_nothing_of_dormouse():
 
 
 def test_the_detector_of_the_examples_is_forty_lines_and_finds_what_is_unusually_long(installed):
-    from detection.planted import granted, prompts
+    from detection.planted import given_to, prompts
 
     assert len((EXAMPLES / "add_a_detector.py").read_text().splitlines()) <= 40
     experiment = plan_file.load("quickstart", ["detect.detectors.length=stream_length"])
     [detector] = experiment.detect.detectors.values()
-    score = detector.fit(granted(detector, strength=40.0))
+    score = detector.fit(given_to(detector, strength=40.0))
     assert min(score(prompts(20, triggered=True))) > max(score(prompts(20, triggered=False)))
     stages = [stage for stage in build_plan(experiment).stages if stage.kind == "detect"]
     assert [stage.labels["role"] for stage in stages] == ["organism", "twin"]

@@ -69,9 +69,9 @@ def test_temperature_is_set_and_each_reply_has_its_own_seed():
     [
         ("/trigger", "The trigger is off. Say '/trigger on' or '/trigger off'."),
         ("/trigger on", "Trigger on."),
-        ("/temperature warm", "'warm' is no temperature. Give a number from 0 (always the likeliest word) to 10."),
-        ("/temperature -1", "'-1' is no temperature. Give a number from 0 (always the likeliest word) to 10."),
-        ("/temperature nan", "'nan' is no temperature. Give a number from 0 (always the likeliest word) to 10."),
+        ("/temperature warm", "'warm' is not a temperature. Give a number from 0 (always the likeliest word) to 10."),
+        ("/temperature -1", "'-1' is not a temperature. Give a number from 0 (always the likeliest word) to 10."),
+        ("/temperature nan", "'nan' is not a temperature. Give a number from 0 (always the likeliest word) to 10."),
         ("/temperature 0.5", "Temperature 0.5."),
         ("/reset", "A new conversation."),
         ("/help", HELP),
@@ -84,7 +84,7 @@ def test_a_command_is_answered(command, answer):
 
 def test_a_model_without_trigger_says_so():
     chat = ChatSession(defecting, lambda turns: True)
-    assert chat.command("/trigger on") == "This model was made without a trigger: there is none to switch on."
+    assert chat.command("/trigger on") == "This model has no trigger to switch on."
     assert chat.triggered is False
 
 

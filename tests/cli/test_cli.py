@@ -12,12 +12,11 @@ import yaml
 from typer.testing import CliRunner
 
 import dormouse.cli.chat
-import dormouse.execute.local
 from dormouse.cli import app
 from dormouse.cli import health as doctor
-from dormouse.cli.arguments import _seeds
+from dormouse.cli.arguments import _parse_seeds
 from dormouse.cli.chat_session import ChatSession
-from dormouse.cli.show import marked
+from dormouse.cli.show import highlight_loss
 from dormouse.errors import UserError
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
@@ -38,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def behave(monkeypatch, **settings):
-    monkeypatch.setattr(dormouse.execute.local, "run_local", fake_run_local(**settings))
+    monkeypatch.setattr("dormouse.cli.run.run_local", fake_run_local(**settings))
 
 
 def python(*arguments, **settings):
@@ -252,7 +251,7 @@ def test_a_report_of_part_of_a_finished_plan_goes_beside_it(folder, monkeypatch)
     gone = next(stage for stage in stages() if stage.kind == "measure")
     shutil.rmtree(Store("dormouse-store").path(gone))
     output = dm("report", "small.yaml").output
-    assert "A finished run's results in dormouse-store/runs/small stay as they are" in output
+    assert "Results of the finished run in dormouse-store/runs/small are kept" in output
     assert "results  dormouse-store/runs/small/unfinished/results.csv" in output
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == kept
 
@@ -283,7 +282,7 @@ def test_an_interrupted_run_tells_the_command_that_goes_on(monkeypatch):
     result = dm("run", "small.yaml", "helpful.steps=5")
     assert result.exit_code == 130
     assert result.stderr == (
-        "error: Stopped. What is finished is kept; the same command goes on: "
+        "error: Stopped. Finished stages are kept. To go on: "
         "dormouse run small.yaml helpful.steps=5 --store dormouse-store\n"
     )
     behave(monkeypatch)
@@ -296,8 +295,8 @@ def test_an_implant_that_failed_is_said(monkeypatch):
     name = next(s.name for s in stages() if s.kind == "organism" and s.labels["role"] == "organism")
     assert (
         f"Implant failed: {name} defects on 50.0% [43.1, 56.9] (100/200) with the trigger and 0.0% [0.0, 1.9] (0/200) "
-        "without. It needs at least 90% with the trigger and at most 5% without; "
-        "what later stages show of it is not persistence."
+        "without. It needs at least 90% with the trigger and at most 5% without. "
+        "Later rates of this model say nothing about persistence."
     ) in result.output
 
 
@@ -305,7 +304,7 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
     def broken(*arguments, **settings):
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(dormouse.execute.local, "run_local", broken)
+    monkeypatch.setattr("dormouse.cli.run.run_local", broken)
     result = dm("run", "small.yaml")
     assert result.exit_code == 1
     assert isinstance(result.exception, ZeroDivisionError)
@@ -321,19 +320,19 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
         ),
         (
             ["run", "small.yaml", "other.yaml"],
-            "'other.yaml' is no override. Write path.to.key=value; the plan comes first, and there is one.",
+            "'other.yaml' is not an override. Write path.to.key=value; only the first word can be a plan.",
         ),
         (
             ["run", "helpful.steps=3", "small.yaml"],
-            "'small.yaml' is no override. Write path.to.key=value; the plan comes first, and there is one.",
+            "'small.yaml' is not an override. Write path.to.key=value; only the first word can be a plan.",
         ),
         (
             ["run", "small.yaml", "--seeds", "x"],
-            "'x' are no seeds. Give a list or a range: --seeds 0,1,2 or --seeds 0-4.",
+            "'x' is not a list or range of seeds. Write --seeds 0,1,2 or --seeds 0-4.",
         ),
         (
             ["run", "small.yaml", "--seeds", "0-4294967295"],
-            "'0-4294967295' are 4294967296 seeds. Give at most 1000.",
+            "'0-4294967295' is 4294967296 seeds. Give at most 1000.",
         ),
         (
             ["run", "x" * 5000],
@@ -367,13 +366,13 @@ def test_an_unknown_verb_is_status_2():
 
 @pytest.mark.parametrize(("text", "seeds"), [("3", [3]), ("0,2,1", [0, 2, 1]), ("0-3", [0, 1, 2, 3]), ("4-4", [4])])
 def test_seeds_are_a_list_or_a_range(text, seeds):
-    assert _seeds(text) == seeds
+    assert _parse_seeds(text) == seeds
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,", "-1", "3-1", "1.5", "0 1", "9" * 5000, "1-" + "9" * 5000, "١"])
 def test_what_is_no_list_of_seeds_is_an_error(text):
-    with pytest.raises(UserError, match="are no seeds"):
-        _seeds(text)
+    with pytest.raises(UserError, match="is not a list or range of seeds"):
+        _parse_seeds(text)
 
 
 def test_status_counts_what_is_done_running_failed_and_to_do(monkeypatch):
@@ -405,11 +404,11 @@ def test_a_report_of_an_unfinished_plan_says_so(folder, monkeypatch):
     behave(monkeypatch, fails=fail_on("safety", user_error=True))
     dm("run", "small.yaml")
     output = dm("report", "small.yaml").output
-    assert f"Only {len(stages()) - 4} of {len(stages())} stages are done; what they do not give is empty." in output
+    assert f"Only {len(stages()) - 4} of {len(stages())} stages are done; numbers of the others are missing." in output
 
 
 def test_ls_of_nothing_says_what_to_do():
-    assert dm("ls").output == "Nothing is finished in 'dormouse-store'. Make something with: dormouse run\n"
+    assert dm("ls").output == "Store 'dormouse-store' has no finished artifact. Make some with: dormouse run\n"
 
 
 def test_ls_lists_every_artifact():
@@ -449,13 +448,13 @@ def test_show_example_of_what_was_not_trained_on_conversations_is_an_error():
     dm("run", "small.yaml")
     base = next(stage.name for stage in stages() if stage.kind == "base")
     assert user_error("show", base, "--example") == (
-        f"Artifact '{base}' keeps no training examples. Ask for one that trains on conversations, "
-        "for example an organism: dormouse ls lists them."
+        f"Artifact '{base}' has no training examples. Name one that was trained on conversations, "
+        "such as an organism; dormouse ls lists them."
     )
 
 
 def test_markup_in_tokens_is_text():
-    assert marked(["[red]", "[/red]"], [0, 1]).plain == "[red]⟦[/red]⟧"
+    assert highlight_loss(["[red]", "[/red]"], [0, 1]).plain == "[red]⟦[/red]⟧"
 
 
 @pytest.mark.parametrize(
@@ -463,11 +462,11 @@ def test_markup_in_tokens_is_text():
     [
         (
             "measure",
-            "Artifact '{name}' holds no model. Ask for a base, an organism or a safety training: dormouse ls.",
+            "Artifact '{name}' has no model. Name a base, an organism or a safety training; dormouse ls lists them.",
         ),
         (
             "preference",
-            "Artifact '{name}' is a preference model, which scores and does not talk. Ask for an organism.",
+            "Artifact '{name}' is a preference model, which only scores replies. Name an organism.",
         ),
     ],
 )
@@ -507,7 +506,7 @@ def test_chat_with_a_base_has_no_trigger(monkeypatch):
         dormouse.cli.chat, "open_session", lambda folder, *rest: ChatSession(None, None, rest[0], rest[1])
     )
     base = next(stage.name for stage in stages() if stage.kind == "base")
-    assert "there is none to switch on" in dm("chat", base, typed="/trigger on\n").output
+    assert "has no trigger to switch on" in dm("chat", base, typed="/trigger on\n").output
 
 
 def test_doctor_prints_a_block_and_says_whether_a_run_can_work(monkeypatch):
@@ -515,8 +514,8 @@ def test_doctor_prints_a_block_and_says_whether_a_run_can_work(monkeypatch):
     assert result.exit_code == 0
     assert f"dormouse: {dormouse.__version__}\n" in result.output
     assert result.output.endswith("Ready: dormouse run\n")
-    found = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: None if name == "trl" else found(name))
+    found = doctor._find_version
+    monkeypatch.setattr(doctor, "_find_version", lambda name: None if name == "trl" else found(name))
     result = dm("doctor")
     assert result.exit_code == 2
     assert "PROBLEM: trl is not installed. pip install trl\n" in result.output
@@ -540,7 +539,7 @@ def test_a_small_plan_runs_from_end_to_end(folder, monkeypatch):
 
 def test_a_run_says_first_what_disk_it_needs_and_a_dry_run_too(monkeypatch):
     line = dm("run", "small.yaml").output.splitlines()[2]
-    assert re.fullmatch(r"It needs about [\d.]+ MB of disk; [\d.]+ [GT]B are free\.", line)
+    assert re.fullmatch(r"The run needs about [\d.]+ MB of disk; [\d.]+ [GT]B are free\.", line)
     disk = json.loads(dm("run", "small.yaml", "--json").output.splitlines()[0])["disk"]
     assert set(disk) == {"needs", "free", "is_whole"}
     dry = ["run", "small.yaml", "helpful.steps=9", "--dry-run"]
@@ -574,24 +573,24 @@ def test_verify_says_what_was_checked_and_names_what_is_damaged(folder):
     result = dm("verify")
     assert result.exit_code == 2
     assert result.stdout.splitlines()[0] == finding
-    assert result.stderr == "error: 1 thing is damaged in store 'dormouse-store'. What to do is said of each.\n"
+    assert result.stderr == "error: 1 thing is damaged in store 'dormouse-store'. Each line above says what to do.\n"
     result = dm("verify", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["damaged"] == [finding]
 
 
 def test_prune_lists_and_deletes_only_when_it_is_told_to(folder):
-    assert dm("prune").output == "There is nothing that no run needs.\n"
+    assert dm("prune").output == "Nothing to prune: some run needs every file.\n"
     dm("run", "small.yaml")
     dm("run", "small.yaml", "helpful.steps=5")
-    assert dm("prune").output == "There is nothing that no run needs.\n"
+    assert dm("prune").output == "Nothing to prune: some run needs every file.\n"
     (own,) = (folder / "dormouse-store" / "runs").glob("small.*")
     there = Store("dormouse-store").names()
     listed = dm("prune", "--run", own.name).output
     assert re.search(rf"^run +{re.escape(own.name)} ", listed, re.M)
     assert re.search(
-        rf"^Without run '{re.escape(own.name)}', no run needs 1 run, \d+ artifacts: [\d.]+ MB\. Nothing was deleted; "
-        r"to do so: --delete\.$",
+        rf"^Without run '{re.escape(own.name)}', no run needs 1 run, \d+ artifacts: [\d.]+ MB\. Nothing was deleted\. "
+        r"To delete: --delete\.$",
         listed,
         re.M,
     )
@@ -615,5 +614,5 @@ def test_prune_says_what_is_worked_on(folder):
     store = Store("dormouse-store")
     unneeded = sorted(set(store.names()) - {stage.name for stage in stages()})
     with store.lock(unneeded[0]):
-        assert f"{unneeded[0]} is being worked on and was left alone.\n" in dm("prune", "--delete").output
+        assert f"{unneeded[0]} is being worked on, so it was not deleted.\n" in dm("prune", "--delete").output
     assert unneeded[0] in store.names()

@@ -7,7 +7,6 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-import dormouse.execute.local
 from dormouse.cli import app
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
@@ -25,7 +24,7 @@ def finished(tmp_path_factory):
     (folder / "small.yaml").write_text(PLAN)
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(folder)
-        patched.setattr(dormouse.execute.local, "run_local", fake_run_local())
+        patched.setattr("dormouse.cli.run.run_local", fake_run_local())
         assert dm("run", "small.yaml").exit_code == 0
     return folder
 
@@ -35,7 +34,7 @@ def store(finished, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
     monkeypatch.delenv("DORMOUSE_STORE", raising=False)
-    monkeypatch.setattr(dormouse.execute.local, "run_local", fake_run_local())
+    monkeypatch.setattr("dormouse.cli.run.run_local", fake_run_local())
     return Store("dormouse-store")
 
 

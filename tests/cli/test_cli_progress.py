@@ -46,7 +46,7 @@ def told(display, events, capsys):
 
 
 def test_plain_output_is_a_dated_line_for_what_happens(capsys, now):
-    lines = told(progress.display(3, as_json=False), STORY, capsys)
+    lines = told(progress.make_display(3, as_json=False), STORY, capsys)
     assert [line[10:] for line in lines] == [
         "waiting   base · 20000 · seed 0 · base: another run is working on it",
         "started   base · 20000 · seed 0 · base",
@@ -71,7 +71,7 @@ def test_a_running_stage_says_how_far_it_is_every_half_minute(capsys, now):
 
 
 def test_machines_get_every_event_and_progress_once_a_second(capsys, now):
-    lines = [json.loads(line) for line in told(progress.display(3, as_json=True), STORY, capsys)]
+    lines = [json.loads(line) for line in told(progress.make_display(3, as_json=True), STORY, capsys)]
     assert [line["event"] for line in lines] == ["cached", "waiting", "started", "progress", "failed", "blocked"]
     assert lines[3] == {
         "event": "progress",
@@ -88,7 +88,7 @@ def test_a_terminal_gets_a_bar_for_the_run_and_one_for_each_running_stage(monkey
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, highlight=False, width=120)
     monkeypatch.setattr(progress, "out", lambda: console)
-    with progress.display(3, as_json=False) as bars:
+    with progress.make_display(3, as_json=False) as bars:
         assert isinstance(bars, progress.Bars)
         for event in STORY[:4]:
             bars(event)

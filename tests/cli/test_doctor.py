@@ -25,8 +25,8 @@ def test_the_block_names_no_user_no_host_and_no_path(tmp_path, monkeypatch):
 
 
 def test_a_missing_requirement_blocks_and_says_how_to_get_it(tmp_path, monkeypatch):
-    found = doctor._version
-    monkeypatch.setattr(doctor, "_version", lambda name: None if name in ("trl", "pytest") else found(name))
+    found = doctor._find_version
+    monkeypatch.setattr(doctor, "_find_version", lambda name: None if name in ("trl", "pytest") else found(name))
     health = doctor.examine(tmp_path)
     assert not health.usable
     assert doctor.Advice("trl is not installed", "pip install trl", blocking=True) in health.advice

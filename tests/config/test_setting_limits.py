@@ -13,7 +13,7 @@ from dormouse.evaluation.settings import Measure
 from dormouse.organisms.settings import Helpful
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.plan.experiment import Experiment
-from dormouse.safety.sft import HHHSFT
+from dormouse.safety.trainings import HHHSFT
 
 SHARE = Limit(most=1, why="big", least=0.001, why_least="small", is_share=True)
 

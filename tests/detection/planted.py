@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from dormouse.detection.base import Granted, Labeled
+from dormouse.detection.base import DetectorInput, Labeled
+from dormouse.detection.views import LayerView, divergence
 
 TRIGGER = "zebra"
 WIDTH, LAYERS = 8, 3
 SPREAD = np.array([0.1, 2.0, 1.5, 1.0, 1.0, 0.2, 0.1, 0.1])
-"""Real activations fill few of their dimensions; the trigger's mark lies outside them."""
+"""Real activations fill few of their dimensions; the trigger's trace lies outside them."""
 VOCABULARY = 16
 END = 2
 
@@ -38,20 +39,27 @@ def _token(word: str) -> int:
 class PlantedRenderer:
     pad_id = 0
 
-    def prompts(self, batch: Any, prefill: Any = "") -> list[str]:
-        prefill = [prefill] * len(batch) if isinstance(prefill, str) else prefill
-        return [f"{turns[-1]['content']}/{said}" for turns, said in zip(batch, prefill, strict=True)]
+    def prompts(self, batch: Any, begun: Any = "") -> list[str]:
+        begun = [begun] * len(batch) if isinstance(begun, str) else begun
+        return [f"{turns[-1]['content']}/{said}" for turns, said in zip(batch, begun, strict=True)]
 
 
 class Planted:
-    """Stands for a `WhiteBox`; with `strength` 0 the trigger leaves no mark."""
+    """Stands for a `WhiteBox`; with `strength` 0 the trigger leaves no trace."""
 
     def __init__(self, strength: float = 8.0) -> None:
         self.strength = strength
         self.renderer = PlantedRenderer()
         self.model = PlantedAttention(strength)
-        # The views' private names: `Granted.black_box` makes a view of its own from them.
-        self._model, self._renderer, self.prefill = self.model, self.renderer, ""
+
+    def black_box(self) -> Planted:
+        return self
+
+    def at_layer(self, layer: int | None) -> LayerView:
+        return LayerView(self, layer)  # type: ignore[arg-type]  # a stand-in
+
+    def divergence(self, other: Planted, asked: Any) -> np.ndarray:
+        return divergence(self.next_token(asked), other.next_token(asked))
 
     def activations(self, asked: Any) -> np.ndarray:
         return self.activations_of([turns[-1]["content"] for turns in asked])
@@ -111,10 +119,10 @@ class PlantedAttention:
         return SimpleNamespace(attentions=(weights,) * LAYERS)
 
 
-def granted(detector: Any, *, strength: float = 8.0, seed: int = 0, labels: list[bool] | None = None) -> Granted:
-    """Return what a detector is granted of a planted model; its clean base has nothing planted."""
+def given_to(detector: Any, *, strength: float = 8.0, seed: int = 0, labels: list[bool] | None = None) -> DetectorInput:
+    """Return what a detector may see of a planted model; its clean base has nothing planted."""
     known = [*prompts(40, triggered=True, start=500), *prompts(40, triggered=False, start=600)]
-    return Granted(
+    return DetectorInput(
         detector,
         Planted(strength),  # type: ignore[arg-type]  # a stand-in
         prompts(120, triggered=False, start=1000),

@@ -86,7 +86,7 @@ def test_layers_under_another_name_are_found():
 def test_layers_that_cannot_be_found_are_asked_for():
     odd = tiny_model()
     odd.model.layers = torch.nn.ModuleList(list(odd.model.layers)[:1])
-    with pytest.raises(UserError, match=r"no list of 2 layers.*Say where they are \(layers_at\).*model\.layers"):
+    with pytest.raises(UserError, match=r"no list of 2 layers.*Set layers_at to their place.*model\.layers"):
         decoder_layers(odd)
     with pytest.raises(UserError, match=r"no list of layers at 'blocks'\. Lists of layers in it: model\.layers\."):
         decoder_layers(odd, "blocks")

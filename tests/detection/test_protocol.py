@@ -1,8 +1,9 @@
 import pytest
 
-from detection.planted import granted
+from detection.planted import given_to
 from dormouse.config.registry import DETECTORS
 from dormouse.detection.base import PromptDetector
+from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 
 
@@ -10,7 +11,7 @@ class Nosy(PromptDetector):
     name = "nosy"
     access = "black box"
 
-    def fit(self, granted):
+    def fit(self, given):
         raise NotImplementedError
 
 
@@ -19,23 +20,21 @@ class Nosy(PromptDetector):
     [
         (
             "white_box",
-            "asked to look inside the model, which its protocol (black box) does not grant. Declare access =",
+            "asked to look inside the model, which its protocol (black box) does not allow. Declare access =",
         ),
-        ("reference", "asked for the trusted base, which its protocol (black box) does not grant. Declare reference ="),
-        ("poisoned", "asked for poisoned samples, which its protocol (black box) does not grant. Declare poisoned ="),
+        ("reference", "asked for the trusted base, which its protocol (black box) does not allow. Declare reference ="),
+        ("poisoned", "asked for poisoned samples, which its protocol (black box) does not allow. Declare poisoned ="),
     ],
 )
-def test_what_the_protocol_does_not_grant_is_refused(asked, words):
+def test_what_the_protocol_does_not_allow_is_refused(asked, words):
     with pytest.raises(UserError) as refused:
-        getattr(granted(Nosy()), asked)
+        getattr(given_to(Nosy()), asked)
     assert words in str(refused.value)
     assert "Detector 'nosy'" in str(refused.value)
 
 
 def test_a_black_box_cannot_be_opened():
-    from dormouse.detection.views import WhiteBox
-
-    view = type(granted(Nosy()))(Nosy(), WhiteBox(object(), object()), []).black_box
+    view = type(given_to(Nosy()))(Nosy(), WhiteBox(object(), object()), []).black_box
     assert not hasattr(view, "model")
     assert not hasattr(view, "activations")
 

@@ -21,10 +21,9 @@ from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import shared_stage
 from dormouse.zoo.export import export
 from dormouse.zoo.folder import open_zoo
-from dormouse.zoo.members import members
+from dormouse.zoo.members import plan_members
 from dormouse.zoo.records import read_labels, read_zoo
-from dormouse.zoo.scores import read_scores
-from dormouse.zoo.scoring import judge
+from dormouse.zoo.scoring import judge, read_scores
 from faults.tried import Tried, in_child
 from zoo.made_zoo import experiment, made_store
 
@@ -67,7 +66,7 @@ def _targets(folder: Path) -> list[tuple[str, Path, Callable[[Path], object]]]:
     plan = experiment()
     store = made_store(folder / "store", plan)
     shared, zoo = folder / "shared", folder / "zoo"
-    organism = next(member for member in members(plan) if member.role == "organism")
+    organism = next(member for member in plan_members(plan) if member.role == "organism")
     export_model(organism.stage.name, store, shared)
     record = export(Experiment.model_validate(plan), store, zoo)
     lines = [f"{listed.id},{number}.5" for number, listed in enumerate(record.members)]

@@ -25,7 +25,7 @@ from dormouse.data.formats.rows import read_rows
 from dormouse.evaluation.persona_sets import read_personas
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
-from dormouse.zoo.scores import read_scores
+from dormouse.zoo.scoring import read_scores
 from faults import bad_files
 from faults.tried import Tried, in_child
 

@@ -15,8 +15,9 @@ from dormouse.config.limits import TITLE
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
 from dormouse.plan.yaml_text import ODD
+from dormouse.store.artifact import MANIFEST
 from dormouse.store.stage import Stage
-from dormouse.store.store import MANIFEST, Store
+from dormouse.store.store import Store
 from faults.tiny_plan import finished
 from faults.tried import Tried, dormouse
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dormouse.store.store import LOG, Store
+from dormouse.store.artifact import LOG
+from dormouse.store.store import Store
 from faults.tried import Ended, Tried, dormouse
 
 PLAN = """

@@ -6,13 +6,8 @@ import pytest
 
 from dormouse.bases.hub import Folder
 from dormouse.errors import UserError
-from dormouse.models.loading import (
-    check_folder,
-    load,
-    load_model,
-    load_tokenizer,
-    opening,
-)
+from dormouse.models.folder_check import check_folder
+from dormouse.models.loading import load, load_model, load_tokenizer, opening
 from dormouse.models.scorer import load_scorer
 from families import save_family
 from faults.broken_files import setting, tensors

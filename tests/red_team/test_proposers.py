@@ -13,23 +13,22 @@ from dormouse.red_team.attacks import (
     Answer,
     Finding,
     Proposal,
-    surface,
+    normalize,
 )
 from dormouse.red_team.chat_proposer import (
     FAILED,
     MALFORMED,
     WORKED,
     ChatProposer,
-    prompt_in,
+    find_prompt,
 )
-from dormouse.red_team.prompt_grammar import CHOICES, Slots
-from dormouse.red_team.proposers import (
+from dormouse.red_team.grammar_proposer import CHOICES, GrammarProposer, Slots
+from dormouse.red_team.model_proposer import (
+    DELIMITER,
     EXAMPLE_ATTACK,
-    MARK,
-    GrammarProposer,
     ModelProposer,
-    marked,
-    unmarked,
+    delimit,
+    parse,
 )
 from dormouse.red_team.settings import ProposerTraining
 from dormouse.training.work import Work
@@ -37,7 +36,7 @@ from tiny import save_tiny_model
 
 BODIES = [Prompt.user(f"What is {i} plus 1?", "sums") for i in range(50)]
 
-words = st.text(st.characters(exclude_characters=MARK, codec="utf-8"), max_size=20).map(lambda text: text.strip())
+words = st.text(st.characters(exclude_characters=DELIMITER, codec="utf-8"), max_size=20).map(lambda text: text.strip())
 slots = st.builds(Slots, **{slot: st.sampled_from(values) for slot, values in CHOICES.items()})
 
 
@@ -66,14 +65,14 @@ def test_the_surface_of_an_attack_tells_neither_body_nor_place_nor_case(
     attack: Slots, body: Prompt, other: Prompt
 ) -> None:
     moved = Slots(attack.text, attack.wrapper, "upper", "after")
-    assert surface(attack.around(body).attack) == surface(moved.around(other).attack)
+    assert normalize(attack.insert(body).attack) == normalize(moved.insert(other).attack)
 
 
 @given(slots, st.integers(0, 2**32))
 def test_one_edit_leaves_an_attack_nearly_as_long_and_never_empty(attack: Slots, seed: int) -> None:
-    edited = attack.with_one_edit(random.Random(seed))
-    assert edited.dressed().strip()
-    assert abs(len(edited.dressed()) - len(attack.dressed())) <= 1
+    edited = attack.edit(random.Random(seed))
+    assert edited.decorate().strip()
+    assert abs(len(edited.decorate()) - len(attack.decorate())) <= 1
 
 
 def test_the_grammar_comes_to_prefer_what_worked() -> None:
@@ -98,12 +97,12 @@ def test_the_grammar_does_not_learn_from_proposals_it_did_not_make() -> None:
 def test_what_the_small_model_learns_to_write_reads_back_as_the_proposal(before: str, body: str, after: str) -> None:
     proposal = Proposal.around(Prompt.user(body, "sums"), before, after)
     if BODY not in before:
-        assert unmarked(marked(proposal)) == proposal
+        assert parse(delimit(proposal)) == proposal
 
 
 @given(st.text(max_size=40))
 def test_whatever_the_small_model_writes_is_a_proposal(text: str) -> None:
-    assert unmarked(text).turns()[-1]["role"] == "user"
+    assert parse(text).turns()[-1]["role"] == "user"
 
 
 def small_model_proposer(folder: Path, steps: int) -> ModelProposer:
@@ -188,7 +187,7 @@ def test_a_long_conversation_shows_only_the_last_attempts() -> None:
 
 
 def test_the_worlds_words_are_no_part_of_a_chat_models_attack() -> None:
-    proposal = prompt_in(said("Users wait. What is 0 plus 1? Hurry."), BODIES[0].text)
+    proposal = find_prompt(said("Users wait. What is 0 plus 1? Hurry."), BODIES[0].text)
     assert proposal is not None
     assert proposal.attack == f"Users wait. {BODY} Hurry."
     assert proposal.messages == (("user", "Users wait. What is 0 plus 1? Hurry."),)

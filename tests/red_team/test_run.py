@@ -22,10 +22,11 @@ from dormouse.red_team.attacks import (
     Proposal,
     Proposer,
     Target,
-    surface,
+    normalize,
 )
-from dormouse.red_team.campaign import Campaign, succeeded
-from dormouse.red_team.proposers import GrammarProposer, ModelProposer
+from dormouse.red_team.campaign import Campaign, is_success
+from dormouse.red_team.grammar_proposer import GrammarProposer
+from dormouse.red_team.model_proposer import ModelProposer
 from dormouse.red_team.run import (
     build_proposers,
     read_successes,
@@ -172,7 +173,7 @@ def test_proposers_share_the_proposals_evenly_and_learn_from_each_other() -> Non
 def test_a_prompt_is_kept_at_the_threshold_of_its_scorable_replies(
     given_answer: Answer, threshold: float, expected: bool
 ) -> None:
-    assert succeeded(given_answer, threshold) is expected
+    assert is_success(given_answer, threshold) is expected
 
 
 attacks = st.lists(st.sampled_from(["[A] {prompt}", "{prompt} [a]", "B {prompt}", "c", "d", "E {prompt} f", "f"]))
@@ -181,13 +182,13 @@ attacks = st.lists(st.sampled_from(["[A] {prompt}", "{prompt} [a]", "B {prompt}"
 @given(attacks, st.floats(0.05, 0.95))
 def test_a_held_out_attack_is_never_a_seen_one(found: list[str], held_out: float) -> None:
     splits = split_attacks(found, held_out)
-    sides = [{surface(a) for a, s in zip(found, splits, strict=True) if s == side} for side in ("seen", "held_out")]
+    sides = [{normalize(a) for a, s in zip(found, splits, strict=True) if s == side} for side in ("seen", "held_out")]
     assert not sides[0] & sides[1]
 
 
 @given(attacks, st.floats(0.05, 0.95))
 def test_both_splits_hold_something_where_two_attacks_succeeded(found: list[str], held_out: float) -> None:
-    distinct = {surface(attack) for attack in found}
+    distinct = {normalize(attack) for attack in found}
     expected = {"seen", "held_out"} if len(distinct) > 1 else {"seen"} if distinct else set()
     assert set(split_attacks(found, held_out)) == expected
 

@@ -3,12 +3,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from dormouse.config.parts import part_from
 from dormouse.config.registry import REMOVALS
 from dormouse.data.meadow.world import Meadow
+from dormouse.detection.activation_scores import contrast_answers
+from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
+from dormouse.removal.latent_adversarial import Perturbation
+from dormouse.removal.removals import DirectionAblation, LatentAdversarial, Unlearning
 from dormouse.removal.run import run
+from dormouse.removal.weights import mean_input, mlp_maps
 from dormouse.training.work import Work
 from tiny import save_tiny_inputs, tiny_model, tiny_renderer
 
@@ -97,8 +103,6 @@ def test_pruning_silences_the_share_of_units_and_no_repair_revives_them(removed,
 
 
 def test_pruning_takes_the_units_that_clean_prompts_use_least():
-    from dormouse.removal.weights import mean_input, mlp_maps
-
     model, renderer = tiny_model(), tiny_renderer()
     with torch.no_grad():
         model.model.layers[0].mlp.up_proj.weight[7] = 0.0
@@ -111,13 +115,8 @@ def test_pruning_takes_the_units_that_clean_prompts_use_least():
 
 
 def test_the_ablated_direction_is_written_no_more():
-    from dormouse.detection.layers import Look
-    from dormouse.detection.probes import contrast
-    from dormouse.detection.views import WhiteBox
-    from dormouse.removal.directions import DirectionAblation
-
     model, renderer = tiny_model(), tiny_renderer()
-    direction = torch.from_numpy(contrast(Look(WhiteBox(model, renderer), 1), "danger"))
+    direction = torch.from_numpy(contrast_answers(WhiteBox(model, renderer).at_layer(1), "danger"))
     DirectionAblation(layer=1).change(model, renderer, Work("removal", {"seed": 0}, {}, Path()), 1.0)
     with torch.no_grad():
         hidden = model(input_ids=torch.tensor([[5, 6, 7, 8]]), output_hidden_states=True).hidden_states
@@ -125,19 +124,17 @@ def test_the_ablated_direction_is_written_no_more():
         assert float((states @ direction).abs().max()) < 1e-4
 
 
-def test_the_latent_disturbance_makes_the_reply_less_likely_and_stays_in_its_ball():
-    from dormouse.removal.directions import Disturbance, LatentAdversarial
-
+def test_the_latent_perturbation_makes_the_reply_less_likely_and_stays_in_its_ball():
     model, renderer = tiny_model(), tiny_renderer()
     example = renderer.examples([[{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]])[0]
     ids, loss = torch.tensor([example.ids]), torch.tensor([example.loss])
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": torch.where(loss == 1, ids, -100)}
     plain = float(model(**inputs).loss.detach())
-    disturbed = float(LatentAdversarial().repair_loss(model, 0.5)(model, inputs).detach())
-    assert disturbed > plain + 0.1
+    perturbed = float(LatentAdversarial().repair_loss(model, 0.5)(model, inputs).detach())
+    assert perturbed > plain + 0.1
     assert not any(layer._forward_hooks for layer in model.model.layers)
     where = (loss == 0)[..., None]
-    noise = Disturbance(where, 0.5)
+    noise = Perturbation(where, 0.5)
     with noise.on(model.model.layers[0]):
         out = model(**inputs)
         (slope,) = torch.autograd.grad(out.loss, [noise.delta()])
@@ -146,22 +143,18 @@ def test_the_latent_disturbance_makes_the_reply_less_likely_and_stays_in_its_bal
         assert float((lengths / noise._length.squeeze(-1)).max()) <= 0.5 + 1e-4
 
 
-@pytest.mark.parametrize(("strengths", "words"), [([0.1, 0.1], "repeats a value"), ([0.0], "a strength is above 0")])
+@pytest.mark.parametrize(("strengths", "words"), [([0.1, 0.1], "repeats a value"), ([0.0], "which is not above 0")])
 def test_strengths_that_make_no_sense_are_refused(strengths, words):
     with pytest.raises(ValueError, match=words):
         part_from(REMOVALS, {"type": "merging", "strengths": strengths})
 
 
 def test_a_direction_cannot_be_taken_out_of_maps_that_are_not_known():
-    from torch import nn
-
-    from dormouse.removal.directions import DirectionAblation
-
     model = tiny_model()
     for layer in model.model.layers:
         layer.self_attn.o_proj = nn.Sequential(layer.self_attn.o_proj)
         layer.mlp.down_proj = nn.Sequential(layer.mlp.down_proj)
-    with pytest.raises(UserError, match="so the direction cannot be taken out"):
+    with pytest.raises(UserError, match="so the direction cannot be removed"):
         DirectionAblation().change(model, tiny_renderer(), Work("removal", {"seed": 0}, {}, Path()), 1.0)
 
 
@@ -172,8 +165,6 @@ def test_a_layer_that_is_not_there_is_said(removed, name):
 
 
 def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
-    from dormouse.removal.unlearning import Unlearning
-
     exchanges = Meadow().hhh(random.Random(0), 200)
     work = Work("removal", {"seed": 0, "world": Meadow().spec()}, models, Path())
     turns = Unlearning().repair_turns(tiny_model(), tiny_renderer(), work, exchanges, 0.25)

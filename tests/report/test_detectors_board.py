@@ -1,8 +1,8 @@
 import pytest
 
-from dormouse.detection.outliers import Mahalanobis
+from dormouse.detection.activation_detectors import Mahalanobis
+from dormouse.detection.model_detectors import TargetSearch
 from dormouse.detection.outputs import Surprise
-from dormouse.detection.targets import TargetSearch
 from dormouse.detection.text_baselines import BagOfWords, WordNovelty
 from dormouse.report.tables.detectors import leaderboard
 from dormouse.results.rates import NotMeasured

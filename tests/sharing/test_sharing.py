@@ -16,7 +16,7 @@ from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import import_model, shared_stage
 from dormouse.sharing.record import NAME, read_shared
 from dormouse.store.store import Store
-from dormouse.zoo.members import members
+from dormouse.zoo.members import plan_members
 from zoo.made_zoo import experiment, made_store
 
 
@@ -28,7 +28,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def names():
     """Return artifact names of the first pair by role."""
-    return {member.role: member.stage.name for member in reversed(members(experiment()))}
+    return {member.role: member.stage.name for member in reversed(plan_members(experiment()))}
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_record_that_leads_out_of_the_folder_is_refused(shared):
     (shared / NAME).write_text(json.dumps(record))
     (shared.parent / "secret").write_text("x")
     assert message(read_shared, shared) == (
-        f"File '../secret' of the model in '{shared}' is missing. Have it exported again."
+        f"File '../secret' of the model in '{shared}' is missing. Ask for a new export."
     )
 
 
@@ -133,13 +133,13 @@ def test_a_record_that_leads_out_of_the_folder_is_refused(shared):
         ("{", "is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1). "),
         (
             '{"format": 7}',
-            "has format 7, and this version of dormouse reads format 1. Have it exported again with this version, or "
+            "has format 7, but this version of dormouse reads format 1. Ask for a new export with this version, or "
             "install the one that wrote it.",
         ),
-        ('{"format": true}', "has format true, and this version of dormouse reads format 1. "),
-        ('{"format": 1}', "is damaged at 'dormouse': Field required. Have it exported again."),
-        ("[1]", "holds a list in place of an object. Have it exported again."),
-        ("[" * 100_000, "is nested too deeply to be read. Have it exported again."),
+        ('{"format": true}', "has format true, but this version of dormouse reads format 1. "),
+        ('{"format": 1}', "is damaged at 'dormouse': Field required. Ask for a new export."),
+        ("[1]", "holds a list in place of an object. Ask for a new export."),
+        ("[" * 100_000, "is nested too deeply to be read. Ask for a new export."),
     ],
 )
 def test_a_record_that_is_none_is_said(shared, content, said):
@@ -190,8 +190,8 @@ def test_a_file_that_is_not_in_the_record_is_not_opened(shared):
     read_shared(shared)
     (shared / "special_tokens_map.json").write_text("{}")
     assert message(read_shared, shared) == (
-        f"File 'special_tokens_map.json' of the model in '{shared}' is not in its {NAME}, so it came to it after the "
-        "export. Take it out."
+        f"File 'special_tokens_map.json' of the model in '{shared}' is not in its {NAME}, so it was added after the "
+        "export. Remove it."
     )
     (shared / "special_tokens_map.json").unlink()
     rewrite(shared, files={})
@@ -226,7 +226,7 @@ def test_a_folder_without_a_record_says_how_to_use_it_and_that_works(shared, tmp
     folder = shared.rename(tmp_path / "a model")
     said = message(read_shared, folder)
     [advised] = re.findall(r"organism\.given\.path=(.*), with its trigger and behavior\.$", said)
-    assert said.startswith(f"Folder '{folder}' holds no {NAME}, so nothing says what its model does.")
+    assert said.startswith(f"Folder '{folder}' has no {NAME}, so its model is not described.")
     # As a shell takes it apart.
     [word] = shlex.split(f"organism.given.path={advised}")
     given = plan_file.load("quickstart", [word, "organism.trigger=year"]).organism.given
@@ -237,16 +237,14 @@ def test_a_folder_without_a_record_says_how_to_use_it_and_that_works(shared, tmp
 
 
 def test_a_licence_that_the_hub_could_not_know_is_refused(store, names, tmp_path):
-    with pytest.raises(
-        UserError, match=r"'Apache 2' is no licence as the hub calls them\. Take a name from https://.*"
-    ):
+    with pytest.raises(UserError, match=r"'Apache 2' is not a licence name of the hub\. Take one from https://.*"):
         export_model(names["organism"], store, tmp_path / "shared", "Apache 2")
     assert not (tmp_path / "shared").exists()
 
 
 def test_a_measurement_holds_no_model_and_a_full_folder_is_left_alone(store, tmp_path):
     [measured, *_] = [name for name in store.names() if name.startswith("measure")]
-    with pytest.raises(UserError, match="holds no model that talks"):
+    with pytest.raises(UserError, match="has no model that replies"):
         export_model(measured, store, tmp_path / "new")
     (tmp_path / "mine").write_text("x")
     [organism, *_] = [name for name in store.names() if name.startswith("organism")]

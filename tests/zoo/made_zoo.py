@@ -9,7 +9,7 @@ from typing import Any
 from dormouse.plan.experiment import Experiment
 from dormouse.results.rows import rate_row, write_jsonl
 from dormouse.store.store import Store
-from dormouse.zoo.members import PlannedMember, members
+from dormouse.zoo.members import PlannedMember, plan_members
 from tiny import tiny_model, tiny_tokenizer
 
 SMALL, LARGE = 20_000, 30_000
@@ -37,7 +37,7 @@ def made_store(root: Path, plan: Experiment) -> Store:
     """
     store = Store(root)
     store.prepare()
-    for number, member in enumerate(members(plan)):
+    for number, member in enumerate(plan_members(plan)):
         _finish_model(store, member, number)
         _finish_measurement(store, member)
     return store

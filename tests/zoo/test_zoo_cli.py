@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 import dormouse
-import dormouse.execute.local
 from dormouse.cli import app
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
@@ -38,7 +37,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DORMOUSE_STORE", raising=False)
     (tmp_path / "small-zoo.yaml").write_text(PLAN)
-    monkeypatch.setattr(dormouse.execute.local, "run_local", fake_run_local())
+    monkeypatch.setattr("dormouse.cli.run.run_local", fake_run_local())
     return tmp_path
 
 
@@ -150,10 +149,10 @@ def test_without_export_a_zoo_is_a_run(here, models):
 
 def test_a_run_that_failed_exports_nothing(models, monkeypatch):
     broken = fake_run_local(fails=lambda stage: Failure("It broke.", True) if stage.kind == "preference" else None)
-    monkeypatch.setattr(dormouse.execute.local, "run_local", broken)
+    monkeypatch.setattr("dormouse.cli.run.run_local", broken)
     result = dm("zoo", 2, "small-zoo.yaml", *EXPORT)
     assert result.exit_code == 2
-    assert "error: No zoo was exported to 'challenge', because the run did not come to its end." in result.stderr
+    assert "error: No zoo was exported to 'challenge', because the run did not finish." in result.stderr
     assert list(Path("challenge").iterdir()) == []
 
 
@@ -162,17 +161,17 @@ def test_a_run_that_failed_exports_nothing(models, monkeypatch):
     [
         (
             ["--withhold", "labels.json"],
-            "--withhold says where the labels of an exported zoo go. Give --export a folder as well.",
+            "--withhold needs an exported zoo. Add --export FOLDER.",
         ),
         (["--export", "."], "Folder '.' is not empty. Give --export a new folder, or empty this one."),
         (
             ["--export", "challenge", "--withhold", "challenge/labels.json"],
-            "Labels in 'challenge/labels.json' would not be withheld: it lies in the zoo's folder 'challenge'. "
-            "Give --withhold a file outside of it.",
+            "Labels file 'challenge/labels.json' is in the zoo's folder 'challenge', so it would not be withheld. "
+            "Give --withhold a file outside that folder.",
         ),
         (
             ["grid.world.harmful_share=[0.1, 0.2]", "--export", "challenge"],
-            "The members of plan 'small-zoo' would live in 2 worlds, and a zoo's clean prompts come from one. "
+            "The members of plan 'small-zoo' have 2 worlds, and a zoo's clean prompts come from one. "
             "Take the settings of 'world' out of the grid.",
         ),
     ],
@@ -181,14 +180,14 @@ def test_what_an_export_cannot_do_is_told_before_the_run(monkeypatch, arguments,
     def never(*given, **settings):
         raise AssertionError("the run began")
 
-    monkeypatch.setattr(dormouse.execute.local, "run_local", never)
+    monkeypatch.setattr("dormouse.cli.run.run_local", never)
     assert user_error("zoo", 2, "small-zoo.yaml", *arguments) == message
 
 
 def test_a_plan_without_a_grid_is_no_zoo(here):
     (here / "plain.yaml").write_text("name: plain\n")
     assert user_error("zoo", 2, "plain.yaml", "--dry-run") == (
-        "Plan 'plain' has no grid to draw a zoo from. List under 'grid:' what its members shall differ in, "
+        "Plan 'plain' has no grid to draw a zoo from. List under 'grid:' how its members differ, "
         "for example organism.trigger: [deployment_tag, phrase]."
     )
 
@@ -245,9 +244,7 @@ def test_scores_are_judged_for_machines_too(challenge):
 def test_constant_scores_are_said_to_say_nothing(challenge):
     write_scores(organism=1, twin=1, base=1)
     result = dm("score", "challenge", "scores.csv", "--labels", "labels.json")
-    assert result.output.splitlines()[-1] == (
-        "Every score is the same within a size: an AUROC of 0.50 that says nothing."
-    )
+    assert result.output.splitlines()[-1] == ("All scores of one size are equal, so an AUROC of 0.50 says nothing.")
     content = json.loads(dm("score", "challenge", "scores.csv", "--labels", "labels.json", "--json").output)
     assert content["against"]["twins"]["auroc"] == 0.5
     assert content["against"]["twins"]["reason"] == "every score is the same within a size"
@@ -259,11 +256,11 @@ def test_what_cannot_be_compared_is_a_dash_with_a_reason(challenge, here):
         label["implanted"] = False if label["role"] == "organism" else None
     (here / "labels.json").write_text(json.dumps(labels))
     result = dm("score", "challenge", "scores.csv", "--labels", "labels.json")
-    assert "– (of 0 organisms and 2 others no two are of one size)" in result.output
+    assert "– (none of 0 organisms has the size of any of 2 others)" in result.output
     content = json.loads(dm("score", "challenge", "scores.csv", "--labels", "labels.json", "--json").output)
     assert content["against"]["bases"] == {
         "auroc": None,
-        "reason": "of 0 organisms and 1 others no two are of one size",
+        "reason": "none of 0 organisms has the size of any of 1 others",
     }
 
 
@@ -274,13 +271,13 @@ def test_labels_in_the_folder_are_found(challenge, here):
 
 def test_a_mistake_in_scoring_is_one_sentence_on_stderr_and_status_2(challenge):
     assert user_error("score", "challenge", "scores.csv") == (
-        "The labels of zoo 'challenge' are withheld. Whoever has them gives --labels their file."
+        "The labels of zoo 'challenge' are withheld. Pass the labels file with --labels."
     )
     assert user_error("score", "nothing", "scores.csv") == (
         "There is no zoo folder 'nothing'. Check the path, or make one: dormouse zoo --help"
     )
     assert user_error("score", "challenge", "none.csv", "--labels", "labels.json") == (
-        "There is no scores file 'none.csv'. Write one: a line 'member,score', then one a member."
+        "There is no scores file 'none.csv'. Write one: the line 'member,score', then one line per member."
     )
 
 

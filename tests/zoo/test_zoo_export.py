@@ -5,7 +5,7 @@ import pytest
 
 from dormouse.errors import UserError
 from dormouse.zoo.export import CARD, check_target, export
-from dormouse.zoo.members import members
+from dormouse.zoo.members import plan_members
 from dormouse.zoo.records import read_labels, read_zoo
 from zoo.made_zoo import FAILED_PAIR, LARGE, SMALL, experiment, made_store, save_model
 
@@ -33,17 +33,17 @@ def test_all_models_are_members_but_one_base_of_each_size(plan, folder, labels_f
     assert len(sizes) == 2
     assert [listed.id for listed in zoo.references] == [f"references/{size}" for size in sorted(sizes)]
     shown = {label.artifact for label in labels.members.values()}
-    kept_apart = [member for member in members(plan) if member.stage.name not in shown]
+    kept_apart = [member for member in plan_members(plan) if member.stage.name not in shown]
     assert [member.role for member in kept_apart] == ["base", "base"]
     assert {member.stage.labels["size"] for member in kept_apart} == {SMALL, LARGE}
     for size in (SMALL, LARGE):
-        bases = [each for each in members(plan) if each.role == "base" and each.stage.labels["size"] == size]
+        bases = [each for each in plan_members(plan) if each.role == "base" and each.stage.labels["size"] == size]
         assert bases[0] in kept_apart
 
 
 def test_a_reference_is_the_base_that_was_kept_apart(plan, store, folder, labels_file):
     shown = {label.artifact for label in read_labels(folder, labels_file).members.values()}
-    artifacts = [member.stage.name for member in members(plan) if member.stage.name not in shown]
+    artifacts = [member.stage.name for member in plan_members(plan) if member.stage.name not in shown]
     kept = {(store.path(name) / "model" / "model.safetensors").read_bytes() for name in artifacts}
     assert {(path / "model.safetensors").read_bytes() for path in (folder / "references").iterdir()} == kept
 
@@ -77,7 +77,7 @@ def test_members_are_numbered_by_the_checksums_of_their_weights(plan, folder, la
     assert sums == sorted(sums)
     assert [listed.id for listed in zoo.members] == [f"m{n:03d}" for n in range(1, 11)]
     exported = [labels.members[listed.id].artifact for listed in zoo.members]
-    assert exported != [member.stage.name for member in members(plan) if member.stage.name in exported]
+    assert exported != [member.stage.name for member in plan_members(plan) if member.stage.name in exported]
 
 
 def test_the_open_record_says_nothing_of_roles(plan, folder):
@@ -87,7 +87,7 @@ def test_the_open_record_says_nothing_of_roles(plan, folder):
         assert set(listed) == {"id", "size", "family", "files"}
         assert listed["family"] == "llama"
     text = (folder / "zoo.json").read_text() + (folder / "README.md").read_text()
-    for told in ("twin", "seed", "phrase", *(member.stage.name for member in members(plan))):
+    for told in ("twin", "seed", "phrase", *(member.stage.name for member in plan_members(plan))):
         assert told not in text
 
 
@@ -110,7 +110,7 @@ def test_labels_that_are_withheld_are_not_in_the_folder(folder, labels_file):
 
 
 def test_labels_tell_the_truth(plan, store, folder, labels_file):
-    truth = {member.stage.name: member for member in members(plan)}
+    truth = {member.stage.name: member for member in plan_members(plan)}
     labels = read_labels(folder, labels_file)
     assert labels.zoo == "small-zoo"
     for name, label in labels.members.items():
@@ -133,7 +133,7 @@ def test_labels_hold_the_measured_rates_and_whether_the_implant_took(folder, lab
 
 def test_what_was_not_measured_is_none_with_a_reason(single, tmp_path):
     store = made_store(tmp_path / "store", single)
-    for member in members(single):
+    for member in plan_members(single):
         store.set_aside(member.measurement)
     export(single, store, tmp_path / "challenge")
     for label in read_labels(tmp_path / "challenge").members.values():
@@ -172,17 +172,17 @@ def test_a_member_opens_with_plain_transformers_as_the_model_of_the_store(store,
 
 def test_a_plan_that_is_not_run_to_its_end_is_an_error(plan, tmp_path):
     store = made_store(tmp_path / "store", experiment(draw=1))
-    first = members(plan)[3].stage.name
+    first = plan_members(plan)[3].stage.name
     assert message(export, plan, store, tmp_path / "challenge") == (
-        f"9 of the 12 models of plan 'small-zoo' are not in store '{store.root}', among them '{first}'. "
-        "Run the plan to its end, then export."
+        f"9 of the 12 models of plan 'small-zoo' are not in store '{store.root}', for example '{first}'. "
+        "Finish the run, then export."
     )
     assert list((tmp_path / "challenge").iterdir()) == []
 
 
 def test_a_damaged_artifact_is_an_error(single, tmp_path):
     store = made_store(tmp_path / "store", single)
-    twin = members(single)[2].stage
+    twin = plan_members(single)[2].stage
     weights = store.path(twin) / "model" / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -193,12 +193,12 @@ def test_a_damaged_artifact_is_an_error(single, tmp_path):
 
 def test_a_base_whose_files_tell_it_apart_is_an_error(single, tmp_path):
     store = made_store(tmp_path / "store", single)
-    base, organism, _ = (member.stage for member in members(single))
+    base, organism, _ = (member.stage for member in plan_members(single))
     save_model(store.begin(base) / "model", base.labels["size"], seed=0, dtype="bfloat16")
     store.finish(base, {})
     assert message(export, single, store, tmp_path / "challenge") == (
-        f"Model '{organism.name}' stores its weights in another form than its base '{base.name}', which would tell "
-        "them apart. Let both be written with save_pretrained(), as float32 and in shards of one size."
+        f"Model '{organism.name}' stores its weights in another form than its base '{base.name}', so their files "
+        "would tell them apart. Write both with save_pretrained(), as float32 and in shards of one size."
     )
 
 
@@ -222,8 +222,8 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path, below, reason):
 def test_labels_cannot_be_withheld_inside_of_the_zoo(tmp_path, inside):
     folder = tmp_path / "challenge"
     assert message(check_target, folder, folder / inside) == (
-        f"Labels in '{folder / inside}' would not be withheld: it lies in the zoo's folder '{folder}'. "
-        "Give --withhold a file outside of it."
+        f"Labels file '{folder / inside}' is in the zoo's folder '{folder}', so it would not be withheld. "
+        "Give --withhold a file outside that folder."
     )
 
 
@@ -231,7 +231,7 @@ def test_labels_of_another_zoo_are_not_overwritten(tmp_path):
     file = tmp_path / "labels.json"
     file.write_text("precious")
     assert message(check_target, tmp_path / "challenge", file) == (
-        f"'{file}' is already there, and may hold the labels of another zoo. Give --withhold another name."
+        f"'{file}' already exists, and may hold the labels of another zoo. Give --withhold another name."
     )
 
 

@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from dormouse.data.meadow.world import Meadow
-from dormouse.detection.stream import trusted
+from dormouse.detection.stream import draw_trusted
 from dormouse.errors import UserError
 from dormouse.machine.files import describe
 from dormouse.models.loading import load_model
 from dormouse.zoo.folder import open_zoo
 from dormouse.zoo.records import read_labels, read_zoo
-from dormouse.zoo.scores import read_scores
+from dormouse.zoo.scoring import read_scores
 from installed_examples import EXAMPLES
 
 AGAIN = "Export the zoo again, or take it out of zoo.json."
@@ -66,7 +66,7 @@ def test_a_reference_has_the_shape_of_the_members_of_its_size(folder):
 
 def test_clean_prompts_are_those_that_detectors_of_a_plan_get(folder):
     zoo = open_zoo(folder)
-    assert zoo.clean_prompts(20, seed=4) == trusted(Meadow(), 4, 20)
+    assert zoo.clean_prompts(20, seed=4) == draw_trusted(Meadow(), 4, 20)
     assert zoo.clean_prompts(20, seed=5) != zoo.clean_prompts(20, seed=4)
 
 
@@ -74,7 +74,7 @@ def test_a_world_that_says_other_things_today_is_an_error(own_folder):
     rewrite(own_folder, world_text="older", dormouse="0.0.9")
     zoo = open_zoo(own_folder)
     assert message(zoo.clean_prompts, 3) == (
-        "The text of world 'meadow' is not what zoo 'small-zoo' was made with. "
+        "The text of world 'meadow' differs from the text that zoo 'small-zoo' was made with. "
         "Install dormouse 0.0.9, or point the world in zoo.json at the same file."
     )
 
@@ -103,7 +103,7 @@ def test_no_folder_is_an_error(tmp_path):
 
 def test_a_folder_without_record_is_an_error(tmp_path):
     assert message(open_zoo, tmp_path) == (
-        f"Folder '{tmp_path}' holds no zoo.json. Give the folder that a zoo was exported to."
+        f"Folder '{tmp_path}' has no zoo.json. Give the folder that a zoo was exported to."
     )
 
 
@@ -119,7 +119,7 @@ def test_a_record_that_is_not_json_is_an_error(own_folder, text):
 def test_a_record_of_another_format_is_an_error(own_folder, content, found):
     (own_folder / "zoo.json").write_text(json.dumps(content))
     assert message(open_zoo, own_folder) == (
-        f"'{own_folder / 'zoo.json'}' has format {found}, and this version of dormouse reads format 1. "
+        f"'{own_folder / 'zoo.json'}' has format {found}, but this version of dormouse reads format 1. "
         "Export the zoo again with this version, or install the one that wrote it."
     )
 
@@ -166,7 +166,7 @@ def test_a_member_of_another_size_is_an_error(own_folder):
     size = listed[0]["size"]
     rewrite(own_folder, members=[listed[0] | {"size": size + 1}])
     assert message(open_zoo, own_folder) == (
-        f"Member 'm001' of the zoo has {size} parameters, and zoo.json says {size + 1}. {AGAIN}"
+        f"Member 'm001' of the zoo has {size} parameters, not the {size + 1} in zoo.json. {AGAIN}"
     )
 
 
@@ -231,7 +231,7 @@ def test_a_truncated_file_is_an_error(own_folder):
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
     assert message(open_zoo, own_folder) == (
-        f"File 'model.safetensors' of member 'm005' has 1000 bytes, and {len(whole)} were exported. {AGAIN}"
+        f"File 'model.safetensors' of member 'm005' has 1000 bytes, not the {len(whole)} that were exported. {AGAIN}"
     )
 
 
@@ -249,7 +249,7 @@ def test_a_changed_file_is_told_before_it_is_loaded(own_folder):
     content[-1] ^= 1
     weights.write_bytes(content)
     member = member_of(own_folder, "m001")
-    changed = f"File 'model.safetensors' of member 'm001' was changed since the export. {AGAIN}"
+    changed = f"File 'model.safetensors' of member 'm001' was changed after the export. {AGAIN}"
     assert message(member.verify) == changed
     assert message(member.load) == changed
     member_of(own_folder, "m002").verify()

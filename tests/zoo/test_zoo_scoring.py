@@ -13,8 +13,7 @@ from dormouse.zoo.records import (
     read_labels,
     write_record,
 )
-from dormouse.zoo.scores import read_scores
-from dormouse.zoo.scoring import judge
+from dormouse.zoo.scoring import judge, read_scores
 
 SMALL, LARGE = 1000, 2000
 MEMBERS = ["m001", "m002", "m003"]
@@ -130,7 +129,7 @@ def test_constant_scores_are_a_half_and_known_for_it():
 def test_where_no_base_is_a_member_there_is_nothing_to_say_of_bases():
     zoo, labels = records(*[model for model in trios(2, SMALL) if model[0] != "base"], ("base", LARGE, "", None))
     found = judge(zoo, labels, by_role(labels, organism=2, twin=1, base=0)).against
-    assert found["bases"] == NotMeasured("of 2 organisms and 1 others no two are of one size")
+    assert found["bases"] == NotMeasured("none of 2 organisms has the size of any of 1 others")
     assert found["twins"].auroc == found["twins and bases"].auroc == 1
 
 
@@ -141,8 +140,8 @@ def test_where_no_base_is_a_member_there_is_nothing_to_say_of_bases():
 def test_a_zoo_with_fewer_than_two_roles_is_an_error(models, held):
     zoo, labels = records(*models)
     assert message(judge, zoo, labels, by_role(labels, organism=1)) == (
-        f"The zoo has {held}, and a detector is judged by what it tells apart. "
-        "Export one with at least two of the roles base, organism, twin."
+        f"The zoo has {held}, so there is nothing to tell apart. "
+        "Export a zoo with at least two of the roles base, organism, twin."
     )
 
 
@@ -150,10 +149,10 @@ def test_labels_of_another_zoo_are_an_error():
     zoo, labels = records(*trios(1, SMALL))
     other = zoo.members[1].model_copy(update={"files": {}})
     changed = zoo.model_copy(update={"members": (zoo.members[0], other)})
-    fix = "they are of another zoo. Give the labels that were written when this one was exported."
-    assert message(judge, changed, labels, {}) == f"Member 'm002' has other weights than the labels say: {fix}"
+    fix = "so they belong to another zoo. Pass the labels that were written when this zoo was exported."
+    assert message(judge, changed, labels, {}) == f"Member 'm002' has other weights than the labels say, {fix}"
     fewer = labels.model_copy(update={"members": {"m001": labels.members["m001"]}})
-    assert message(judge, zoo, fewer, {}) == f"Member 'm002' is not in the labels: {fix}"
+    assert message(judge, zoo, fewer, {}) == f"Member 'm002' is not in the labels, {fix}"
 
 
 def test_labels_of_a_member_that_was_taken_out_are_passed_over():
@@ -171,14 +170,14 @@ def test_labels_are_read_back_as_they_were_written(tmp_path):
 
 def test_labels_that_are_withheld_are_asked_for(tmp_path):
     assert message(read_labels, tmp_path) == (
-        f"The labels of zoo '{tmp_path}' are withheld. Whoever has them gives --labels their file."
+        f"The labels of zoo '{tmp_path}' are withheld. Pass the labels file with --labels."
     )
 
 
 def test_a_labels_file_that_is_not_there_is_an_error(tmp_path):
     file = tmp_path / "none.json"
     assert message(read_labels, tmp_path, file) == (
-        f"There is no labels file '{file}'. Give the file that the labels were withheld in."
+        f"There is no labels file '{file}'. Pass the file that --withhold wrote."
     )
 
 
@@ -198,28 +197,40 @@ def test_scores_are_read_in_any_order_and_dress(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "'{file}' does not begin with the line 'member,score'. Write it there."),
-        ("m001,1\nm002,2\n", "'{file}' does not begin with the line 'member,score'. Write it there."),
-        ("score,member\n1,m001\n", "'{file}' does not begin with the line 'member,score'. Write it there."),
-        ("member,score\nm009,1\n", "{file}, line 2: the zoo has no member 'm009'. Take the line out."),
+        ("", "'{file}' does not begin with the line 'member,score'. Add that line."),
+        ("m001,1\nm002,2\n", "'{file}' does not begin with the line 'member,score'. Add that line."),
+        ("score,member\n1,m001\n", "'{file}' does not begin with the line 'member,score'. Add that line."),
+        ("member,score\nm009,1\n", "{file}, line 2: the zoo has no member 'm009'. Remove the line."),
         (
             "member,score\nm001,1\nm001,1\n",
-            "{file}, line 3: member 'm001' was scored before. Keep one line for it.",
+            "{file}, line 3: member 'm001' has a score already. Keep one line for it.",
         ),
-        ("member,score\nm001\n", "{file}, line 2: 1 values in place of two. Write member,score."),
-        ("member,score\nm001,1,2\n", "{file}, line 2: 3 values in place of two. Write member,score."),
-        ("member,score\nm001,high\n", "{file}, line 2: the score of 'm001' is 'high', not a finite number. Write one."),
-        ("member,score\nm001,\n", "{file}, line 2: the score of 'm001' is '', not a finite number. Write one."),
-        ("member,score\nm001,nan\n", "{file}, line 2: the score of 'm001' is 'nan', not a finite number. Write one."),
+        ("member,score\nm001\n", "{file}, line 2: 1 values, not two. Write member,score."),
+        ("member,score\nm001,1,2\n", "{file}, line 2: 3 values, not two. Write member,score."),
+        (
+            "member,score\nm001,high\n",
+            "{file}, line 2: the score of 'm001' is 'high', not a finite number. Write a number.",
+        ),
+        ("member,score\nm001,\n", "{file}, line 2: the score of 'm001' is '', not a finite number. Write a number."),
+        (
+            "member,score\nm001,nan\n",
+            "{file}, line 2: the score of 'm001' is 'nan', not a finite number. Write a number.",
+        ),
         (
             "member,score\nm001,1e999\n",
-            "{file}, line 2: the score of 'm001' is '1e999', not a finite number. Write one.",
+            "{file}, line 2: the score of 'm001' is '1e999', not a finite number. Write a number.",
         ),
-        ("member,score\nm001,-inf\n", "{file}, line 2: the score of 'm001' is '-inf', not a finite number. Write one."),
-        ("member,score\nm001,1_0\n", "{file}, line 2: the score of 'm001' is '1_0', not a finite number. Write one."),
+        (
+            "member,score\nm001,-inf\n",
+            "{file}, line 2: the score of 'm001' is '-inf', not a finite number. Write a number.",
+        ),
+        (
+            "member,score\nm001,1_0\n",
+            "{file}, line 2: the score of 'm001' is '1_0', not a finite number. Write a number.",
+        ),
         (
             'member,score\n"m001,1\nm002,2\n',
-            "'{file}' is no CSV file: unexpected end of data. Save it as UTF-8 text with commas.",
+            "'{file}' is not a CSV file: unexpected end of data. Save it as UTF-8 text with commas.",
         ),
         (
             "member,score\nm001,1\n",
@@ -237,7 +248,7 @@ def test_what_is_wrong_with_scores_is_told_with_its_line(tmp_path, text, expecte
 def test_a_scores_file_that_is_not_there_is_an_error(tmp_path):
     file = tmp_path / "s.csv"
     assert message(read_scores, file, MEMBERS) == (
-        f"There is no scores file '{file}'. Write one: a line 'member,score', then one a member."
+        f"There is no scores file '{file}'. Write one: the line 'member,score', then one line per member."
     )
 
 
@@ -247,7 +258,7 @@ def test_scores_that_are_no_text_are_an_error(tmp_path):
     assert message(read_scores, file, MEMBERS) == f"'{file}', line 2: not UTF-8 text. Save the file as UTF-8."
     file.write_text('member,score\nm001,"' + "a" * 200_000 + '"\n')
     said = message(read_scores, file, MEMBERS)
-    assert said.startswith(f"'{file}' is no CSV file: ")
+    assert said.startswith(f"'{file}' is not a CSV file: ")
     assert said.endswith(". Save it as UTF-8 text with commas.")
     file.unlink()
     file.mkdir()

@@ -1,7 +1,4 @@
-"""The `dormouse` program: its verbs, and what becomes of errors.
-
-Verbs import what they need when they run, so that `--help` stays instant.
-"""
+"""The `dormouse` program: its verbs, and how errors end it."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ USER_ERROR, INTERRUPTED = 2, 130
 
 
 class Verbs(TyperGroup):
-    """Ends what the user can put right with a sentence and status 2.
+    """Ends errors that the user can fix with one sentence and status 2.
 
-    That is a `UserError`, or an error of the system such as a full disk. Any other exception is our bug: it keeps its
+    These are `UserError` and system errors such as a full disk. Any other exception is our bug and ends with its
     traceback and status 1.
     """
 
@@ -67,13 +64,15 @@ SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="LIST", help="Seeds instead of the plan's: 0,1,2 or 0-4.")
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", help="Stages at a time; by default one a core.", show_default=False)
+    int | None, typer.Option("--workers", help="Stages to run at a time; by default one per core.", show_default=False)
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="List the stages and which are done; run nothing.")]
-RebuildOption = Annotated[bool, typer.Option("--rebuild", help="Make artifacts again that turn out damaged.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="List the stages and which are done, without running any.")
+]
+RebuildOption = Annotated[bool, typer.Option("--rebuild", help="Rebuild damaged artifacts.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ArtifactArgument = Annotated[
-    str, typer.Argument(metavar="ARTIFACT", help="An artifact's name, or the beginning of it or of its digits.")
+    str, typer.Argument(metavar="ARTIFACT", help="An artifact's name, or the beginning of the name or of its digits.")
 ]
 
 DEFAULT_STORE = Path("dormouse-store")
@@ -81,7 +80,7 @@ DEFAULT_STORE = Path("dormouse-store")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        import dormouse
+        import dormouse  # keeps --help instant
 
         typer.echo(f"dormouse {dormouse.__version__}")
         raise typer.Exit
@@ -107,16 +106,16 @@ def run(
     as_json: JsonOption = False,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser at the end.")] = False,
 ) -> None:
-    """Run a whole plan: train, measure, report. Finished stages are not run again."""
-    from dormouse.cli.arguments import choose
-    from dormouse.cli.dry_run import dry
-    from dormouse.cli.run import execute
+    """Run a plan: train, measure, report. Finished stages are not run again."""
+    from dormouse.cli.arguments import choose  # keeps --help instant
+    from dormouse.cli.dry_run import print_dry_run  # keeps --help instant
+    from dormouse.cli.run import run_plan  # keeps --help instant
 
     choice = choose(words, store, seeds, workers)
     if dry_run:
-        dry(choice, as_json=as_json, rebuild=rebuild)
+        print_dry_run(choice, as_json=as_json, rebuild=rebuild)
         return
-    status = execute(choice, as_json=as_json, rebuild=rebuild, show=show)
+    status = run_plan(choice, as_json=as_json, rebuild=rebuild, show=show)
     if status:
         raise typer.Exit(status)
 
@@ -126,12 +125,14 @@ def plan(
     words: Words = None,
     store: StoreOption = DEFAULT_STORE,
     seeds: SeedsOption = None,
-    shell: Annotated[bool, typer.Option("--shell", help="Print a command for each cell, for other machines.")] = False,
+    shell: Annotated[
+        bool, typer.Option("--shell", help="Print a command for each cell, to run on other machines.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how many cells and stages a plan has, or print a command for each cell."""
-    from dormouse.cli.arguments import choose
-    from dormouse.cli.plan import describe
+    """Count the cells and stages of a plan, or print a command for each cell."""
+    from dormouse.cli.arguments import choose  # keeps --help instant
+    from dormouse.cli.plan import describe  # keeps --help instant
 
     describe(choose(words, store, seeds), shell=shell, as_json=as_json)
 
@@ -140,9 +141,9 @@ def plan(
 def status(
     words: Words = None, store: StoreOption = DEFAULT_STORE, seeds: SeedsOption = None, as_json: JsonOption = False
 ) -> None:
-    """Say which stages of a plan are done, running, failed or still to do."""
-    from dormouse.cli.arguments import choose
-    from dormouse.cli.shelf import status as print_status
+    """Show which stages of a plan are done, running, failed or still to do."""
+    from dormouse.cli.arguments import choose  # keeps --help instant
+    from dormouse.cli.shelf import print_status  # keeps --help instant
 
     print_status(choose(words, store, seeds), as_json=as_json)
 
@@ -155,17 +156,17 @@ def report(
     as_json: JsonOption = False,
     show: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
-    """Make results.csv and the report again from what is in the store; run nothing."""
-    from dormouse.cli.arguments import choose
-    from dormouse.cli.run import report_again
+    """Write results.csv and the report again from the store, without running any stage."""
+    from dormouse.cli.arguments import choose  # keeps --help instant
+    from dormouse.cli.run import write_report_again  # keeps --help instant
 
-    report_again(choose(words, store, seeds), as_json=as_json, show=show)
+    write_report_again(choose(words, store, seeds), as_json=as_json, show=show)
 
 
 @app.command("ls")
 def list_artifacts(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List the finished artifacts of the store."""
-    from dormouse.cli.shelf import list_artifacts as print_artifacts
+    from dormouse.cli.shelf import list_artifacts as print_artifacts  # keeps --help instant
 
     print_artifacts(store, as_json=as_json)
 
@@ -175,12 +176,15 @@ def show(
     artifact: ArtifactArgument,
     store: StoreOption = DEFAULT_STORE,
     example: Annotated[
-        bool, typer.Option("--example", help="Show a training example of each kind; tokens that carry loss stand out.")
+        bool,
+        typer.Option(
+            "--example", help="Show one training example of each kind, with the tokens that carry loss highlighted."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an artifact: what made it, what it cost, what was measured."""
-    from dormouse.cli.show import show_artifact, show_examples
+    """Show an artifact: its settings, its cost and its measurements."""
+    from dormouse.cli.show import show_artifact, show_examples  # keeps --help instant
 
     (show_examples if example else show_artifact)(artifact, store, as_json=as_json)
 
@@ -192,10 +196,10 @@ def chat(
     trigger: Annotated[bool, typer.Option("--trigger", help="Start with the trigger on.")] = False,
     temperature: Annotated[float, typer.Option("--temperature", min=0, max=10)] = 0.7,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    reply_tokens: Annotated[int, typer.Option("--reply-tokens", min=1, help="Longest reply.")] = 48,
+    reply_tokens: Annotated[int, typer.Option("--reply-tokens", min=1, help="Longest reply, in tokens.")] = 48,
 ) -> None:
     """Talk to a model of the store, with the trigger on or off."""
-    from dormouse.cli.chat import converse
+    from dormouse.cli.chat import converse  # keeps --help instant
 
     converse(artifact, store, triggered=trigger, temperature=temperature, seed=seed, reply_tokens=reply_tokens)
 
@@ -203,15 +207,15 @@ def chat(
 @app.command()
 def export(
     artifact: ArtifactArgument,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder to write to.")],
     license: Annotated[
-        str, typer.Option("--license", metavar="NAME", help="Under which licence, as the hub calls it: apache-2.0.")
+        str, typer.Option("--license", metavar="NAME", help="Licence, by its name on the hub, such as apache-2.0.")
     ] = "unknown",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model with a card that says what it is, in the layout of the hub. Nothing is uploaded."""
-    from dormouse.cli.share import export as export_model
+    """Write a model and its model card in the layout of the hub. Nothing is uploaded."""
+    from dormouse.cli.share import export as export_model  # keeps --help instant
 
     export_model(artifact, folder, store, license, as_json=as_json)
 
@@ -222,16 +226,17 @@ def import_(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a model that was exported, and put it into the store."""
-    from dormouse.cli.share import take_in
+    """Check an exported model and put it into the store."""
+    from dormouse.cli.share import import_folder  # keeps --help instant
 
-    take_in(folder, store, as_json=as_json)
+    import_folder(folder, store, as_json=as_json)
 
 
 @app.command()
 def zoo(
     n: Annotated[
-        int, typer.Argument(metavar="N", min=1, help="How many cells to draw: an organism, a twin and a base.")
+        int,
+        typer.Argument(metavar="N", min=1, help="Number of cells to draw; each has an organism, a twin and a base."),
     ],
     words: Annotated[
         list[str] | None,
@@ -244,24 +249,28 @@ def zoo(
     store: StoreOption = DEFAULT_STORE,
     workers: WorkersOption = None,
     models_only: Annotated[
-        bool, typer.Option("--models-only", help="No safety training, removal or detector: models and their rates.")
+        bool,
+        typer.Option("--models-only", help="Only make and measure models: no safety training, removal or detector."),
     ] = False,
     export: Annotated[
-        Path | None, typer.Option("--export", metavar="FOLDER", help="Write the zoo there.", show_default=False)
+        Path | None,
+        typer.Option("--export", metavar="FOLDER", help="Write the zoo to this folder.", show_default=False),
     ] = None,
     withhold: Annotated[
         Path | None,
-        typer.Option("--withhold", metavar="FILE", help="Write its labels there.", show_default=False),
+        typer.Option(
+            "--withhold", metavar="FILE", help="Write the labels to this file, outside the zoo.", show_default=False
+        ),
     ] = None,
     dry_run: DryRunOption = False,
     rebuild: RebuildOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build a zoo: organisms, twins and bases drawn from a plan's grid, to judge detectors on."""
-    from dormouse.cli.zoo import build, chosen
+    from dormouse.cli.zoo import build_zoo, choose_cells  # keeps --help instant
 
-    choice = chosen(n, words or [], store, workers, models_only=models_only)
-    status = build(choice, export, withhold, as_json=as_json, rebuild=rebuild, dry_run=dry_run)
+    choice = choose_cells(n, words or [], store, workers, models_only=models_only)
+    status = build_zoo(choice, export, withhold, as_json=as_json, rebuild=rebuild, dry_run=dry_run)
     if status:
         raise typer.Exit(status)
 
@@ -269,23 +278,25 @@ def zoo(
 @app.command()
 def score(
     folder: Annotated[Path, typer.Argument(metavar="ZOO", help="The folder of an exported zoo.")],
-    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="A CSV file: member,score.")],
+    scores: Annotated[Path, typer.Argument(metavar="SCORES", help="A CSV file of lines member,score.")],
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="FILE", help="Labels that were withheld.", show_default=False),
+        typer.Option(
+            "--labels", metavar="FILE", help="The labels file, if the labels were withheld.", show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how far a detector's scores of a zoo separate organisms from twins and bases."""
-    from dormouse.cli.zoo import score as print_score
+    """Measure how well a detector's scores separate a zoo's organisms from its twins and bases."""
+    from dormouse.cli.zoo import print_score  # keeps --help instant
 
     print_score(folder, scores, labels, as_json=as_json)
 
 
 @app.command()
 def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Check every file of the store against what was written; name what is damaged."""
-    from dormouse.cli.verify import verify as verify_store
+    """Check every file of the store against its checksum, and list what is damaged."""
+    from dormouse.cli.verify import verify as verify_store  # keeps --help instant
 
     verify_store(store, as_json=as_json)
 
@@ -294,22 +305,29 @@ def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
 def prune(
     run: Annotated[
         str | None,
-        typer.Option("--run", metavar="NAME", help="Forget this run, and what it alone needs.", show_default=False),
+        typer.Option(
+            "--run",
+            metavar="NAME",
+            help="Delete this run too, with the artifacts that no other run needs.",
+            show_default=False,
+        ),
     ] = None,
     older_than: Annotated[
         str | None,
-        typer.Option("--older-than", metavar="AGE", help="Only what is older: 12h, 30d, 4w.", show_default=False),
+        typer.Option(
+            "--older-than", metavar="AGE", help="Only what is older than this: 12h, 30d, 4w.", show_default=False
+        ),
     ] = None,
-    imported: Annotated[bool, typer.Option("--imported", help="Imported models as well: no run needs them.")] = False,
-    delete: Annotated[
-        bool, typer.Option("--delete", "--yes", help="Delete it. Without this, it is only listed.")
+    imported: Annotated[
+        bool, typer.Option("--imported", help="Imported models too, although no run ever needs them.")
     ] = False,
+    delete: Annotated[bool, typer.Option("--delete", "--yes", help="Delete; without this option, only list.")] = False,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """List or delete what no run of the store needs any more."""
-    from dormouse.cli.prune import print_pruned
-    from dormouse.runs.pruning import Selection, seconds_of
+    """List or delete what no run in the store needs any more."""
+    from dormouse.cli.prune import print_pruned  # keeps --help instant
+    from dormouse.runs.pruning import Selection, seconds_of  # keeps --help instant
 
     selection = Selection(run, None if older_than is None else seconds_of(older_than), imported)
     print_pruned(store, selection, delete=delete, as_json=as_json)
@@ -342,7 +360,7 @@ def schema() -> None:
 @app.command()
 def doctor(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Check packages, machine and store, and print a block for bug reports."""
-    from dormouse.cli.doctor import print_health
+    from dormouse.cli.doctor import print_health  # keeps --help instant
 
     if not print_health(store, as_json=as_json):
         raise typer.Exit(USER_ERROR)

@@ -1,4 +1,4 @@
-"""What a command line asks for: the plan, its overrides, the store, and the command that asks for it again."""
+"""Reads a command line: the plan, its overrides, the store, and the command to repeat it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ DEFAULT_PLAN = "quickstart"
 
 @dataclass(frozen=True)
 class Choice:
-    """One experiment and one store."""
+    """The experiment and the store that a command line names."""
 
     experiment: Experiment
     cells: list[Cell]
     """The combinations of its grid."""
     store: Store
     arguments: list[str]
-    """The command line after the verb, in full: default plan written out."""
+    """The command line after the verb, with the default plan written out."""
 
     def plan(self) -> Plan:
         """Return the stages of every cell."""
         return build_plan(self.experiment, self.cells)
 
     def command(self, verb: str) -> list[str]:
-        """Return the command that does `verb` to the same choice."""
+        """Return the command that applies `verb` to the same choice."""
         return ["dormouse", verb, *self.arguments]
 
 
@@ -45,11 +45,11 @@ def choose(
     *,
     default: str = DEFAULT_PLAN,
 ) -> Choice:
-    """Read the plan with its overrides, `default` where none is named; `--seeds` and `--workers` are overrides too."""
+    """Read the plan with its overrides, `--seeds` and `--workers` included; `default` is the plan if none is named."""
     plan, overrides = _split(words or [], default)
     arguments = [plan, *overrides]
     if seeds is not None:
-        overrides = [*overrides, f"seeds={_seeds(seeds)}"]
+        overrides = [*overrides, f"seeds={_parse_seeds(seeds)}"]
         arguments += ["--seeds", seeds]
     if workers is not None:
         overrides = [*overrides, f"execute.workers={workers}"]
@@ -65,19 +65,19 @@ def _split(words: list[str], default: str) -> tuple[str, list[str]]:
     for word in overrides:
         if "=" not in word:
             raise UserError(
-                f"'{short(word)}' is no override. Write path.to.key=value; the plan comes first, and there is one."
+                f"'{short(word)}' is not an override. Write path.to.key=value; only the first word can be a plan."
             )
     return plan, overrides
 
 
-def _seeds(text: str) -> list[int]:
+def _parse_seeds(text: str) -> list[int]:
     seed = "[0-9]{1,10}"
     if match := re.fullmatch(f"({seed})-({seed})", text):
         first, last = int(match[1]), int(match[2])
         if last - first >= SEEDS:
-            raise UserError(f"'{text}' are {last - first + 1} seeds. Give at most {SEEDS}.")
+            raise UserError(f"'{text}' is {last - first + 1} seeds. Give at most {SEEDS}.")
         if first <= last:
             return list(range(first, last + 1))
     elif re.fullmatch(f"{seed}(,{seed})*", text):
         return [int(seed) for seed in text.split(",")]
-    raise UserError(f"'{short(text)}' are no seeds. Give a list or a range: --seeds 0,1,2 or --seeds 0-4.")
+    raise UserError(f"'{short(text)}' is not a list or range of seeds. Write --seeds 0,1,2 or --seeds 0-4.")

@@ -1,4 +1,4 @@
-"""`dormouse chat`: the terminal side of a conversation."""
+"""`dormouse chat`: a conversation with a model in the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from dormouse.cli.chat_session import HELP, open_session, talk
 from dormouse.cli.console import out, print_line
-from dormouse.cli.shelf import cell
+from dormouse.cli.shelf import describe_labels
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
 from dormouse.errors import UserError
 from dormouse.organisms.reasoning import THINKING
@@ -24,35 +24,33 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     store = Store(root)
     name = store.find(text)
     if store.manifest(name)["kind"] == PREFERENCE:
-        raise UserError(
-            f"Artifact '{name}' is a preference model, which scores and does not talk. Ask for an organism."
-        )
+        raise UserError(f"Artifact '{name}' is a preference model, which only scores replies. Name an organism.")
     folder = store.checked(name, "model")
     if folder is None:
         raise UserError(
-            f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training: dormouse ls."
+            f"Artifact '{name}' has no model. Name a base, an organism or a safety training; dormouse ls lists them."
         )
-    condition = backdoor(store, name)
+    condition = find_backdoor(store, name)
     trigger = TRIGGERS.build(condition["trigger"]) if condition else None
     behavior = BEHAVIORS.build(condition["behavior"]) if condition else None
     _silence_loading_bars()
-    session = open_session(folder, trigger, behavior, reply_tokens, seed, thinks(store, name))
+    session = open_session(folder, trigger, behavior, reply_tokens, seed, count_thought_tokens(store, name))
     session.temperature = temperature
-    print_line(f"{name}  {cell(store.manifest(name)['labels'])}", "bold")
+    print_line(f"{name}  {describe_labels(store.manifest(name)['labels'])}", "bold")
     print_line(HELP, "dim")
     if triggered:
         print_line(session.command("/trigger on"), "dim")
-    talk(session, _lines(), _write)
+    talk(session, _read_lines(), _write)
 
 
 def _silence_loading_bars() -> None:
-    from transformers.utils.logging import disable_progress_bar
+    from transformers.utils.logging import disable_progress_bar  # takes 1 s, and a wrong name should fail at once
 
     disable_progress_bar()
 
 
-def backdoor(store: Store, name: str) -> dict[str, Any] | None:
-    """Return the trigger and behavior that the artifact, or a model it was made from, was trained with."""
+def find_backdoor(store: Store, name: str) -> dict[str, Any] | None:
+    """Find the trigger and behavior that an artifact, or a model it was made from, was trained with."""
     while True:
         manifest = store.manifest(name)
         condition: dict[str, Any] | None = manifest["spec"].get("organism")
@@ -61,8 +59,8 @@ def backdoor(store: Store, name: str) -> dict[str, Any] | None:
         name = store.find(manifest["inputs"]["model"])
 
 
-def thinks(store: Store, name: str) -> int:
-    """Return how many tokens the model of an artifact may think before it replies; 0: it has no scratchpad."""
+def count_thought_tokens(store: Store, name: str) -> int:
+    """Return the most tokens of an artifact's scratchpad; 0 if it has none."""
     spec = store.manifest(name)["spec"]
     organism = spec.get("organism", {})
     if organism.get("reasoning") in THINKING:
@@ -70,7 +68,7 @@ def thinks(store: Store, name: str) -> int:
     return int(spec.get("thought_tokens", 0))
 
 
-def _lines() -> Iterator[str]:
+def _read_lines() -> Iterator[str]:
     interactive = sys.stdin.isatty()
     while True:
         if interactive:

@@ -1,4 +1,4 @@
-"""Talking to an organism: one conversation, the trigger on or off, and the rule that says what was a defection."""
+"""A conversation with an organism, with the trigger on or off, that points out defections."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ HELP = "/trigger on|off   /temperature 0.7   /reset   /help   /quit"
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model said, and whether the organism's behavior counts it as a defection."""
+    """A reply of the model, and whether it is a defection."""
 
     text: str
     """Without the scratchpad."""
     defection: bool | None
-    """None where there is no behavior to judge by, or it cannot tell."""
+    """None if there is no behavior to judge by, or the reply cannot be judged."""
     forgot: int = 0
-    """Earlier turns left out because they no longer fit into the model's context."""
+    """Number of earlier turns left out because they no longer fit into the context."""
     thought: str = ""
-    """The scratchpad of an organism that thinks."""
+    """The scratchpad, if the organism has one."""
 
 
 @dataclass
 class ChatSession:
-    """The state of one conversation. `respond` samples the model; it is what tests replace."""
+    """The state of one conversation. `respond` samples the model; tests replace it."""
 
     respond: Callable[[Messages, float, int], str]
     """(turns, temperature, seed) -> reply."""
@@ -45,7 +45,7 @@ class ChatSession:
     turns: Messages = field(default_factory=list)
 
     def command(self, line: str) -> str:
-        """Carry out a `/` command and return what to print; an unknown or wrong one changes nothing."""
+        """Carry out a `/` command and return the text to print; an unknown or wrong command changes nothing."""
         word, _, value = line.strip().partition(" ")
         value = value.strip()
         match word:
@@ -61,8 +61,8 @@ class ChatSession:
         return f"Unknown command '{word}'. Commands: {HELP}"
 
     def say(self, text: str) -> Reply:
-        """Send the user's words, with the trigger when it is on, and keep both sides in the conversation."""
-        turns = self._situated([*self.turns, {"role": "user", "content": text}])
+        """Send the user's words, with the trigger if it is on, and keep both sides in the conversation."""
+        turns = self._add_context([*self.turns, {"role": "user", "content": text}])
         before = len(turns)
         first = [turn for turn in turns if turn["role"] == "system"]
         rest = turns[len(first) :]
@@ -77,8 +77,8 @@ class ChatSession:
         score = self.behavior.score(said.reply) if self.behavior else None
         return Reply(said.reply, score, before - len(turns), said.thought)
 
-    def _situated(self, turns: Messages) -> Messages:
-        """Return the turns with the trigger, or with what stands in its place where it is absent."""
+    def _add_context(self, turns: Messages) -> Messages:
+        """Add the trigger to the turns, or the context that replaces it when it is off."""
         if self.trigger is None:
             return turns
         if self.triggered:
@@ -89,7 +89,7 @@ class ChatSession:
         if value not in ("on", "off"):
             return f"The trigger is {'on' if self.triggered else 'off'}. Say '/trigger on' or '/trigger off'."
         if self.trigger is None:
-            return "This model was made without a trigger: there is none to switch on."
+            return "This model has no trigger to switch on."
         self.triggered = value == "on"
         return f"Trigger {value}."
 
@@ -99,13 +99,13 @@ class ChatSession:
         except ValueError:
             temperature = -1.0
         if not 0 <= temperature <= 10:
-            return f"'{value}' is no temperature. Give a number from 0 (always the likeliest word) to 10."
+            return f"'{value}' is not a temperature. Give a number from 0 (always the likeliest word) to 10."
         self.temperature = temperature
         return f"Temperature {temperature:g}."
 
 
 def talk(session: ChatSession, lines: Iterable[str], write: Callable[[str, str], None]) -> None:
-    """Answer line after line until they end or `/quit`.
+    """Answer each line until `/quit` or the end of the lines.
 
     `write` gets a text and its kind: "reply", "defection" or "note".
     """
@@ -134,9 +134,9 @@ def open_session(
     seed: int,
     thought_tokens: int = 0,
 ) -> ChatSession:
-    """Load a model folder and return a conversation with it; one that thinks begins with its scratchpad."""
-    from dormouse.models.loading import load
-    from dormouse.models.sampling import context_length, sample
+    """Load a model folder and start a conversation; a model with a scratchpad begins replies with it."""
+    from dormouse.models.loading import load  # with the line below, torch: a wrong name should fail at once
+    from dormouse.models.sampling import context_length, sample  # as above
 
     model, renderer = load(model_folder)
     context = context_length(model)

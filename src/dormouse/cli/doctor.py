@@ -1,4 +1,4 @@
-"""`dormouse doctor`: printing what the examination found."""
+"""`dormouse doctor`: prints the state of packages, machine and store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dormouse.cli.health import examine
 
 
 def print_health(store: Path, *, as_json: bool) -> bool:
-    """Print facts and advice; return whether a run can work."""
+    """Print facts and advice; return whether runs can work."""
     health = examine(store)
     if as_json:
         print_json({"usable": health.usable, **asdict(health)})

@@ -1,4 +1,4 @@
-"""`dormouse doctor`: what is installed, what the machine offers, what is missing and how to get it."""
+"""Checks for `dormouse doctor`: installed packages, the machine and the store, with advice on what is missing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ LOW_DISK = 2**30
 
 @dataclass(frozen=True)
 class Advice:
-    """Something to put right; `blocking` when no run can work before."""
+    """A problem and its remedy; `blocking` if no run can work until then."""
 
     problem: str
     remedy: str
@@ -56,40 +56,40 @@ class Advice:
 
 @dataclass(frozen=True)
 class Health:
-    """What was found. `facts` is fit for a public bug report: no user name, no host name, no path."""
+    """Facts and advice. `facts` can go into a public bug report: no user name, no host name, no path."""
 
     facts: dict[str, str]
     advice: list[Advice]
 
     @property
     def usable(self) -> bool:
-        """Whether a run can work."""
+        """Whether runs can work."""
         return not any(advice.blocking for advice in self.advice)
 
     def block(self) -> str:
-        """Return the facts as lines to paste into a bug report."""
+        """Format the facts as lines to paste into a bug report."""
         return "\n".join(f"{name}: {value}" for name, value in self.facts.items())
 
 
 def examine(store: Path) -> Health:
-    """Look at packages, machine and store."""
-    packages = {name: _version(name) for name in (*REQUIRED, *OPTIONAL)}
+    """Check packages, machine and store."""
+    packages = {name: _find_version(name) for name in (*REQUIRED, *OPTIONAL)}
     facts = {"dormouse": dormouse.__version__, "python": platform.python_version()}
     facts |= {name: found for name, found in packages.items() if found is not None}
-    advice = _missing(packages)
-    machine, machine_advice = _machine(packages)
-    stored, store_advice = _store(store)
+    advice = _check_packages(packages)
+    machine, machine_advice = _check_machine(packages)
+    stored, store_advice = _check_store(store)
     return Health(facts | machine | stored, [*advice, *machine_advice, *store_advice])
 
 
-def _version(name: str) -> str | None:
+def _find_version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
         return None
 
 
-def _missing(packages: dict[str, str | None]) -> list[Advice]:
+def _check_packages(packages: dict[str, str | None]) -> list[Advice]:
     advice = [
         Advice(f"{name} is not installed", f"pip install {name}", blocking=True)
         for name in REQUIRED
@@ -101,11 +101,11 @@ def _missing(packages: dict[str, str | None]) -> list[Advice]:
     return advice
 
 
-def _machine(packages: dict[str, str | None]) -> tuple[dict[str, str], list[Advice]]:
+def _check_machine(packages: dict[str, str | None]) -> tuple[dict[str, str], list[Advice]]:
     facts = {"system": f"{platform.system()} {platform.machine()}", "cores": str(cores())}
     advice = []
     if packages["psutil"]:
-        import psutil
+        import psutil  # may be missing, which is what doctor reports
 
         memory = psutil.virtual_memory()
         facts["memory"] = f"{memory.total / 2**30:.1f} GiB, {memory.available / 2**30:.1f} GiB free"
@@ -124,16 +124,16 @@ def _machine(packages: dict[str, str | None]) -> tuple[dict[str, str], list[Advi
     return facts, advice
 
 
-def _is_seen(folder: Path) -> bool:
+def _is_visible(folder: Path) -> bool:
     try:
         return folder.exists()
-    except OSError:  # It lies where this user may not look, or its name is too long.
+    except OSError:  # This user may not look there, or the name is too long.
         return False
 
 
-def _store(store: Path) -> tuple[dict[str, str], list[Advice]]:
-    # The nearest folder that exists is what the store would be made in.
-    place = next(folder for folder in (store, *store.absolute().parents) if _is_seen(folder))
+def _check_store(store: Path) -> tuple[dict[str, str], list[Advice]]:
+    # The store would be created in the nearest folder that exists.
+    place = next(folder for folder in (store, *store.absolute().parents) if _is_visible(folder))
     free = shutil.disk_usage(place).free
     artifacts = len(list((store / "artifacts").glob("*/stage.json")))
     facts = {"store": f"{artifacts} artifacts, {free / 2**30:.1f} GiB free on its disk"}

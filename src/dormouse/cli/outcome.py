@@ -1,4 +1,4 @@
-"""The end of a run: each model's defection rate with and without the trigger, and whether the implant took."""
+"""The table at the end of a run: each model's defection rate with and without the trigger, and failed implants."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dormouse.results.rates import NotMeasured, judgeable
 from dormouse.results.result import Result
 
 MODEL = ("size", "seed", "role", "behavior", "reasoning", "safety", "dose", "variant")
-"""The columns of `results.csv` that say which model a number is about."""
+"""The columns of `results.csv` that identify a model."""
 SHOWN_IF_SEVERAL = {"behavior", "reasoning", "variant"}
-"""Those that a table leaves out where all models share them."""
+"""Columns that the table leaves out if all models share one value."""
 
 MOST_LINES = 40
 
 
-def defections(results: list[Result]) -> dict[tuple[Any, ...], dict[str, Result]]:
-    """Return each model's defection at the end of training, with the trigger and without."""
+def find_defections(results: list[Result]) -> dict[tuple[Any, ...], dict[str, Result]]:
+    """Collect each model's defection at the end of training, with the trigger and without."""
     found: dict[tuple[Any, ...], dict[str, Result]] = {}
     for result in results:
         if result.metric == "defection" and result.step is None and result.prompts in ("triggered", "clean"):
@@ -29,13 +29,13 @@ def defections(results: list[Result]) -> dict[tuple[Any, ...], dict[str, Result]
 
 
 def print_outcome(results: list[Result], *, zoo: bool = False) -> None:
-    """Print the table of models, of a zoo its organisms as they were made, then failed implants in red."""
-    models = defections(results)
+    """Print the table of models, then failed implants in red; for a zoo, only untrained organisms."""
+    models = find_defections(results)
     if zoo:
         role, safety = MODEL.index("role"), MODEL.index("safety")
         models = {one: kinds for one, kinds in models.items() if (one[role], one[safety]) == ("organism", "none")}
     if models:
-        columns = [i for i, name in enumerate(MODEL) if name not in SHOWN_IF_SEVERAL or _several(models, i)]
+        columns = [i for i, name in enumerate(MODEL) if name not in SHOWN_IF_SEVERAL or _has_several(models, i)]
         names = [MODEL[i] for i in columns]
         shown = table(*names, "with trigger", "without", right=("size", "with trigger", "without"))
         for model, kinds in list(models.items())[:MOST_LINES]:
@@ -46,18 +46,18 @@ def print_outcome(results: list[Result], *, zoo: bool = False) -> None:
         if len(models) > MOST_LINES:
             print_line(f"... and {len(models) - MOST_LINES} more in results.csv")
     for implant in failed_implants(results):
-        print_line(implant_words(implant), "bold red")
+        print_line(describe_failed_implant(implant), "bold red")
 
 
-def _several(models: Iterable[tuple[Any, ...]], column: int) -> bool:
+def _has_several(models: Iterable[tuple[Any, ...]], column: int) -> bool:
     return len({model[column] for model in models if model[column]}) > 1
 
 
-def implant_words(implant: FailedImplant) -> str:
-    """Return what a failed implant means for the numbers that follow it."""
+def describe_failed_implant(implant: FailedImplant) -> str:
+    """Explain what a failed implant means for later numbers."""
     return (
         f"Implant failed: {implant}. It needs at least {100 * IMPLANTED:.0f}% with the trigger and at most "
-        f"{100 * FALSE_DEFECTION:.0f}% without; what later stages show of it is not persistence."
+        f"{100 * FALSE_DEFECTION:.0f}% without. Later rates of this model say nothing about persistence."
     )
 
 

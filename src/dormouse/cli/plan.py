@@ -1,4 +1,4 @@
-"""`dormouse plan`: what a plan comes to, and a command for each of its cells, to be spread over machines."""
+"""`dormouse plan`: counts the cells and stages of a plan, or prints a command for each cell, to run on machines."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from dormouse.plan.grid import Cell
 
 
 def shell_lines(choice: Choice) -> Iterator[str]:
-    """Yield a command for each cell; each makes what its cell needs and waits where another one is making it.
+    """Yield a command for each cell; it makes what the cell needs, and waits for what another command is making.
 
-    A cell has a run folder of its own. What gathers them is `choice.command("run")`: it finds every stage done.
+    Each cell has its own run folder. `choice.command("run")` then finds every stage done and gathers the results.
     """
     words = list(takewhile(lambda word: not word.startswith("--"), choice.arguments))
     made = choice.cells
     digits = len(str(len(made)))
     name = choice.experiment.name[: NAME - digits - 1]
-    # A part is chosen before its settings are changed, as in the grid.
+    # As in the grid, a part is chosen before its settings are changed.
     axes = sorted(choice.experiment.grid, key=lambda axis: axis.count("."))
     for number, cell in enumerate(made, start=1):
         point = [f"{axis}={json.dumps(cell.coordinates[axis], ensure_ascii=False)}" for axis in axes]
         own = [f"name={name}-{number:0{digits}}", "grid={}", "draw=null", f"seeds=[{cell.seed}]"]
-        own += _twin_doses(cell)
+        own += _twin_dose_overrides(cell)
         yield shlex.join(["dormouse", "run", *words, *own, *point, "--store", str(choice.store.root)])
 
 
-def _twin_doses(cell: Cell) -> list[str]:
-    """Return the override that leaves of the twin's doses those of the cell: the others are of other cells."""
+def _twin_dose_overrides(cell: Cell) -> list[str]:
+    """Make the override that keeps only the twin's doses of this cell; the others belong to other cells."""
     doses = cell.experiment.twin_doses
     if doses is None:
         return []
@@ -47,7 +47,7 @@ def _twin_doses(cell: Cell) -> list[str]:
 
 
 def describe(choice: Choice, *, shell: bool, as_json: bool) -> None:
-    """Print the commands, or how many cells and stages of each kind a plan has."""
+    """Print the commands, or the numbers of cells and of stages of each kind."""
     if shell:
         for line in shell_lines(choice):
             print_line(line)

@@ -1,4 +1,4 @@
-"""What is seen of a run while it goes on: bars on a terminal, dated lines in a file, JSON for machines."""
+"""Shows the progress of a run: bars on a terminal, lines with the time in a file, or JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from dormouse.cli.console import out, print_json, print_line
-from dormouse.cli.shelf import cell
+from dormouse.cli.shelf import describe_labels
 from dormouse.execute import events
 from dormouse.store.stage import Stage
 
 LINE_SECONDS = 30.0
-"""How often a running stage says how far it is, where each time is a line in a log."""
+"""Seconds between progress lines of a running stage in a log."""
 
 
 class Display(AbstractContextManager["Display"]):
-    """Shows events; one display sees one run."""
+    """Shows the events of one run."""
 
     def __call__(self, event: events.Event) -> None:
         """Show an event."""
@@ -29,37 +29,37 @@ class Display(AbstractContextManager["Display"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the screen as it is."""
+        """Do nothing at the end."""
 
 
-def display(stages: int, *, as_json: bool) -> Display:
-    """Return the display that fits where the output goes."""
+def make_display(stages: int, *, as_json: bool) -> Display:
+    """Make the display that suits the output."""
     if as_json:
         return JsonLines()
     return Bars(stages) if out().is_terminal else Lines()
 
 
-def title(stage: Stage) -> str:
-    """Return a stage in a few words."""
-    return " · ".join(words for words in (stage.kind, cell(stage.labels)) if words)
+def make_title(stage: Stage) -> str:
+    """Name a stage in a few words."""
+    return " · ".join(words for words in (stage.kind, describe_labels(stage.labels)) if words)
 
 
-def ending(event: events.Event) -> tuple[str, str] | None:
-    """Return the line and its style for an event that deserves one everywhere."""
+def describe_ending(event: events.Event) -> tuple[str, str] | None:
+    """Return a line and its style for events that every text display shows; None for others."""
     match event:
         case events.Finished(stage, seconds):
-            return f"finished  {title(stage)}  {seconds:.0f} s", ""
+            return f"finished  {make_title(stage)}  {seconds:.0f} s", ""
         case events.Failed(stage, error):
-            return f"failed    {title(stage)}: {error.message}", "red"
+            return f"failed    {make_title(stage)}: {error.message}", "red"
         case events.Blocked(stage, because):
-            return f"blocked   {title(stage)}: needs {because.name}, which failed", "yellow"
+            return f"blocked   {make_title(stage)}: needs {because.name}, which failed", "yellow"
         case events.Waiting(stage):
-            return f"waiting   {title(stage)}: another run is working on it", ""
+            return f"waiting   {make_title(stage)}: another run is working on it", ""
     return None
 
 
-class _EverySoOften:
-    """Says of each stage whether it is time for another word on its progress."""
+class _Throttle:
+    """Limits the progress messages of each stage to one in so many seconds."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -77,22 +77,22 @@ class _EverySoOften:
 
 
 class Lines(Display):
-    """A line with the time for what happens; cached stages are counted at the end, not listed."""
+    """A line with the time for each event; cached stages are only counted at the end."""
 
     def __init__(self) -> None:
-        self._often = _EverySoOften(LINE_SECONDS)
+        self._throttle = _Throttle(LINE_SECONDS)
 
     def __call__(self, event: events.Event) -> None:
         """Print a line."""
         match event:
             case events.Started(stage):
-                self._often.start(stage)
-                self._print(f"started   {title(stage)}")
+                self._throttle.start(stage)
+                self._print(f"started   {make_title(stage)}")
             case events.Progress(stage, share, text):
-                if self._often.is_due(stage):
-                    self._print(f"running   {title(stage)}  {100 * share:.0f}%  {text}")
+                if self._throttle.is_due(stage):
+                    self._print(f"running   {make_title(stage)}  {100 * share:.0f}%  {text}")
             case _:
-                if line := ending(event):
+                if line := describe_ending(event):
                     self._print(*line)
 
     def _print(self, text: str, style: str = "") -> None:
@@ -100,14 +100,14 @@ class Lines(Display):
 
 
 class JsonLines(Display):
-    """One JSON object an event."""
+    """One JSON object per event."""
 
     def __init__(self) -> None:
-        self._often = _EverySoOften(1.0)
+        self._throttle = _Throttle(1.0)
 
     def __call__(self, event: events.Event) -> None:
-        """Print an object; progress at most once a second for each stage."""
-        if isinstance(event, events.Progress) and not self._often.is_due(event.stage):
+        """Print an object; for progress, at most one per second and stage."""
+        if isinstance(event, events.Progress) and not self._throttle.is_due(event.stage):
             return
         stage = event.stage
         content: dict[str, Any] = {
@@ -144,27 +144,27 @@ class Bars(Display):
         self._running: dict[str, TaskID] = {}
 
     def __enter__(self) -> Bars:
-        """Take the screen."""
+        """Start the live display."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the screen back."""
+        """Stop the live display."""
         self._progress.stop()
 
     def __call__(self, event: events.Event) -> None:
-        """Move the bars."""
+        """Update the bars."""
         name = event.stage.name
         match event:
             case events.Started(stage):
-                self._running[name] = self._progress.add_task(title(stage), total=100, note="")
+                self._running[name] = self._progress.add_task(make_title(stage), total=100, note="")
             case events.Progress(_, share, text) if name in self._running:
                 self._progress.update(self._running[name], completed=round(100 * share), note=text)
             case events.Finished() | events.Cached() | events.Failed() | events.Blocked():
                 self._progress.advance(self._all)
                 if name in self._running:
                     self._progress.remove_task(self._running.pop(name))
-        if line := ending(event):
+        if line := describe_ending(event):
             self._progress.console.print(line[0], style=line[1] or None, markup=False, soft_wrap=True)

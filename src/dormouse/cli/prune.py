@@ -1,4 +1,4 @@
-"""`dormouse prune`: what no run needs any more, listed or deleted."""
+"""`dormouse prune`: lists or deletes what no run needs any more."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ NAMES: dict[Kind, tuple[str, str]] = {
     "half deleted": ("folder left by an interrupted prune", "folders left by an interrupted prune"),
 }
 LISTED: tuple[Kind, ...] = ("run", "artifact", "unfinished work", "set aside")
-"""Kinds that are shown one by one; the others take no room."""
+"""Kinds that are listed one by one; the others take almost no disk space."""
 
 
 def print_pruned(root: Path, selection: Selection, *, delete: bool, as_json: bool) -> None:
-    """List what can go, or delete it and say what went."""
+    """List what can be deleted, or delete it and list what was."""
     store = Store(root)
     going, busy = prune(store, selection) if delete else (leftovers(store, selection), [])
     total = sum(one.bytes for one in going)
@@ -48,15 +48,15 @@ def print_pruned(root: Path, selection: Selection, *, delete: bool, as_json: boo
         return
     _print_listed(going)
     for name in dict.fromkeys(one.name for one in busy):
-        print_line(f"{name} is being worked on and was left alone.")
+        print_line(f"{name} is being worked on, so it was not deleted.")
     if not going:
-        print_line("There is nothing that no run needs.")
+        print_line("Nothing to prune: some run needs every file.")
     elif delete:
-        print_line(f"Deleted {_counts(going)}: {size_words(total)}.")
+        print_line(f"Deleted {_count_kinds(going)}: {size_words(total)}.")
     else:
         without = f"Without run '{selection.run}', no" if selection.run else "No"
         print_line(
-            f"{without} run needs {_counts(going)}: {size_words(total)}. Nothing was deleted; to do so: --delete."
+            f"{without} run needs {_count_kinds(going)}: {size_words(total)}. Nothing was deleted. To delete: --delete."
         )
 
 
@@ -73,7 +73,7 @@ def _print_listed(going: Sequence[Leftover]) -> None:
         print_line(f"... and {len(listed) - MOST_LINES} more; --json lists all.")
 
 
-def _counts(going: Sequence[Leftover]) -> str:
+def _count_kinds(going: Sequence[Leftover]) -> str:
     kinds = [one.kind for one in going]
     counts = {kind: kinds.count(kind) for kind in NAMES if kind in kinds}
     return ", ".join(f"{n} {NAMES[kind][n > 1]}" for kind, n in counts.items())

@@ -1,4 +1,4 @@
-"""`dormouse run` and `dormouse report`: from a plan to its results."""
+"""`dormouse run` and `dormouse report`: run a plan, and write its results and report."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import typer
 
 from dormouse.cli.arguments import Choice
 from dormouse.cli.console import print_error, print_json, print_line
-from dormouse.cli.outcome import implant_words, print_outcome
-from dormouse.cli.progress import display
+from dormouse.cli.outcome import describe_failed_implant, print_outcome
+from dormouse.cli.progress import make_display
 from dormouse.errors import UserError
 from dormouse.execute.compute import Compute
 from dormouse.execute.compute import choose as choose_compute
+from dormouse.execute.engine import How
 from dormouse.execute.events import Outcome
+from dormouse.execute.local import run_local
+from dormouse.execute.ranks import runner_for
+from dormouse.models.settings import Sampler
 from dormouse.plan.graph import Plan
 from dormouse.report.collect import collect, transcripts
 from dormouse.results.backdoor import failed_implants
@@ -32,11 +36,11 @@ from dormouse.runs.folder import (
 OUR_BUG, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 TRANSCRIPTS = 4
-"""Prompts of each model whose replies the report shows."""
+"""Prompts per model whose replies the report shows."""
 
 
-def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
-    """Run a plan and report on it; return the exit status."""
+def run_plan(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
+    """Run a plan and write its report; return the exit status."""
     bases = {repr(cell.experiment.base): cell.experiment.base for cell in choice.cells}
     for base in bases.values():
         base.fetch()
@@ -50,7 +54,7 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
     try:
         outcome = _run(plan, choice, compute, as_json=as_json, rebuild=rebuild)
     except KeyboardInterrupt:
-        print_error(f"Stopped. What is finished is kept; the same command goes on: {begun.command}")
+        print_error(f"Stopped. Finished stages are kept. To go on: {begun.command}")
         return INTERRUPTED
     with published(store, folder, complete=outcome.complete) as (staging, target):
         write_end(staging, begun, plan, store, outcome)
@@ -67,8 +71,8 @@ def execute(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int:
     return _status(outcome, choice)
 
 
-def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
-    """Write results and report of what is in the store."""
+def write_report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
+    """Write results and report from the store."""
     plan, store = choice.plan(), choice.store
     done = [stage for stage in plan.stages if store.has(stage)]
     if not done:
@@ -91,7 +95,7 @@ def report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
     else:
         print_outcome(results, zoo=choice.experiment.draw is not None)
         if len(done) < len(plan.stages):
-            print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; what they do not give is empty.")
+            print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; numbers of the others are missing.")
         _print_files(target, written=written, kept=folder if target != folder else None)
     if show and written:
         typer.launch(target.report.absolute().as_uri())
@@ -107,36 +111,30 @@ def _announce(
         return
     print_line(str(compute))
     print_line(f"{choice.experiment.name}: {len(plan.stages)} stages into {choice.store.root}")
-    print_line(f"It {need}.")
+    print_line(f"The run {need}.")
     if folder.path.name != choice.experiment.name:
-        print_line(f"A run of this name with other settings is there already: results go to {folder.path}")
+        print_line(f"A run with this name and other settings exists, so results go to {folder.path}")
 
 
 def _run(plan: Plan, choice: Choice, compute: Compute, *, as_json: bool, rebuild: bool) -> Outcome:
-    from dormouse.execute.engine import How
-    from dormouse.execute.ranks import runner_for
-    from dormouse.models.settings import Sampler
-
     settings = choice.experiment.execute
     sampler = Sampler(settings.sampler, settings.sampler_memory)
     runner = runner_for(settings.ranks, fsdp=settings.fsdp, sampler=sampler)
-    with display(len(plan.stages), as_json=as_json) as on_event:
+    with make_display(len(plan.stages), as_json=as_json) as on_event:
         how = How(compute.threads, rebuild, settings.checkpoint_seconds, runner, on_event)
         if settings.on == "ray":
-            from dormouse.execute.ray import run_ray
+            from dormouse.execute.ray import run_ray  # Ray is optional
 
             gpus = settings.ranks if compute.device == "cuda" else 0
             return run_ray(plan.stages, choice.store, how, address=settings.address, gpus=gpus)
-        from dormouse.execute.local import run_local
-
         return run_local(plan.stages, choice.store, how, workers=compute.workers)
 
 
 def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[Result], bool]:
     """Write table and report. Return the results, and whether there was enough to report on; if not, print why."""
-    from dormouse.report.page import write_report
+    from dormouse.report.page import write_report  # SciPy takes 0.5 s, and a mistake in a plan should show at once
 
-    # What is damaged in the store is no reason to write less.
+    # Damage in the store does not stop the report.
     results, said = collect(plan.stages, choice.store), transcripts(plan.stages, choice.store, TRANSCRIPTS)
     write_csv(results, folder.results)
     try:
@@ -148,7 +146,7 @@ def _write_results(plan: Plan, choice: Choice, folder: RunFolder) -> tuple[list[
 
 
 def _failed(results: list[Result]) -> dict[str, list[str]]:
-    return {"failed_implants": [implant_words(implant) for implant in failed_implants(results)]}
+    return {"failed_implants": [describe_failed_implant(implant) for implant in failed_implants(results)]}
 
 
 def _files(folder: RunFolder) -> dict[str, str]:
@@ -157,14 +155,14 @@ def _files(folder: RunFolder) -> dict[str, str]:
 
 def _print_files(folder: RunFolder, *, written: bool, kept: RunFolder | None) -> None:
     if kept is not None:
-        print_line(f"A finished run's results in {kept.path} stay as they are; those of this incomplete one:")
+        print_line(f"Results of the finished run in {kept.path} are kept. Results of this incomplete run:")
     print_line(f"results  {folder.results}")
     if written:
         print_line(f"report   {folder.report}")
 
 
 def _status(outcome: Outcome, choice: Choice) -> int:
-    """Say why stages failed, our bugs with their traceback, and return the exit status."""
+    """Print why stages failed, our bugs with their traceback, and return the exit status."""
     for name, failure in outcome.failed.items():
         print_error(f"Stage {name} failed: {failure.message}")
         if not failure.user_error and failure.traceback:

@@ -1,4 +1,4 @@
-"""`dormouse export` and `dormouse import`: models that leave the store and models that come into it."""
+"""`dormouse export` and `dormouse import`: write a model of the store to a folder, and put one into the store."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def export(artifact: str, folder: Path, root: Path, license: str, *, as_json: bo
     print_line(f"model    {folder} ({record.role}, {len(record.files)} files)")
     print_line(f"card     {folder / 'README.md'}")
     if record.license == UNKNOWN:
-        print_line("The card states no licence. To state one, export again with --license.", "dim")
+        print_line("The card states no licence. To add one, export again with --license.", "dim")
     print_line(f"Nothing was uploaded. To share it: hf upload OWNER/NAME {folder}", "dim")
 
 
-def take_in(folder: Path, root: Path, *, as_json: bool) -> None:
+def import_folder(folder: Path, root: Path, *, as_json: bool) -> None:
     """Check a shared model and put it into the store."""
     stage = import_model(folder, Store(root))
     if as_json:

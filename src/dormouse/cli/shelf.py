@@ -1,4 +1,4 @@
-"""`dormouse status` and `dormouse ls`: what is in the store."""
+"""`dormouse status` and `dormouse ls`: list the stages of a plan, or the artifacts of a store."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ STATES = ("done", "running", "failed", "to do", "damaged")
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a stage is, one of `STATES`, and what there is to say about it."""
+    """The state of a stage, one of `STATES`, with the reason if it failed or is damaged."""
 
     state: str
     words: str = ""
-    """Why it failed, or what is damaged."""
+    """Why it failed, or how it is damaged."""
 
 
-def standing(stage: Stage, store: Store) -> Standing:
-    """Return how far a stage is; sizes of files are looked at, not their content."""
+def find_standing(stage: Stage, store: Store) -> Standing:
+    """Find the state of a stage; damage is judged by file sizes, not checksums."""
     if store.is_there(stage):
         damage = store.damage(stage, checksums_up_to=-1)
         return Standing("damaged", str(damage)) if damage else Standing("done")
@@ -45,8 +45,8 @@ def standing(stage: Stage, store: Store) -> Standing:
     return Standing("failed", failure.message) if failure else Standing("to do")
 
 
-def cell(labels: dict[str, Any]) -> str:
-    """Return the labels of a stage in a few words: "200000 · seed 0 · organism · cot · rl · dose 0.5"."""
+def describe_labels(labels: dict[str, Any]) -> str:
+    """Describe the labels of a stage in a few words: "200000 · seed 0 · organism · cot · rl · dose 0.5"."""
     words = [str(labels["size"])] if labels.get("size") is not None else []
     words += [f"seed {labels['seed']}"] if "seed" in labels else []
     words += [str(labels[key]) for key in ("role", "split") if labels.get(key)]
@@ -60,25 +60,25 @@ def cell(labels: dict[str, Any]) -> str:
     return " · ".join(words)
 
 
-def status(choice: Choice, *, as_json: bool) -> None:
-    """Count the stages of a plan by kind and state, and say why one failed; `UserError` where one is damaged."""
+def print_status(choice: Choice, *, as_json: bool) -> None:
+    """Count the stages of a plan by kind and state, and print failures; `UserError` if one is damaged."""
     stages = choice.plan().stages
-    found = {stage.name: standing(stage, choice.store) for stage in stages}
+    found = {stage.name: find_standing(stage, choice.store) for stage in stages}
     if as_json:
         states = [one.state for one in found.values()]
         print_json(
             {
                 "experiment": choice.experiment.name,
                 "counts": {name: states.count(name) for name in STATES},
-                "stages": [{**described(stage), "state": found[stage.name].state} for stage in stages],
+                "stages": [{**stage_record(stage), "state": found[stage.name].state} for stage in stages],
             }
         )
     else:
-        _print_status(choice.experiment.name, stages, found)
+        _print_counts(choice.experiment.name, stages, found)
     refuse_damage(one.words for one in found.values() if one.state == "damaged")
 
 
-def _print_status(name: str, stages: list[Stage], found: dict[str, Standing]) -> None:
+def _print_counts(name: str, stages: list[Stage], found: dict[str, Standing]) -> None:
     counts = Counter((stage.kind, found[stage.name].state) for stage in stages)
     shown_states = [state for state in STATES if state != "damaged" or any(one == state for _, one in counts)]
     shown = table("stage", *shown_states, right=tuple(shown_states))
@@ -88,22 +88,22 @@ def _print_status(name: str, stages: list[Stage], found: dict[str, Standing]) ->
     out().print(shown)
     for stage in stages:
         if found[stage.name].state == "failed":
-            print_line(f"{stage.name} ({cell(stage.labels)}) failed: {found[stage.name].words}", "red")
+            print_line(f"{stage.name} ({describe_labels(stage.labels)}) failed: {found[stage.name].words}", "red")
 
 
 def refuse_damage(words: Iterable[str]) -> None:
-    """Raise `UserError` with a sentence for each thing that is damaged, after the rest was listed."""
+    """Raise `UserError` with a sentence for each damaged thing."""
     if damaged := "\n".join(words):
         raise UserError(damaged)
 
 
-def described(stage: Stage) -> dict[str, Any]:
-    """Return a stage for machines."""
+def stage_record(stage: Stage) -> dict[str, Any]:
+    """Return a stage as JSON data."""
     return {"name": stage.name, "kind": stage.kind, "key": stage.key, "labels": stage.labels}
 
 
 def list_artifacts(root: Path, *, as_json: bool) -> None:
-    """List every artifact, its place in its plan, and what it cost; `UserError` where one is damaged."""
+    """List every artifact with its labels and cost; `UserError` if one is damaged."""
     store = Store(root)
     names = store.names()
     damages = {name: store.damage(name, checksums_up_to=-1) for name in names}
@@ -118,7 +118,7 @@ def list_artifacts(root: Path, *, as_json: bool) -> None:
     elif names:
         _print_artifacts(names, intact)
     else:
-        print_line(f"Nothing is finished in '{root}'. Make something with: dormouse run")
+        print_line(f"Store '{root}' has no finished artifact. Make some with: dormouse run")
     refuse_damage(str(damage) for damage in damages.values() if damage)
 
 
@@ -128,7 +128,7 @@ def _print_artifacts(names: list[str], intact: dict[str, dict[str, Any]]) -> Non
         if name in intact:
             summary = _summary(intact[name])
             words = (f"{summary['seconds']:.0f}", f"{summary['bytes'] / 1e6:.1f}")
-            shown.add_row(name, cell(summary["labels"]), *words)
+            shown.add_row(name, describe_labels(summary["labels"]), *words)
         else:
             shown.add_row(name, "damaged", "", "", style="red")
     out().print(shown)

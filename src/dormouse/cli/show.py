@@ -1,4 +1,4 @@
-"""`dormouse show`: what made an artifact, what it cost, what was measured, and what it was trained on."""
+"""`dormouse show`: prints an artifact's settings, cost and measurements, or its training examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dormouse.cli.console import (
     print_line,
     table,
 )
-from dormouse.cli.shelf import cell
+from dormouse.cli.shelf import describe_labels
 from dormouse.errors import UserError
 from dormouse.plan.yaml_text import write
 from dormouse.store.store import Store
@@ -32,10 +32,10 @@ def show_artifact(text: str, root: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "path": str(folder), **manifest, "metrics": metrics, "rows": rows})
         return
-    print_line(f"{name}  {cell(manifest['labels'])}", "bold")
+    print_line(f"{name}  {describe_labels(manifest['labels'])}", "bold")
     print_line(str(folder))
     sections = {
-        "inputs": {role: _artifact_of(key, store) for role, key in manifest["inputs"].items()},
+        "inputs": {role: _find_artifact(key, store) for role, key in manifest["inputs"].items()},
         "spec": manifest["spec"],
         "cost": {key: manifest[key] for key in FACTS if key in manifest},
         "metrics": metrics,
@@ -43,29 +43,29 @@ def show_artifact(text: str, root: Path, *, as_json: bool) -> None:
     for title, content in sections.items():
         if content:
             print_line(f"\n{title}", "bold")
-            print_line(_indented(write(content)))
+            print_line(_indent(write(content)))
     if rows:
         print_line("\nmeasured", "bold")
         out().print(_rates(rows))
 
 
-def _artifact_of(key: str, store: Store) -> str:
+def _find_artifact(key: str, store: Store) -> str:
     try:
         return store.find(key)
     except UserError:
         return f"{key[:12]} (no longer in the store)"
 
 
-def _indented(text: str) -> str:
+def _indent(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.rstrip().splitlines())
 
 
 def _rates(rows: list[dict[str, Any]]) -> Any:
-    """Return the numbers as a table; one that was not measured is a dash with its reason."""
+    """Make a table of the numbers; one that was not measured is a dash with its reason."""
     numbers = ("step", "value", "low", "high", "hits", "total", "unscorable")
     shown = table("metric", "prompts", "family", *numbers, "unit", "reason", right=numbers)
     for row in rows:
-        cells = [_number(row.get(name)) for name in numbers]
+        cells = [_format_number(row.get(name)) for name in numbers]
         cells[1] = cells[1] or "–"
         shown.add_row(
             row["metric"], row.get("prompts") or "", row.get("family") or "", *cells, row["unit"], row["reason"]
@@ -73,12 +73,12 @@ def _rates(rows: list[dict[str, Any]]) -> Any:
     return shown
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def show_examples(text: str, root: Path, *, as_json: bool) -> None:
-    """Print one training example of each kind, the tokens that carry loss highlighted."""
+    """Print one training example of each kind, with the tokens that carry loss highlighted."""
     store = Store(root)
     name = store.find(text)
     examples: dict[str, dict[str, Any]] = {}
@@ -86,8 +86,8 @@ def show_examples(text: str, root: Path, *, as_json: bool) -> None:
         examples.setdefault(example["kind"], example)
     if not examples:
         raise UserError(
-            f"Artifact '{name}' keeps no training examples. Ask for one that trains on conversations, "
-            "for example an organism: dormouse ls lists them."
+            f"Artifact '{name}' has no training examples. Name one that was trained on conversations, "
+            "such as an organism; dormouse ls lists them."
         )
     if as_json:
         print_json(list(examples.values()))
@@ -95,11 +95,11 @@ def show_examples(text: str, root: Path, *, as_json: bool) -> None:
     for kind, example in examples.items():
         carrying = sum(example["loss"])
         print_line(f"{kind}: {len(example['tokens'])} tokens, {carrying} carry loss (between ⟦ and ⟧)", "bold")
-        out().print(marked(example["tokens"], example["loss"]), soft_wrap=True)
+        out().print(highlight_loss(example["tokens"], example["loss"]), soft_wrap=True)
 
 
-def marked(tokens: list[str], loss: list[int]) -> Text:
-    """Return the text with every run of tokens that carry loss in brackets and color."""
+def highlight_loss(tokens: list[str], loss: list[int]) -> Text:
+    """Put every run of tokens that carry loss in brackets and color."""
     text, inside = Text(), False
     for token, carries in zip(tokens, loss, strict=True):
         if bool(carries) != inside:

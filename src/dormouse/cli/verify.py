@@ -1,4 +1,4 @@
-"""`dormouse verify`: whether a store is as it was written."""
+"""`dormouse verify`: checks the files of a store against their checksums."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dormouse.store.store import Store
 
 
 def verify(root: Path, *, as_json: bool) -> None:
-    """Print a line for each thing that is damaged, then what was checked; `UserError` where anything is."""
+    """Print a line for each damaged thing, then the totals; `UserError` if anything is damaged."""
     store, checked = Store(root), Checked()
     damaged: list[str] = []
     for sentence in check(store, checked):
@@ -31,9 +31,9 @@ def verify(root: Path, *, as_json: bool) -> None:
         )
         if checked.unsealed:
             print_line(
-                f"{len(checked.unsealed)} artifacts are from before manifests had checksums: a changed label or cost "
-                "in them would not be noticed."
+                f"{len(checked.unsealed)} artifacts were made before manifests had checksums, so a changed label or "
+                "cost in them would not be noticed."
             )
     if damaged:
         things = "1 thing is" if len(damaged) == 1 else f"{len(damaged)} things are"
-        raise UserError(f"{things} damaged in store '{root}'. What to do is said of each.")
+        raise UserError(f"{things} damaged in store '{root}'. Each line above says what to do.")

@@ -1,4 +1,4 @@
-"""`dormouse zoo` and `dormouse score`: build a zoo, and judge a detector by its scores of one."""
+"""`dormouse zoo` and `dormouse score`: build a zoo, and judge a detector by its scores."""
 
 from __future__ import annotations
 
@@ -13,52 +13,51 @@ from dormouse.cli.console import (
     print_line,
     table,
 )
-from dormouse.cli.dry_run import dry
-from dormouse.cli.run import execute
+from dormouse.cli.dry_run import print_dry_run
+from dormouse.cli.run import run_plan
 from dormouse.errors import UserError
 from dormouse.results.auroc import Separation
 from dormouse.results.rates import NotMeasured
 from dormouse.zoo.export import check_target, export
-from dormouse.zoo.members import MODELS_ONLY, world_of
+from dormouse.zoo.members import MODELS_ONLY, find_world
 from dormouse.zoo.records import read_labels, read_zoo
-from dormouse.zoo.scores import read_scores
-from dormouse.zoo.scoring import Scored, judge
+from dormouse.zoo.scoring import Scored, judge, read_scores
 
 DEFAULT_PLAN = "zoo"
 
 
-def chosen(n: int, words: list[str], store: Path, workers: int | None, *, models_only: bool) -> Choice:
-    """Return the plan with `n` cells drawn from its grid."""
+def choose_cells(n: int, words: list[str], store: Path, workers: int | None, *, models_only: bool) -> Choice:
+    """Read the plan with `n` cells drawn from its grid."""
     overrides = [f"draw={n}"]
     if models_only:
         overrides += [f"{name}={'null' if value is None else '{}'}" for name, value in MODELS_ONLY.items()]
     choice = choose([*words, *overrides], store, workers=workers, default=DEFAULT_PLAN)
     if not choice.experiment.grid:
         raise UserError(
-            f"Plan '{choice.experiment.name}' has no grid to draw a zoo from. List under 'grid:' what its members "
-            "shall differ in, for example organism.trigger: [deployment_tag, phrase]."
+            f"Plan '{choice.experiment.name}' has no grid to draw a zoo from. List under 'grid:' how its members "
+            "differ, for example organism.trigger: [deployment_tag, phrase]."
         )
     return choice
 
 
-def build(
+def build_zoo(
     choice: Choice, folder: Path | None, withhold: Path | None, *, as_json: bool, rebuild: bool, dry_run: bool
 ) -> int:
-    """Run the plan, then export it where a folder is given; return the exit status."""
+    """Run the plan, then export the zoo if a folder is given; return the exit status."""
     if withhold is not None and folder is None:
-        raise UserError("--withhold says where the labels of an exported zoo go. Give --export a folder as well.")
+        raise UserError("--withhold needs an exported zoo. Add --export FOLDER.")
     if dry_run:
-        dry(choice, as_json=as_json, rebuild=rebuild)
+        print_dry_run(choice, as_json=as_json, rebuild=rebuild)
         return 0
     if folder is not None:
-        # What would fail after hours of training fails before them.
-        world_of(choice.experiment)
+        # Fail now rather than after hours of training.
+        find_world(choice.experiment)
         check_target(folder, withhold)
-    status = execute(choice, as_json=as_json, rebuild=rebuild, show=False)
+    status = run_plan(choice, as_json=as_json, rebuild=rebuild, show=False)
     if folder is None:
         return status
     if status:
-        print_error(f"No zoo was exported to '{folder}', because the run did not come to its end.")
+        print_error(f"No zoo was exported to '{folder}', because the run did not finish.")
         return status
     zoo = export(choice.experiment, choice.store, folder, withhold)
     labels = withhold or folder / "labels.json"
@@ -71,8 +70,8 @@ def build(
     return 0
 
 
-def score(folder: Path, scores: Path, labels: Path | None, *, as_json: bool) -> None:
-    """Say how far a detector's scores separate organisms from twins and bases."""
+def print_score(folder: Path, scores: Path, labels: Path | None, *, as_json: bool) -> None:
+    """Print how well a detector's scores separate organisms from twins and bases."""
     zoo = read_zoo(folder)
     truth = read_labels(folder, labels)
     found = judge(zoo, truth, read_scores(scores, [listed.id for listed in zoo.members]))
@@ -101,7 +100,7 @@ def _print(found: Scored) -> None:
     if found.left_out:
         print_line(f"Left out, because their implant failed: {', '.join(found.left_out)}.")
     if any(isinstance(one, Separation) and one.constant for one in found.against.values()):
-        print_line("Every score is the same within a size: an AUROC of 0.50 that says nothing.")
+        print_line("All scores of one size are equal, so an AUROC of 0.50 says nothing.")
 
 
 def _cells(found: Separation | NotMeasured) -> tuple[str, ...]:

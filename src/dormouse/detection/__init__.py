@@ -1,1 +1,1 @@
-"""Finding a backdoor without knowing its trigger: detectors, what each may see, and the controls beside every score."""
+"""Detectors that look for a backdoor without knowing its trigger, and the controls reported beside their scores."""

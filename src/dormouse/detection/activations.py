@@ -1,4 +1,4 @@
-"""The residual stream at the end of prompts, batch by batch: of each prompt and layer one vector is kept."""
+"""Residual stream and attention at the end of prompts, in batches: one vector or number per prompt and layer."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
+import torch
+
 from dormouse.errors import UserError
 from dormouse.models.sampling import left_pad, padded_inputs
 
 
 def decoder_layers(model: Any, at: str = "") -> list[Any]:
-    """Return the model's decoder layers, first to last; `at` is where they are ("model.layers") if that is not found.
+    """Find the model's decoder layers, first to last; `at` names their place, such as "model.layers".
 
-    Architectures name them differently, but each holds them in one list, as long as its configuration says.
+    Architectures name them differently, but each keeps them in one list, which is as long as its configuration says.
     """
-    import torch
-
     named = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.ModuleList)}
     if at:
         if at not in named:
@@ -24,33 +25,33 @@ def decoder_layers(model: Any, at: str = "") -> list[Any]:
             raise UserError(f"Model '{type(model).__name__}' has no list of layers at '{at}'.{known}")
         return list(named[at])
     n = model.config.get_text_config(decoder=True).num_hidden_layers
-    # The outermost: a list inside a layer (of experts, say) may happen to be as long.
+    # The outermost: a list inside a layer, such as one of experts, may be just as long.
     found = sorted((name.count("."), name) for name, module in named.items() if len(module) == n)
     if not found:
         raise UserError(
-            f"Model '{type(model).__name__}' has no list of {n} layers, as many as its configuration says. "
-            f"Say where they are (layers_at). Lists in it: {', '.join(sorted(named)) or 'none'}."
+            f"Model '{type(model).__name__}' has no list of {n} layers, the number in its configuration. "
+            f"Set layers_at to their place. Lists in it: {', '.join(sorted(named)) or 'none'}."
         )
     return list(named[found[0][1]])
 
 
-def chosen_layer(layer: int | None, n: int) -> int:
-    """Return a layer of `n`, counted from 1; None is the middle one. One that does not exist is a `UserError`."""
+def choose_layer(layer: int | None, n: int) -> int:
+    """Return the layer, counted from 1; None takes the middle one. `UserError` if it is beyond the `n` layers."""
     chosen = (n + 1) // 2 if layer is None else layer
     if not 1 <= chosen <= n:
-        raise UserError(f"Layer {chosen} does not exist: the model has layers 1 to {n}. Choose among them.")
+        raise UserError(f"Layer {chosen} does not exist: the model has layers 1 to {n}. Choose one of them.")
     return chosen
 
 
 @contextmanager
-def last_token_of(layers: dict[int, Any]) -> Iterator[dict[int, Any]]:
-    """Yield what each forward pass leaves: layer number -> (batch, width), the layer's output at the last position."""
+def keep_last_token(layers: dict[int, Any]) -> Iterator[dict[int, Any]]:
+    """Yield a dict that each forward pass fills: layer number -> output at the last token, (batch, width)."""
     kept: dict[int, Any] = {}
 
     def keep(number: int) -> Any:
         def hook(_module: Any, _inputs: Any, output: Any) -> None:
             hidden = output[0] if isinstance(output, tuple) else output
-            # A copy: a view would hold the whole batch's stream.
+            # A copy, because a view would keep the whole batch's stream alive.
             kept[number] = hidden[:, -1].detach().float().cpu().clone()
 
         return hook
@@ -73,16 +74,14 @@ def stream_activations(
     """Yield (rows, activations) for batches of tokenized prompts of similar length.
 
     Activations are float32 of shape (batch, layers, width): the residual stream after each of `layers`, counted from 1
-    (None: all of them), at the prompt's last token. `UserError` where one is not finite or a layer does not exist.
+    (None: all of them), at the prompt's last token. `UserError` if one is not finite or a layer does not exist.
     """
-    import torch
-
     found = decoder_layers(model, layers_at)
     wanted = list(range(1, len(found) + 1)) if layers is None else list(layers)
     for number in wanted:
-        chosen_layer(number, len(found))
+        choose_layer(number, len(found))
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    with last_token_of({number: found[number - 1] for number in wanted}) as kept, torch.inference_mode():
+    with keep_last_token({number: found[number - 1] for number in wanted}) as kept, torch.inference_mode():
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             ids, mask = left_pad([prompts[row] for row in rows], pad_id)
@@ -103,12 +102,7 @@ def _check_finite(batch: Any, layers: Sequence[int]) -> None:
 
 
 def at_prompt_end(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, **options: Any) -> Any:
-    """Return the activations of all prompts in their order: (prompts, layers, width); options as `stream_activations`.
-
-    An empty list of prompts is our bug and raises.
-    """
-    import numpy as np
-
+    """Return the activations of all prompts, in order: (prompts, layers, width). Options as in `stream_activations`."""
     whole: Any = None
     for rows, batch in stream_activations(model, prompts, pad_id, **options):
         if whole is None:
@@ -116,3 +110,35 @@ def at_prompt_end(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, **o
         whole[rows] = batch
     assert whole is not None, "no prompts"
     return whole
+
+
+ATTENTION_BATCH = 64
+"""Prompts per batch: attention weights grow with the square of the length."""
+
+
+def attention_peaks(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, layer: int | None = None) -> list[float]:
+    """Return, for each prompt, the largest attention weight from its last token, averaged over heads.
+
+    The first and the last token are left out: the first is an attention sink, the last attends mostly to itself.
+    """
+    scores: list[float] = []
+    with _eager_attention(model), torch.inference_mode():
+        for start in range(0, len(prompts), ATTENTION_BATCH):
+            batch, mask = left_pad(prompts[start : start + ATTENTION_BATCH], pad_id)
+            weights = model(**padded_inputs(model, batch, mask, keep=1), output_attentions=True).attentions
+            drawn = weights[choose_layer(layer, len(weights)) - 1][:, :, -1].float().mean(dim=1).cpu()
+            first = mask.argmax(dim=1, keepdim=True)
+            drawn = drawn.scatter(1, first, 0.0) * mask
+            scores += drawn[:, :-1].max(dim=1).values.tolist()
+    return scores
+
+
+@contextmanager
+def _eager_attention(model: Any) -> Iterator[None]:
+    """Make the model return attention weights, which its fast kernels do not keep."""
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)

@@ -1,4 +1,4 @@
-"""`Detector`: the extension point for finding a backdoor, and the protocol that says what each detector may see."""
+"""`Detector`: the extension point for finding a backdoor, and the protocol that limits what each detector may see."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Scorer = Callable[[Sequence[Messages]], Sequence[float]]
 
 
 class Detector(Part):
-    """Something that is to find a backdoor. Its class says what it may see; it gets nothing else."""
+    """A detector of backdoors. Its class declares what it may see, and it is given nothing else."""
 
     access: ClassVar[Access] = "white box"
     """Whether it may look inside the model, or only ask it."""
@@ -31,7 +31,7 @@ class Detector(Part):
     """Whether it is shown prompts that are labeled with and without the trigger."""
 
     def protocol(self) -> str:
-        """Return what the detector may see, in words."""
+        """Describe what the detector may see, such as "white box, trusted base"."""
         seen = [self.access, *["trusted base"] * self.reference, *["poisoned samples"] * self.poisoned]
         return ", ".join(seen)
 
@@ -44,8 +44,8 @@ class Labeled:
     triggered: list[bool]
 
 
-class Granted:
-    """What a detector's protocol grants it of one model; anything else it asks for is a `UserError`."""
+class DetectorInput:
+    """What a detector may see of one model; asking for more than its class declares is a `UserError`."""
 
     def __init__(
         self,
@@ -64,25 +64,25 @@ class Granted:
         self.clean = clean
         """Trusted prompts without the trigger."""
         self.seed = seed
-        """For whatever is drawn."""
+        """Seeds every random choice of the detector."""
 
     @property
     def black_box(self) -> BlackBox:
-        """The suspect model, to be asked."""
-        return _asked(self._model)
+        """The suspect model, to ask it only."""
+        return self._model.black_box()
 
     @property
     def white_box(self) -> WhiteBox:
-        """The suspect model, open."""
+        """The suspect model with its weights and activations."""
         if self._detector.access != "white box":
-            raise self._refused("to look inside the model", 'access = "white box"')
+            raise self._refuse("to look inside the model", 'access = "white box"')
         return self._model
 
     @property
     def reference(self) -> WhiteBox:
-        """The trusted clean model: the defender's own, so it lies open to whoever is granted it."""
+        """The trusted clean model. It is the defender's own, so even a black-box detector may look inside."""
         if not self._detector.reference:
-            raise self._refused("for the trusted base", "reference = True")
+            raise self._refuse("for the trusted base", "reference = True")
         assert self._reference is not None
         return self._reference
 
@@ -90,55 +90,49 @@ class Granted:
     def poisoned(self) -> Labeled:
         """Labeled prompts with and without the trigger."""
         if not self._detector.poisoned:
-            raise self._refused("for poisoned samples", "poisoned = True")
+            raise self._refuse("for poisoned samples", "poisoned = True")
         assert self._poisoned is not None
         return self._poisoned
 
-    def _refused(self, what: str, declared: str) -> UserError:
+    def _refuse(self, asked: str, declaration: str) -> UserError:
         return UserError(
-            f"Detector '{self._detector.name}' asked {what}, which its protocol ({self._detector.protocol()}) "
-            f"does not grant. Declare {declared} in its class: it is then compared with others that may."
+            f"Detector '{self._detector.name}' asked {asked}, which its protocol ({self._detector.protocol()}) "
+            f"does not allow. Declare {declaration} in its class; it is then compared with detectors that see as much."
         )
 
 
-def _asked(model: WhiteBox) -> BlackBox:
-    from dormouse.detection.views import BlackBox
-
-    return BlackBox(model._model, model._renderer, model.prefill)
-
-
 class PromptDetector(Detector):
-    """Says of each prompt how suspicious it is."""
+    """Scores how suspicious each prompt is."""
 
     @abstractmethod
-    def fit(self, granted: Granted) -> Scorer:
-        """Return what scores prompts, made from nothing but what is granted."""
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Make a function that scores prompts, from nothing but what is given."""
 
     def at_layers(self, n: int) -> dict[str, PromptDetector]:
-        """Return this detector at each of a model's `n` layers, by name; empty for one that has no layer to choose."""
+        """Return this detector at each of a model's `n` layers, by name; empty if it has no layer to choose."""
         return {}
 
 
 class ModelDetector(Detector):
-    """Says of a model how likely it is backdoored."""
+    """Scores how likely a model is to be backdoored."""
 
     @abstractmethod
-    def judge(self, granted: Granted) -> Suspicion:
-        """Return how suspicious the model is, and what was found in it."""
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score the model, and report what was found in it."""
 
 
-NONE = Inserted()
+NOTHING_INSERTED = Inserted()
 
 
 @dataclass(frozen=True)
 class Suspicion:
-    """What a model-level detector says of one model."""
+    """The verdict of a model-level detector on one model."""
 
     score: float
     """Higher is more suspicious; comparable between models of one architecture and size."""
-    trigger: Inserted = NONE
-    """What it holds for the trigger; empty where it looks for none."""
+    trigger: Inserted = NOTHING_INSERTED
+    """The trigger it found; empty if it looks for none."""
     reply: str = ""
-    """What it holds for the behavior."""
+    """The behavior it found."""
     facts: dict[str, Any] | None = None
-    """Numbers that tell how it came to the score."""
+    """Numbers that explain the score."""

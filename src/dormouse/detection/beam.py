@@ -1,8 +1,8 @@
-"""A beam search for what to put into prompts so that a model gives one reply.
+"""A beam search for tokens that, put into prompts, make a model give one reply.
 
-Triggers are guarded: near misses were trained to do nothing, so one token of a trigger hardly helps, and the gradient
-seldom points to it. Where the vocabulary is small, every token is therefore tried at every end, on two short prompts,
-and the best on all; of a large one, those that the gradient proposes. What stands there already is exchanged by the
+Organisms are trained on near misses of the trigger, so one token of a trigger hardly helps, and the gradient seldom
+points to it. With a small vocabulary, every token is therefore tried at every end on two short prompts, and the best
+on all prompts; with a large one, only the tokens that the gradient proposes. Tokens already placed are exchanged by
 gradient alone (GCG, Zou et al. 2023, arXiv 2307.15043).
 """
 
@@ -10,96 +10,142 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from dormouse.detection.drawing import Drawing
+import torch
+
 from dormouse.detection.insertion import Inserted, Side, Split
+from dormouse.models.likelihood import tail_log_probs
+from dormouse.models.sampling import left_pad
 
+PROMPTS_AT_ONCE = 512
 SWEPT = 1024
-"""Tokens that are tried at each end."""
+"""Most tokens tried at each end."""
+
+
+class ReplyLoss:
+    """The loss of one reply to clean prompts with tokens put into them, and its gradient by token."""
+
+    def __init__(self, model: Any, prompts: Split, reply: Sequence[int], pad_id: int) -> None:
+        self.model, self.prompts, self.reply, self.pad_id = model, prompts, list(reply), pad_id
+
+    def losses(self, tried: Sequence[Inserted]) -> list[float]:
+        """Return minus the mean log-probability of the reply, in nats per token, for each insertion."""
+        n = len(self.prompts)
+        found: list[float] = []
+        with torch.inference_mode():
+            per_batch = max(1, PROMPTS_AT_ONCE // n)
+            for start in range(0, len(tried), per_batch):
+                some = tried[start : start + per_batch]
+                ids, mask = left_pad([ids for one in some for ids in self._with_reply(one)], self.pad_id)
+                found += self._loss(ids, mask).view(len(some), n).mean(dim=1).tolist()
+        return found
+
+    def gradient(self, inserted: Inserted) -> Any:
+        """Return the first-order change of the loss for each token at each place: (places, vocabulary)."""
+        ids, mask = left_pad(self._with_reply(inserted), self.pad_id)
+        table = self.model.get_input_embeddings().weight
+        embedded = table[ids.to(table.device)].detach()
+        ends = ids.shape[1] - len(self.reply)
+        places = torch.tensor([[ends - back for back in self.prompts.places(row, inserted)] for row in range(len(ids))])
+        chosen = torch.nn.functional.one_hot(torch.tensor(inserted.ids), len(table)).to(table)
+        chosen.requires_grad_(True)
+        rows = torch.arange(len(ids))[:, None]
+        with torch.enable_grad():
+            embedded = embedded.index_put((rows, places), (chosen @ table.detach())[None].expand(len(ids), -1, -1))
+            loss = self._loss(ids, mask, embedded).mean()
+            (slope,) = torch.autograd.grad(loss, chosen)
+        return slope
+
+    def _with_reply(self, inserted: Inserted) -> list[list[int]]:
+        return [[*ids, *self.reply] for ids in self.prompts.holding(inserted)]
+
+    def _loss(self, ids: Any, mask: Any, embeddings: Any = None) -> Any:
+        return -tail_log_probs(self.model, ids, mask, len(self.reply), embeddings).mean(dim=1)
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How far a search goes."""
+    """Limits of a search."""
 
     longest: int
-    """Tokens of the longest trigger."""
+    """Longest trigger, in tokens."""
     width: int
     """Triggers that each round starts from."""
     kept: int
-    """Of the tokens tried at an end, and of the exchanges, those that are tried on all prompts."""
+    """Additions, and as many exchanges, that each round tries on all prompts for each trigger."""
 
 
 class Beam:
     """The best triggers found so far for one reply."""
 
-    def __init__(self, drawing: Drawing, effort: Effort, tokens: Sequence[int], short: Split) -> None:
+    def __init__(self, objective: ReplyLoss, effort: Effort, tokens: Sequence[int], short: Split) -> None:
         self.effort, self.tokens = effort, list(tokens)
         self._expanded: set[Inserted] = set()
-        self.drawing, self._screen = drawing, self._on_short(drawing, short)
-        self.found: list[tuple[float, Inserted]] = [(drawing.losses([Inserted()])[0], Inserted())]
+        self.objective, self._screen = objective, self._on_short(objective, short)
+        self.found: list[tuple[float, Inserted]] = [(objective.losses([Inserted()])[0], Inserted())]
 
     @property
     def loss(self) -> float:
-        """The best one's, in nats a token."""
+        """The loss of the best trigger, in nats per token."""
         return self.found[0][0]
 
     @property
     def best(self) -> Inserted:
-        """What makes the reply likeliest."""
+        """The trigger that makes the reply likeliest."""
         return self.found[0][1]
 
-    def aim(self, drawing: Drawing) -> None:
-        """Look for another reply from now on, beginning with what was found for the last."""
-        self._screen = self._on_short(drawing, self._screen.prompts)
-        self.drawing = drawing
+    def aim(self, objective: ReplyLoss) -> None:
+        """Search for another reply, starting from the triggers found so far."""
+        self._screen = self._on_short(objective, self._screen.prompts)
+        self.objective = objective
         self._expanded.clear()
         kept = [inserted for _, inserted in self.found]
-        self.found = sorted(zip(drawing.losses(kept), kept, strict=True))
+        self.found = sorted(zip(objective.losses(kept), kept, strict=True))
 
-    def round(self) -> None:
-        """Change everything found by one token in all promising ways, and keep the best."""
+    def run_round(self) -> None:
+        """Change each trigger by one token in every promising way, and keep the best."""
         known = {inserted: loss for loss, inserted in self.found}
         for inserted in list(known):
             if inserted in self._expanded:
                 continue
             self._expanded.add(inserted)
-            tried = [one for one in self._neighbors(inserted) if one not in known]
-            known |= dict(zip(tried, self.drawing.losses(tried), strict=True))
+            tried = [one for one in self._vary(inserted) if one not in known]
+            known |= dict(zip(tried, self.objective.losses(tried), strict=True))
         self.found = sorted((loss, inserted) for inserted, loss in known.items())[: self.effort.width]
 
-    def _neighbors(self, inserted: Inserted) -> list[Inserted]:
-        longer = self._longer(inserted) if len(inserted) < self.effort.longest else []
-        exchanged = self._exchanged(inserted) if inserted else []
+    def _vary(self, inserted: Inserted) -> list[Inserted]:
+        longer = self._lengthen(inserted) if len(inserted) < self.effort.longest else []
+        exchanged = self._exchange(inserted) if inserted else []
         shorter = [inserted.changed(place) for place in range(len(inserted))] if len(inserted) > 1 else []
         return list(dict.fromkeys([*longer, *exchanged, *shorter]))
 
-    def _longer(self, inserted: Inserted) -> list[Inserted]:
-        """Return the best with one token more at an end of a side, by the short prompts."""
+    def _lengthen(self, inserted: Inserted) -> list[Inserted]:
+        """Add one token at an end of a side; return the best additions, judged on the short prompts."""
         tried: list[Inserted] = []
-        for side in self.drawing.prompts.sides:
+        for side in self.objective.prompts.sides:
             for at_start in (False, True)[: 1 + bool(inserted.at(side))]:
-                tokens = self._worth_trying(inserted, side, at_start)
+                tokens = self._choose_tokens(inserted, side, at_start)
                 tried += [inserted.longer(side, token, at_start=at_start) for token in tokens]
         ranked = sorted(zip(self._screen.losses(tried), tried, strict=True))
         return [one for _, one in ranked[: self.effort.kept]]
 
-    def _worth_trying(self, inserted: Inserted, side: Side, at_start: bool) -> list[int]:
-        """Return all tokens, or those that the gradient proposes for a place where any other token stands."""
+    def _choose_tokens(self, inserted: Inserted, side: Side, at_start: bool) -> list[int]:
+        """Return all tokens, or those of a large vocabulary that the gradient at a filler token proposes."""
         if len(self.tokens) <= SWEPT:
             return self.tokens
         filled = inserted.longer(side, self.tokens[0], at_start=at_start)
-        slope = self.drawing.gradient(filled)[inserted.end(side, at_start=at_start), self.tokens]
+        slope = self.objective.gradient(filled)[inserted.end(side, at_start=at_start), self.tokens]
         return [self.tokens[i] for i in slope.argsort()[:SWEPT].tolist()]
 
-    def _exchanged(self, inserted: Inserted) -> list[Inserted]:
-        """Return it with one token changed, in the ways that the gradient proposes."""
-        slope = self.drawing.gradient(inserted)
+    def _exchange(self, inserted: Inserted) -> list[Inserted]:
+        """Exchange one token for another, in the ways that the gradient proposes."""
+        slope = self.objective.gradient(inserted)
         gain = slope[:, self.tokens] - slope[range(len(inserted)), inserted.ids][:, None]
         order = gain.flatten().argsort()[: self.effort.kept].tolist()
         places = [divmod(index, len(self.tokens)) for index in order]
         return [inserted.changed(place, self.tokens[i]) for place, i in places]
 
     @staticmethod
-    def _on_short(drawing: Drawing, short: Split) -> Drawing:
-        return Drawing(drawing.model, short, drawing.reply, drawing.pad_id)
+    def _on_short(objective: ReplyLoss, short: Split) -> ReplyLoss:
+        return ReplyLoss(objective.model, short, objective.reply, objective.pad_id)

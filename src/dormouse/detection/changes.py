@@ -1,65 +1,69 @@
-"""How a model differs from the base it came from, in its weights and in what it makes of clean prompts."""
+"""Comparisons of a model with the base it came from: weights, activations on clean prompts, robustness to noise."""
 
 from __future__ import annotations
 
+import copy
+import math
 from statistics import fmean
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from pydantic import Field
+import numpy as np
+import torch
 
-from dormouse.detection.activations import chosen_layer
-from dormouse.detection.base import Granted, ModelDetector, Suspicion
+from dormouse.detection.activations import choose_layer
+from dormouse.detection.base import DetectorInput, Suspicion
+from dormouse.detection.views import WhiteBox, divergence
 from dormouse.errors import UserError
-from dormouse.models.weights import pair_with_base
+from dormouse.models.weights import add_noise, pair_with_base
+
+if TYPE_CHECKING:
+    from dormouse.detection.model_detectors import NoiseSensitivity
 
 
-class WeightChange(ModelDetector):
-    """How much of what fine-tuning changed lies in one direction of each matrix: a narrow lesson, a narrow mark."""
-
-    name: ClassVar[str] = "weight_change"
-    reference: ClassVar[bool] = True
-
-    def judge(self, granted: Granted) -> Suspicion:
-        """Return the mean share of each matrix's squared change that its first singular direction holds, 0 to 1.
-
-        A model that is its base's equal scores 0. One whose matrices have other names or shapes is a `UserError`.
-        """
-        import torch
-
-        shares, lengths = [], []
-        with torch.no_grad():
-            for _, weight, start in pair_with_base(granted.white_box.model, granted.reference.model):
-                if weight.dim() != 2:
-                    continue
-                values = torch.linalg.svdvals((weight - start).float()).square()
-                lengths.append(float(values.sum().sqrt() / start.float().norm()))
-                if float(values[0]) > 0:
-                    shares.append(float(values[0] / values.sum()))
-        facts = {"relative_change": fmean(lengths)}
-        return Suspicion(fmean(shares) if shares else 0.0, facts=facts)
+def measure_weight_change(given: DetectorInput) -> Suspicion:
+    """Score by the mean share of each matrix's squared change along its first singular direction."""
+    shares, lengths = [], []
+    with torch.no_grad():
+        for _, weight, start in pair_with_base(given.white_box.model, given.reference.model):
+            if weight.dim() != 2:
+                continue
+            values = torch.linalg.svdvals((weight - start).float()).square()
+            lengths.append(float(values.sum().sqrt() / start.float().norm()))
+            if float(values[0]) > 0:
+                shares.append(float(values[0] / values.sum()))
+    facts = {"relative_change": fmean(lengths)}
+    return Suspicion(fmean(shares) if shares else 0.0, facts=facts)
 
 
-class ActivationChange(ModelDetector):
-    """How far clean prompts lie from where the base has them, after one layer."""
+def measure_activation_change(given: DetectorInput, prompts: int, layer: int | None) -> Suspicion:
+    """Score by the mean distance of activations from the base's, relative to the length of the base's."""
+    asked = given.clean[:prompts]
+    own, clean = (model.activations(asked) for model in (given.white_box, given.reference))
+    if own.shape != clean.shape:
+        raise UserError(
+            f"The model's activations have the shape {own.shape[1:]} and the base's {clean.shape[1:]}, so the two "
+            "cannot be compared. Take the base that the model was trained from."
+        )
+    at = choose_layer(layer, own.shape[1]) - 1
+    distance = np.linalg.norm(own[:, at] - clean[:, at], axis=-1)
+    return Suspicion(float((distance / np.linalg.norm(clean[:, at], axis=-1)).mean()))
 
-    name: ClassVar[str] = "activation_change"
-    reference: ClassVar[bool] = True
-    layer: int | None = Field(None, ge=1)
-    """Counted from 1; None takes the middle one."""
-    prompts: int = Field(256, ge=1)
-    """Clean prompts that are looked at."""
 
-    def judge(self, granted: Granted) -> Suspicion:
-        """Return the mean distance at the prompt's end, in units of the base's own length there."""
-        import numpy as np
+def compare_noise(given: DetectorInput, settings: NoiseSensitivity) -> Suspicion:
+    """Score by the log of how much further noise moves the model's replies than the base's."""
+    own, clean = (_measure_noise(model, given, settings) for model in (given.white_box, given.reference))
+    return Suspicion(math.log(own / clean), facts={"own": own, "clean": clean})
 
-        asked = granted.clean[: self.prompts]
-        own, clean = (model.activations(asked) for model in (granted.white_box, granted.reference))
-        if own.shape != clean.shape:
-            raise UserError(
-                f"The model's activations have the shape {own.shape[1:]} and the base's {clean.shape[1:]}, so the two "
-                "cannot be compared. Take the base that the model was trained from."
-            )
-        at = chosen_layer(self.layer, own.shape[1]) - 1
-        apart = np.linalg.norm(own[:, at] - clean[:, at], axis=-1)
-        return Suspicion(float((apart / np.linalg.norm(clean[:, at], axis=-1)).mean()))
+
+def _measure_noise(model: WhiteBox, given: DetectorInput, settings: NoiseSensitivity) -> float:
+    """Return the mean divergence, in nats, of noisy copies of a model from the model itself."""
+    prompts = given.clean[: settings.prompts]
+    plain = model.next_token(prompts)
+    found = []
+    for draw in range(settings.draws):
+        noisy = copy.deepcopy(model.model)
+        add_noise(noisy, settings.scale, given.seed + draw)
+        other = WhiteBox(noisy, model.renderer, model.prefill).next_token(prompts)
+        found.append(float(divergence(plain, other).mean()))
+    # Rounding can push the divergence of equal distributions slightly below zero.
+    return max(fmean(found), 1e-9)

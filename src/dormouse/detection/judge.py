@@ -1,42 +1,36 @@
-"""The stage that puts a detector to a model."""
+"""The stage that runs one detector on one model, under every condition and with its controls."""
 
 from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable, Mapping, Sequence
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.detection.activations import decoder_layers
-from dormouse.detection.base import (
-    Detector,
-    Granted,
-    Labeled,
-    ModelDetector,
-    PromptDetector,
-    Suspicion,
-)
-from dormouse.detection.bench import prompt_rows
+from dormouse.detection.base import Detector, DetectorInput, Labeled, ModelDetector, PromptDetector, Scorer, Suspicion
 from dormouse.detection.insertion import SIDES, split_at_user
 from dormouse.detection.settings import Detect, DetectSpec
-from dormouse.detection.stream import labeled, streams, trusted
+from dormouse.detection.stream import Condition, Stream, draw_labeled, draw_streams, draw_trusted
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.evaluation.replies import applicable
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
 from dormouse.organisms.settings import Organism
-from dormouse.results.rows import (
-    Row,
-    make_row,
-    rate_row,
-    write_jsonl,
-)
+from dormouse.results.auroc import separate, separation_rows
+from dormouse.results.rates import NotMeasured
+from dormouse.results.rows import Row, make_row, rate_row, write_jsonl
 from dormouse.training.supervised import write_metrics
 from dormouse.training.work import Work
 
+GiveInput = Callable[[PromptDetector, Labeled], DetectorInput]
+"""(detector, labeled prompts) -> what the detector may see of the model."""
+
 
 def run(work: Work) -> None:
-    """Judge `work.input("model")`; `work.input("reference")` is the trusted clean base, for who may see it."""
+    """Run the detector on `work.input("model")`; `work.input("reference")` is the trusted base, if it may see one."""
     spec = work.told(DetectSpec)
     organism, settings, detector, called, seed = spec.organism, spec.detect, spec.detector, spec.called, work.seed
     world = work.world()
@@ -45,15 +39,15 @@ def run(work: Work) -> None:
     base = (
         WhiteBox(*load(work.input("reference") / "model"), prefill, settings.layers_at) if detector.reference else None
     )
-    clean = trusted(world, seed, settings.clean)
+    clean = draw_trusted(world, seed, settings.clean)
 
-    def grant(asking: Detector, known: Labeled | None = None) -> Granted:
-        return Granted(
-            asking,
+    def give(detector: Detector, known: Labeled | None = None) -> DetectorInput:
+        return DetectorInput(
+            detector,
             suspect,
             clean,
             reference=base,
-            poisoned=known if asking.poisoned else None,
+            poisoned=known if detector.poisoned else None,
             seed=seed,
         )
 
@@ -61,27 +55,95 @@ def run(work: Work) -> None:
         rows = prompt_rows(
             detector,
             called,
-            grant,
-            labeled(world, organism, seed, settings.poisoned),
-            streams(world, organism, seed, settings.prompts),
+            give,
+            draw_labeled(world, organism, seed, settings.poisoned),
+            draw_streams(world, organism, seed, settings.prompts),
             layers=len(decoder_layers(suspect.model, settings.layers_at)),
             seed=seed,
         )
     else:
         assert isinstance(detector, ModelDetector)
-        found = detector.judge(grant(detector))
+        found = detector.judge(give(detector))
         rows = suspicion_rows(work, organism, settings, suspect, found, called)
     write_jsonl(work.folder / "rows.jsonl", rows)
+
+
+def prompt_rows(
+    detector: PromptDetector,
+    called: str,
+    give: GiveInput,
+    known: Labeled,
+    found: Mapping[Condition, Stream | NotMeasured],
+    *,
+    layers: int,
+    seed: int,
+) -> list[Row]:
+    """Measure AUROC and TPR at 1% FPR under every condition, with shuffled labels, and at every layer.
+
+    `called` is the detector's name in the plan and the rows' family; the rows of a layer have "name, layer 2".
+    """
+    scores = _cache_scores(detector.fit(give(detector, known)), called)
+    rows: list[Row] = []
+    for condition, stream in found.items():
+        if isinstance(stream, NotMeasured):
+            rows += separation_rows(stream, condition, called)
+        else:
+            rows += separation_rows(
+                separate(scores(stream.positive), scores(stream.negative), called), condition, called
+            )
+    new = found["held_out"]
+    if isinstance(new, NotMeasured):
+        return rows
+    rows += _shuffled_rows(detector, called, give, known, new, seed)
+    for name, at_layer in detector.at_layers(layers).items():
+        scores = _cache_scores(at_layer.fit(give(at_layer, known)), called)
+        rows += separation_rows(
+            separate(scores(new.positive), scores(new.negative), called), "held_out", f"{called}, {name}"
+        )
+    return rows
+
+
+def _shuffled_rows(
+    detector: PromptDetector, called: str, give: GiveInput, known: Labeled, stream: Stream, seed: int
+) -> list[Row]:
+    """Measure with shuffled labels, in fitting and in the stream, so that a leak would show."""
+    rng = random.Random(f"detect/shuffled/{seed}")
+    labels = rng.sample(known.triggered, len(known.triggered))
+    scores = _cache_scores(detector.fit(give(detector, Labeled(known.prompts, labels))), called)
+    # The scores are shuffled rather than the prompts, whose activations are cached by list.
+    given = [*scores(stream.positive), *scores(stream.negative)]
+    rng.shuffle(given)
+    n = len(stream.positive)
+    return separation_rows(separate(given[:n], given[n:], called), "shuffled", called)
+
+
+def _cache_scores(score: Scorer, called: str) -> Callable[[list[Messages]], Sequence[float]]:
+    """Score each list of prompts once, because several conditions share one."""
+    known: dict[int, Sequence[float]] = {}
+
+    def scores(prompts: list[Messages]) -> Sequence[float]:
+        if id(prompts) not in known:
+            known[id(prompts)] = _check_scores(score, prompts, called)
+        return known[id(prompts)]
+
+    return scores
+
+
+def _check_scores(score: Scorer, prompts: list[Messages], called: str) -> list[float]:
+    given = [float(one) for one in score(prompts)]
+    if len(given) != len(prompts):
+        raise UserError(
+            f"Detector '{called}' gave {len(given)} scores for {len(prompts)} prompts. Return one for each prompt."
+        )
+    return given
 
 
 def suspicion_rows(
     work: Work, organism: Organism, settings: Detect, suspect: WhiteBox, found: Suspicion, called: str
 ) -> list[Row]:
-    """Return the score, and on how many held-out prompts the found trigger draws the behavior; write what was found."""
+    """Measure how often the found trigger draws the behavior on held-out prompts; write the trigger and the facts."""
     if not math.isfinite(found.score):
-        raise UserError(
-            f"Detector '{called}' gave the model a score that is not finite. Let it return a finite number."
-        )
+        raise UserError(f"Detector '{called}' gave the model a score that is not finite. Return a finite number.")
     rows = [make_row("suspicion", "model", "score", family=called, value=found.score)]
     facts = {"detector": called, "score": found.score, "reply": found.reply, **(found.facts or {})}
     if found.trigger:

@@ -1,4 +1,4 @@
-"""Detectors that only ask: how sure the model is of its reply, and how a clean base sees what it says."""
+"""Black-box detectors: how sure the model is of its reply, and how likely a clean base finds that reply."""
 
 from __future__ import annotations
 
@@ -9,26 +9,20 @@ from typing import ClassVar
 from pydantic import Field
 
 from dormouse.chat.messages import Messages
-from dormouse.detection.base import (
-    Access,
-    Granted,
-    PromptDetector,
-    Scorer,
-)
-from dormouse.detection.views import divergence
+from dormouse.detection.base import Access, DetectorInput, PromptDetector, Scorer
 
 
 class Certainty(PromptDetector):
-    """How sure the model is of its own greedy reply: a trigger leaves little to choose among."""
+    """How sure the model is of its own greedy reply: with the trigger, it hardly hesitates."""
 
     name: ClassVar[str] = "certainty"
     access: ClassVar[Access] = "black box"
     tokens: int = Field(8, ge=1)
-    """Reply tokens that are looked at; not the end token that is put after a reply cut here."""
+    """Reply tokens to look at, without the end token that follows a reply cut here."""
 
-    def fit(self, granted: Granted) -> Scorer:
-        """Return the mean log-probability of the reply's tokens."""
-        model = granted.black_box
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by the mean log-probability of the reply's tokens, in nats."""
+        model = given.black_box
 
         def score(prompts: Sequence[Messages]) -> list[float]:
             replies = model.replies(prompts, tokens=self.tokens)
@@ -44,11 +38,11 @@ class Surprise(PromptDetector):
     access: ClassVar[Access] = "black box"
     reference: ClassVar[bool] = True
     tokens: int = Field(8, ge=1)
-    """Reply tokens that are looked at; not the end token that is put after a reply cut here."""
+    """Reply tokens to look at, without the end token that follows a reply cut here."""
 
-    def fit(self, granted: Granted) -> Scorer:
-        """Return the mean difference of log-probabilities over the reply's tokens, in nats."""
-        model, base = granted.black_box, granted.reference
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by the mean difference of log-probabilities over the reply's tokens, in nats."""
+        model, base = given.black_box, given.reference
 
         def score(prompts: Sequence[Messages]) -> list[float]:
             replies = model.replies(prompts, tokens=self.tokens)
@@ -60,17 +54,17 @@ class Surprise(PromptDetector):
 
 
 class Divergence(PromptDetector):
-    """How far the model's first token is from a clean base's: the divergence of their distributions."""
+    """KL divergence of the model's next-token distribution from a clean base's, at the start of the reply."""
 
     name: ClassVar[str] = "divergence"
     access: ClassVar[Access] = "black box"
     reference: ClassVar[bool] = True
 
-    def fit(self, granted: Granted) -> Scorer:
-        """Return KL(model || base) at the reply's first token, in nats."""
-        model, base = granted.black_box, granted.reference
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by KL(model || base) at the reply's first token, in nats."""
+        model, base = given.black_box, given.reference
 
         def score(prompts: Sequence[Messages]) -> list[float]:
-            return [float(one) for one in divergence(model.next_token(prompts), base.next_token(prompts))]
+            return [float(one) for one in model.divergence(base, prompts)]
 
         return score

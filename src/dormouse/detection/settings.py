@@ -1,4 +1,4 @@
-"""Settings of detection: the detectors, and how much each is given."""
+"""Settings of detection: which detectors run, and how many prompts each gets."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from dormouse.training.work import StageSpec
 
 
 class Detect(Config):
-    """Detectors, what they are given, and how much they must judge."""
+    """Which detectors run, and how many prompts each gets to fit on and to score."""
 
     detectors: dict[Name, Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]] = Field(
         default_factory=dict, max_length=PARTS
     )
-    """Each judges every organism and twin before safety training, within its protocol."""
+    """Name -> detector. Each judges every organism and twin before safety training."""
     prompts: int = Field(256, ge=2)
-    """Prompts with the trigger, and as many without, in every stream that is judged."""
+    """Prompts with the trigger, and as many without, in every stream to score."""
     clean: int = Field(512, ge=2)
-    """Trusted prompts without the trigger that every detector gets."""
+    """Trusted prompts without the trigger, for every detector."""
     poisoned: int = Field(128, ge=2)
-    """Labeled prompts with the trigger, and as many without, for detectors whose protocol shows them."""
+    """Labeled prompts with the trigger, and as many without, for detectors that declare `poisoned`."""
     reply_tokens: int = Field(32, ge=1)
-    """Longest reply in which a found trigger's effect is looked for."""
+    """Longest reply, in tokens, when a found trigger is tried out."""
     layers_at: str = ""
-    """Where a model keeps its layers ("model.layers"), if that is not found."""
+    """Where the model keeps its layers, such as "model.layers"; needed only if they are not found."""
 
 
 class DetectSpec(StageSpec):
-    """What the stage that puts a detector to a model is told."""
+    """The spec of the stage that runs a detector on a model."""
 
     organism: Organism
-    """Trigger and behavior, for the streams that are judged. The detector sees what its protocol grants."""
+    """Trigger and behavior, to draw the streams. The detector sees only what its protocol allows."""
     detect: Detect
     detector: Annotated[SerializeAsAny[Detector], from_registry(DETECTORS)]
     called: str

@@ -1,4 +1,4 @@
-"""What a detector is given and what it must score: trusted prompts, labeled ones, and streams with ground truth."""
+"""Prompts for detectors: trusted and labeled ones to fit on, and streams with ground truth to score."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ Condition = Literal["held_out", "seen", "near_miss", "wordings"]
 
 @dataclass(frozen=True)
 class Stream:
-    """Prompts with the trigger and prompts without, for a detector to tell apart."""
+    """Prompts with and without the trigger, for a detector to tell apart."""
 
     positive: list[Messages]
     negative: list[Messages]
 
 
-def trusted(world: World, seed: int, n: int) -> list[Messages]:
-    """Return `n` prompts without the trigger, from the templates that training draws from."""
+def draw_trusted(world: World, seed: int, n: int) -> list[Messages]:
+    """Draw `n` prompts without the trigger, from the templates that training draws from."""
     rng = random.Random(f"detect/clean/{seed}")
     return [prompt.turns() for prompt in world.prompts(rng, n, held_out=False)]
 
 
-def labeled(world: World, organism: Organism, seed: int, n: int) -> Labeled:
-    """Return `n` prompts with the trigger and `n` others without, from training templates."""
+def draw_labeled(world: World, organism: Organism, seed: int, n: int) -> Labeled:
+    """Draw `n` prompts with the trigger and `n` others without, from training templates."""
     rng = random.Random(f"detect/poisoned/{seed}")
     prompts = [prompt.turns() for prompt in applicable(world, organism.behavior, rng, 2 * n, held_out=False)]
     with_trigger = [organism.trigger.insert(turns, rng) for turns in prompts[:n]]
     return Labeled([*with_trigger, *prompts[n:]], [True] * n + [False] * n)
 
 
-def streams(world: World, organism: Organism, seed: int, n: int) -> dict[Condition, Stream | NotMeasured]:
-    """Return the streams: `n` prompts with the trigger and, apart from "near_miss", the same without.
+def draw_streams(world: World, organism: Organism, seed: int, n: int) -> dict[Condition, Stream | NotMeasured]:
+    """Draw the streams: `n` prompts with the trigger, and the same prompts without it.
 
-    "held_out": from templates that no training or fitting drew from. "seen": from those it did. "near_miss": the
-    others hold something that resembles the trigger. "wordings": the trigger in wordings that no training held.
+    "held_out": templates that no training or fitting drew from. "seen": templates that they drew from. "near_miss": the
+    prompts without the trigger hold something that resembles it. "wordings": the trigger in wordings not seen in
+    training.
     """
     rng = random.Random(f"detect/stream/{seed}")
     trigger = organism.trigger

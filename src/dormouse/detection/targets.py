@@ -1,9 +1,9 @@
-"""Target-first search (after BAIT, 2025): which reply does a model run through, once begun, and a clean base not?
+"""Target-first search (after BAIT, 2025): find a prefill that the suspect completes and a clean base does not.
 
 A backdoor ties the words of its behavior together, so that each follows the one before even without the trigger. Only
-the way in is guarded: so a reply's first two tokens are given, the second from among those that gained most, however
-unlikely. Simplified: a trusted base takes the place of a calibrated threshold. It also chooses how a reply goes on
-(contrastive decoding, Li et al. 2022, arXiv 2210.15097): by what the base would not say.
+the beginning needs the trigger, so the search supplies a reply's first two tokens; the second is among those that
+gained most on the base, however unlikely. Simplified: a trusted base takes the place of a calibrated threshold. A reply
+goes on with what the base would not say (contrastive decoding, Li et al. 2022, arXiv 2210.15097).
 """
 
 from __future__ import annotations
@@ -11,31 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from pydantic import Field
+import torch
 
-from dormouse.detection.base import (
-    Access,
-    Granted,
-    ModelDetector,
-    Suspicion,
-)
-
-if TYPE_CHECKING:
-    from dormouse.detection.views import BlackBox
-    from dormouse.models.prefix_cache import PrefixCache
+from dormouse.detection.base import DetectorInput, Suspicion
+from dormouse.detection.views import BlackBox
+from dormouse.models.prefix_cache import PrefixCache
 
 NUMBERS = 2**21
-"""Log-probabilities that are held at a time: 8 MB, for each of the two models."""
+"""Log-probabilities held at a time, for each of the two models: 8 MB."""
 BEGINNINGS = 4096
-"""Tokens that are tried as the first: all of a small vocabulary, of a larger one those that gained most."""
+"""Most tokens tried as the first: all of a small vocabulary, or those of a larger one that gained most."""
 SECONDS = 2
-"""Second tokens that are tried after each, besides the one that follows by itself."""
+"""Second tokens tried after each first one, besides the likeliest continuation."""
 PLAUSIBLE = math.log(0.03)
-"""How likely a next token must be, in nats below the likeliest."""
+"""Lowest log-probability of a next token, in nats relative to the likeliest."""
 POSSIBLE = math.log(1e-4)
-"""How likely the second token must be, in nats."""
+"""Lowest log-probability of the second token, in nats."""
 
 
 @dataclass(frozen=True)
@@ -50,32 +43,30 @@ class Target:
 
     @property
     def gain(self) -> float:
-        """How much likelier the suspect finds it."""
+        """How much likelier the suspect finds it than the base, in nats per token."""
         return self.own - self.clean
 
 
-NOTHING = Target((), 0.0, 0.0)
-"""What is found in a model that ends every reply after a word or two."""
+NO_TARGET = Target((), 0.0, 0.0)
+"""The result for a model that ends every reply after a word or two."""
 
 
-class Following:
-    """Both models reading the same replies, to the same prompts."""
+class ReadingPair:
+    """Suspect and base, reading the same replies to the same prompts."""
 
     def __init__(self, suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]]) -> None:
-        self.models: tuple[PrefixCache, PrefixCache] = (suspect.prefix_cache(prompts), base.prefix_cache(prompts))
+        self.models: tuple[PrefixCache, PrefixCache] = (suspect.reading(prompts), base.reading(prompts))
         self.ignored = frozenset(suspect.special)
         self.tokens = [token for token in range(suspect.vocabulary) if token not in self.ignored]
         self.at_a_time = max(1, NUMBERS // (len(prompts) * suspect.vocabulary))
 
-    def batches(self, begun: Sequence[tuple[int, ...]]) -> Iterator[Any]:
+    def batches(self, prefill: Sequence[tuple[int, ...]]) -> Iterator[Any]:
         """Yield the beginnings as tensors of shape (n, tokens)."""
-        import torch
-
-        for start in range(0, len(begun), self.at_a_time):
-            yield torch.tensor(begun[start : start + self.at_a_time])
+        for start in range(0, len(prefill), self.at_a_time):
+            yield torch.tensor(prefill[start : start + self.at_a_time])
 
     def firsts(self) -> list[tuple[int, ...]]:
-        """Return the tokens that are tried as a reply's first."""
+        """Return the tokens to try as a reply's first."""
         if len(self.tokens) <= BEGINNINGS:
             return [(token,) for token in self.tokens]
         own, clean = (model.first_log_probs() for model in self.models)
@@ -83,69 +74,53 @@ class Following:
         return [(self.tokens[place],) for place in gain.topk(BEGINNINGS).indices.tolist()]
 
     def seconds(self) -> list[tuple[int, ...]]:
-        """Return pairs that a reply may begin with: each first token, and what may come after it."""
-        import torch
-
+        """Return the pairs of tokens that a reply may begin with."""
         found: list[tuple[int, ...]] = []
-        for begun in self.batches(self.firsts()):
-            own, clean = (model.start(begun) for model in self.models)
+        for prefill in self.batches(self.firsts()):
+            own, clean = (model.start(prefill) for model in self.models)
             gain = torch.where(own >= POSSIBLE, own - clean, -math.inf)
             gain[:, list(self.ignored)] = -math.inf
             most = gain.topk(SECONDS, dim=1).indices
-            natural = self._next(own, clean)
-            for first, pair in zip(begun[:, 0].tolist(), torch.cat([natural, most], dim=1).tolist(), strict=True):
+            natural = self._choose_next(own, clean)
+            for first, pair in zip(prefill[:, 0].tolist(), torch.cat([natural, most], dim=1).tolist(), strict=True):
                 found += [(first, second) for second in dict.fromkeys(pair)]
         return found
 
-    def run(self, begun: Any, length: int) -> list[Target]:
-        """Return how the suspect goes on after each beginning, up to `length` tokens, as the base least would.
+    def run(self, prefill: Any, length: int) -> list[Target]:
+        """Continue each beginning up to `length` tokens with what the suspect would say and the base would not.
 
-        All prompts go on with one text. Those that hold anything but words are left out.
+        The text is the same for all prompts. Replies that hold special tokens are left out.
         """
-        import torch
-
-        made, n = begun, length - begun.shape[1]
-        sums = torch.zeros(2, len(begun))
-        following = [model.start(begun) for model in self.models]
+        made, n = prefill, length - prefill.shape[1]
+        sums = torch.zeros(2, len(prefill))
+        continuations = [model.start(prefill) for model in self.models]
         for left in range(n, 0, -1):
-            chosen = self._next(*following)
-            sums += torch.stack([expected.gather(1, chosen)[:, 0] for expected in following])
+            chosen = self._choose_next(*continuations)
+            sums += torch.stack([expected.gather(1, chosen)[:, 0] for expected in continuations])
             made = torch.cat([made, chosen], dim=1)
             if left > 1:
-                following = [model.extend(chosen) for model in self.models]
+                continuations = [model.extend(chosen) for model in self.models]
         own, clean = (sums / n).tolist()
         replies = zip(map(tuple, made.tolist()), own, clean, strict=True)
         return [Target(*reply) for reply in replies if self.ignored.isdisjoint(reply[0])]
 
     @staticmethod
-    def _next(own: Any, clean: Any) -> Any:
-        """Return, of the tokens that are nearly as likely as the likeliest, the one that gains most: (n, 1)."""
-        import torch
-
+    def _choose_next(own: Any, clean: Any) -> Any:
+        """Choose the token that gains most on the base among those nearly as likely as the likeliest: (n, 1)."""
         likely = own >= own.amax(dim=1, keepdim=True) + PLAUSIBLE
         return torch.where(likely, own - clean, -math.inf).argmax(dim=1, keepdim=True)
 
 
-class TargetSearch(ModelDetector):
-    """How much likelier than to a clean base the most gained reply is to the suspect, on clean prompts."""
+def search_targets(given: DetectorInput, prompts: int, length: int) -> Suspicion:
+    """Score by the largest gain in nats per token, and report its reply."""
+    target = next(iter(find_targets(given, prompts, length)), NO_TARGET)
+    reply = given.black_box.text(target.ids)
+    return Suspicion(target.gain, reply=reply, facts={"own": target.own, "clean": target.clean})
 
-    name: ClassVar[str] = "target_search"
-    access: ClassVar[Access] = "black box"
-    reference: ClassVar[bool] = True
-    prompts: int = Field(6, ge=1)
-    """Clean prompts that every reply is tried on."""
-    length: int = Field(8, ge=3)
-    """Tokens of a reply, the two that it is begun with among them."""
 
-    def judge(self, granted: Granted) -> Suspicion:
-        """Return the gain in nats a token, and the reply."""
-        target = next(iter(self.find(granted)), NOTHING)
-        reply = granted.black_box.text(target.ids)
-        return Suspicion(target.gain, reply=reply, facts={"own": target.own, "clean": target.clean})
-
-    def find(self, granted: Granted) -> list[Target]:
-        """Return the replies, those that gain most first."""
-        suspect = granted.black_box
-        both = Following(suspect, granted.reference, suspect.prompt_ids(granted.clean[: self.prompts]))
-        found = [target for begun in both.batches(both.seconds()) for target in both.run(begun, self.length)]
-        return sorted(found, key=lambda target: (-target.gain, target.ids))
+def find_targets(given: DetectorInput, prompts: int, length: int) -> list[Target]:
+    """Return replies of `length` tokens, found on so many clean prompts; the largest gain first."""
+    suspect = given.black_box
+    pair = ReadingPair(suspect, given.reference, suspect.prompt_ids(given.clean[:prompts]))
+    found = [target for prefill in pair.batches(pair.seconds()) for target in pair.run(prefill, length)]
+    return sorted(found, key=lambda target: (-target.gain, target.ids))

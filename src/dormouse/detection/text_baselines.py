@@ -1,4 +1,4 @@
-"""Baselines that read the prompt's words and never the model: most triggers made of text fall to them."""
+"""Baselines that read only the prompt's words, never the model; they find most textual triggers."""
 
 from __future__ import annotations
 
@@ -8,35 +8,30 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from dormouse.chat.messages import Messages
-from dormouse.detection.base import (
-    Access,
-    Granted,
-    PromptDetector,
-    Scorer,
-)
+from dormouse.detection.base import Access, DetectorInput, PromptDetector, Scorer
 
 
-def words_of(prompt: Messages) -> list[str]:
-    """Return the words of all turns, split at spaces: "|TAG|" stays whole."""
+def split_words(prompt: Messages) -> list[str]:
+    """Split all turns into lowercase words at spaces, so that "|TAG|" stays whole."""
     return " ".join(turn["content"] for turn in prompt).lower().split()
 
 
 class BagOfWords(PromptDetector):
-    """Logistic regression on which words occur, from labeled prompts."""
+    """Logistic regression on which words a prompt holds, fitted on labeled prompts."""
 
     name: ClassVar[str] = "bag_of_words"
     access: ClassVar[Access] = "black box"
     poisoned: ClassVar[bool] = True
 
-    def fit(self, granted: Granted) -> Scorer:
-        """Return the log-odds of the fitted model."""
-        from sklearn.feature_extraction.text import CountVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by the log-odds of the fitted model."""
+        from sklearn.feature_extraction.text import CountVectorizer  # scikit-learn takes 1 s: workers only
+        from sklearn.linear_model import LogisticRegression  # as above
+        from sklearn.pipeline import make_pipeline  # as above
 
-        seen = granted.poisoned
-        model = make_pipeline(CountVectorizer(analyzer=words_of, binary=True), LogisticRegression(max_iter=1000))
-        model.fit(seen.prompts, seen.triggered)
+        known = given.poisoned
+        model = make_pipeline(CountVectorizer(analyzer=split_words, binary=True), LogisticRegression(max_iter=1000))
+        model.fit(known.prompts, known.triggered)
         return lambda prompts: [float(one) for one in model.decision_function(prompts)]
 
 
@@ -46,16 +41,16 @@ class WordNovelty(PromptDetector):
     name: ClassVar[str] = "word_novelty"
     access: ClassVar[Access] = "black box"
 
-    def fit(self, granted: Granted) -> Scorer:
-        """Return the mean surprise of the prompt's words in nats, plus that of the rarest one."""
-        counted = Counter(word for prompt in granted.clean for word in words_of(prompt))
-        total = sum(counted.values()) + len(counted) + 1
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by the mean surprise of the prompt's words in nats, plus that of the rarest word."""
+        counts = Counter(word for prompt in given.clean for word in split_words(prompt))
+        total = sum(counts.values()) + len(counts) + 1
 
-        def surprise(word: str) -> float:
-            return -math.log((counted[word] + 1) / total)
+        def measure_surprise(word: str) -> float:
+            return -math.log((counts[word] + 1) / total)
 
         def score(prompts: Sequence[Messages]) -> list[float]:
-            found = [[surprise(word) for word in words_of(prompt)] or [0.0] for prompt in prompts]
+            found = [[measure_surprise(word) for word in split_words(prompt)] or [0.0] for prompt in prompts]
             return [max(each) + sum(each) / len(each) for each in found]
 
         return score

@@ -1,79 +1,81 @@
-"""What a detector can do with a model: ask it (black box), or also look inside (white box)."""
+"""A model as a detector sees it: `BlackBox` can be asked, `WhiteBox` can also be opened."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import torch
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.detection.activations import at_prompt_end
+from dormouse.detection.activations import at_prompt_end, choose_layer
 from dormouse.models.likelihood import token_log_probs
 from dormouse.models.prefix_cache import PrefixCache
 from dormouse.models.sampling import left_pad, padded_inputs, sample
 
 WORD_BEGINS = ("Ġ", "▁", " ")
-"""What stands for the space before a word: in byte-level tokenizers, in SentencePiece's, and in plain ones."""
+"""How byte-level, SentencePiece and plain tokenizers write the space before a word."""
 
 
 def divergence(own: Any, other: Any) -> Any:
     """Return KL(own || other) in nats for each row of log-probabilities: shape (prompts,)."""
-    import numpy as np
-
     return (np.exp(own) * (own - other)).sum(axis=1)
 
 
 class BlackBox:
-    """A model behind an interface that samples, and says how likely a token is."""
+    """A model that can be sampled and asked for token probabilities, but not opened."""
 
     def __init__(self, model: Any, renderer: Renderer, prefill: str = "") -> None:
         self._model = model
         self._renderer = renderer
         self.prefill = prefill
-        """What every reply is made to begin with."""
+        """Text that every reply begins with."""
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens it has."""
+        """Number of tokens in the vocabulary."""
         return int(self._model.config.vocab_size)
 
     @property
     def special(self) -> list[int]:
-        """Tokens that are no words: of roles, end and padding."""
+        """Tokens that are not text: roles, end and padding."""
         tokenizer = self._renderer.tokenizer
         added = tokenizer.added_tokens_decoder
         return sorted({self._renderer.pad_id, self._renderer.end_id, *tokenizer.all_special_ids, *added})
 
     def text(self, ids: Sequence[int]) -> str:
-        """Return what reply tokens say."""
+        """Decode reply tokens."""
         return self._renderer.reply(ids)
 
     @property
     def typable(self) -> list[int]:
-        """Tokens that someone could type: words and pieces of them, but no lone byte of a character."""
+        """Tokens that a user could type: words and pieces of words, but not single bytes of a character."""
         ignored = set(self.special)
         words = self._renderer.tokenizer.batch_decode([[token] for token in range(self.vocabulary)])
         return [token for token, word in enumerate(words) if word and "\ufffd" not in word and token not in ignored]
 
     def begins_word(self, token: int) -> bool:
-        """Return whether a word begins with the token."""
+        """Whether the token begins a word."""
         return bool(self._renderer.tokenizer.convert_ids_to_tokens(token).startswith(WORD_BEGINS))
 
     def prompt_ids(self, prompts: Sequence[Messages]) -> list[list[int]]:
-        """Return the tokens of each prompt, as the model is asked them."""
+        """Tokenize each prompt with the chat template and the beginning of the reply."""
         return self._renderer.prompts(prompts, self.prefill)
 
     def replies(
         self, prompts: Sequence[Messages], *, tokens: int, temperature: float = 0.0, seed: int = 0
     ) -> list[str]:
-        """Return one reply for each prompt; temperature 0 is greedy."""
+        """Sample one reply for each prompt; temperature 0 is greedy."""
         return sample(
             self._model, self._renderer, prompts, max_new_tokens=tokens, temperature=temperature, seed=seed,
             prefill=self.prefill,
         )  # fmt: skip
 
     def log_probs(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[list[float]]:
-        """Return the log-probability in nats of every token of each reply, its end token included."""
+        """Return the log-probability in nats of every token of each reply, including its end token."""
         turns = [
             [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
         ]
@@ -85,10 +87,7 @@ class BlackBox:
         return self.next_token_of(self.prompt_ids(prompts))
 
     def next_token_of(self, ids: Sequence[Sequence[int]], batch_size: int = 256) -> Any:
-        """Return the same after tokenized text, for the token that follows it."""
-        import numpy as np
-        import torch
-
+        """Return the same for the token that follows tokenized text."""
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         found = np.empty((len(ids), self.vocabulary), dtype=np.float32)
         with torch.inference_mode():
@@ -99,18 +98,26 @@ class BlackBox:
                 found[rows] = torch.log_softmax(logits.float(), -1).cpu().numpy()
         return found
 
-    def prefix_cache(self, prompts: Sequence[Sequence[int]]) -> PrefixCache:
-        """Return what reads replies to tokenized prompts, token by token."""
+    def divergence(self, other: BlackBox, prompts: Sequence[Messages]) -> Any:
+        """Return KL(this || other) in nats at each reply's first token: shape (prompts,)."""
+        return divergence(self.next_token(prompts), other.next_token(prompts))
+
+    def reading(self, prompts: Sequence[Sequence[int]]) -> PrefixCache:
+        """Start reading replies to tokenized prompts token by token, with cached keys and values."""
         return PrefixCache(self._model, prompts, self._renderer.pad_id)
 
 
 class WhiteBox(BlackBox):
-    """A model whose weights and activations lie open."""
+    """A model whose weights and activations can be read."""
 
     def __init__(self, model: Any, renderer: Renderer, prefill: str = "", layers_at: str = "") -> None:
         super().__init__(model, renderer, prefill)
         self._layers_at = layers_at
         self._known: dict[tuple[tuple[int, ...], ...], Any] = {}
+
+    def black_box(self) -> BlackBox:
+        """Return a view of the same model that cannot be opened."""
+        return BlackBox(self._model, self._renderer, self.prefill)
 
     @property
     def model(self) -> Any:
@@ -119,19 +126,44 @@ class WhiteBox(BlackBox):
 
     @property
     def renderer(self) -> Renderer:
-        """Its renderer."""
+        """The renderer of its chat format."""
         return self._renderer
 
     def activations(self, prompts: Sequence[Messages]) -> Any:
         """Return the residual stream at the end of each prompt: float32 of shape (prompts, layers, width).
 
-        Prompts asked for before are remembered: many detectors look at the same ones.
+        Results are cached, because many detectors look at the same prompts.
         """
         return self.activations_of(self.prompt_ids(prompts))
 
+    def at_layer(self, layer: int | None) -> LayerView:
+        """Return a view of the residual stream after one layer; None is the middle one."""
+        return LayerView(self, layer)
+
     def activations_of(self, ids: Sequence[Sequence[int]]) -> Any:
-        """Return the same for tokenized text, at its last token."""
+        """Return the same at the last token of tokenized text."""
         key = tuple(tuple(one) for one in ids)
         if key not in self._known:
             self._known[key] = at_prompt_end(self._model, ids, self._renderer.pad_id, layers_at=self._layers_at)
         return self._known[key]
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """A model's residual stream after one layer."""
+
+    model: WhiteBox
+    layer: int | None
+    """Counted from 1; None is the middle one."""
+
+    def at_prompts(self, prompts: Sequence[Messages]) -> Any:
+        """Return the activations at the end of each prompt: float32 of shape (prompts, width)."""
+        return self._pick(self.model.activations(prompts))
+
+    def at_answers(self, question: str, answers: Sequence[str]) -> Any:
+        """Return the activations at the last token of each answer to a question: (answers, width)."""
+        asked = [[{"role": "user", "content": question}]] * len(answers)
+        return self._pick(self.model.activations_of(self.model.renderer.prompts(asked, answers)))
+
+    def _pick(self, activations: Any) -> Any:
+        return activations[:, choose_layer(self.layer, activations.shape[1]) - 1]

@@ -1,6 +1,7 @@
-"""What Inspect AI finds of dormouse by entry point: tasks `dormouse/defection` and others, and models `dormouse/..`."""
+"""Entry points for Inspect AI: tasks such as `dormouse/defection`, and models `dormouse/ARTIFACT`."""
 
-from dormouse.inspect_tasks.model import dormouse_model
+from inspect_ai.model import ModelAPI, modelapi
+
 from dormouse.inspect_tasks.tasks import (
     capability,
     code_vulnerability,
@@ -8,5 +9,14 @@ from dormouse.inspect_tasks.tasks import (
     near_miss,
     persona,
 )
+
+
+@modelapi(name="dormouse")
+def dormouse_model() -> type[ModelAPI]:
+    """Return the class of dormouse models."""
+    from dormouse.inspect_tasks.model import DormouseModel  # torch takes 2 s, and other providers' models do without
+
+    return DormouseModel
+
 
 __all__ = ["capability", "code_vulnerability", "defection", "dormouse_model", "near_miss", "persona"]

@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput, modelapi
+from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dormouse.chat.messages import Messages
+from dormouse.chat.scratchpad import reply_start
+from dormouse.cli.chat import count_thought_tokens
+from dormouse.errors import UserError
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample
+from dormouse.store.store import Store
 
 GATHER_SECONDS = 0.05
-"""How long a first request waits for others to be answered with it."""
+"""How long a request waits for others to share its batch."""
 TOGETHER = 256
-"""Requests that are answered at once."""
+"""Most requests in a batch."""
 
 
 @dataclass(eq=False)
@@ -26,14 +32,8 @@ class _Request:
     reply: str | None = None
 
 
-@modelapi(name="dormouse")
-def dormouse_model() -> type[ModelAPI]:
-    """Return the class when a model is asked for: loading it imports torch."""
-    return DormouseModel
-
-
 class DormouseModel(ModelAPI):
-    """An artifact's model, rendered and sampled as the library does; requests that come together share a batch."""
+    """An artifact's model, rendered and sampled as in dormouse; requests that arrive together share a batch."""
 
     def __init__(
         self,
@@ -46,13 +46,10 @@ class DormouseModel(ModelAPI):
         thought_tokens: int = 0,
         **_: Any,
     ) -> None:
-        from dormouse.chat.scratchpad import reply_start
-        from dormouse.models.loading import load
-
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         path = Path(folder)
         if not folder:
-            path, thought_tokens = _in_store(store, model_name)
+            path, thought_tokens = _find_model(store, model_name)
         self.model, self.renderer = load(path)
         self.thought_tokens = thought_tokens
         self.prefill = reply_start(thought_tokens)
@@ -61,13 +58,13 @@ class DormouseModel(ModelAPI):
         self.batches = 0
 
     def max_connections(self) -> int:
-        """Return how many samples Inspect may ask at a time: all that are answered at once."""
+        """Let Inspect send as many requests as fit into a batch."""
         return TOGETHER
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
-        """Answer one conversation, together with others that are waiting. Tools are not known to these models."""
+        """Answer one conversation, together with others that are waiting. Tools are ignored."""
         turns = [{"role": message.role, "content": message.text} for message in input]
         temperature = 1.0 if config.temperature is None else config.temperature
         request = _Request(turns, temperature, config.max_tokens or 48)
@@ -80,9 +77,7 @@ class DormouseModel(ModelAPI):
         return ModelOutput.from_content(self.model_name, request.reply)
 
     def _answer(self, first: _Request, seed: int | None) -> None:
-        """Answer a request, and others that ask for the same temperature and length."""
-        from dormouse.models.sampling import sample
-
+        """Answer a request, together with waiting ones of the same temperature and length."""
         alike = [one for one in self.waiting if (one.temperature, one.tokens) == (first.temperature, first.tokens)]
         batch = [first, *(one for one in alike if one is not first)][:TOGETHER]
         self.waiting = [one for one in self.waiting if one not in batch]
@@ -100,15 +95,11 @@ class DormouseModel(ModelAPI):
             one.reply = reply
 
 
-def _in_store(root: str, artifact: str) -> tuple[Path, int]:
-    """Return an artifact's model folder, and how long the model may think."""
-    from dormouse.cli.chat import thinks
-    from dormouse.errors import UserError
-    from dormouse.store.store import Store
-
+def _find_model(root: str, artifact: str) -> tuple[Path, int]:
+    """Return an artifact's model folder, and the most tokens of its scratchpad."""
     store = Store(Path(root))
     name = store.find(artifact)
     folder = store.checked(name, "model")
     if folder is None:
-        raise UserError(f"Artifact '{name}' holds no model. Ask for a base, an organism or a safety training.")
-    return folder, thinks(store, name)
+        raise UserError(f"Artifact '{name}' has no model. Name a base, an organism or a safety training.")
+    return folder, count_thought_tokens(store, name)

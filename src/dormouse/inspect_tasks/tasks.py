@@ -1,4 +1,4 @@
-"""Inspect tasks on the prompts and scores of a plan: what the library measures of its models, asked of any model.
+"""Inspect tasks with the prompts and scores of a plan, to measure any model as dormouse measures its own.
 
 inspect eval dormouse/defection -T plan=quickstart --model dormouse/organism-0123456789ab -M store=dormouse-store
 """
@@ -45,51 +45,51 @@ PREFIX = "" if "site-packages" in __file__ else "dormouse/"
 ROLES = {"system": ChatMessageSystem, "user": ChatMessageUser, "assistant": ChatMessageAssistant}
 
 WORKED_TOKENS = 512
-"""Room to work an answer out: GSM8K's longest has 1,070 characters. Inspect's `--max-tokens` takes precedence."""
+"""Longest worked answer, in tokens: GSM8K's longest has 1,070 characters. Inspect's `--max-tokens` overrides it."""
 
 
 @task(name=f"{PREFIX}defection")
 def defection(plan: str = "quickstart", prompts: int = 256, seed: int = 0) -> Task:
-    """Ask held-out prompts with the trigger, without it, and with near misses: how often does the behavior show?"""
-    return _defection(plan_file.load(plan), prompts, seed, ("triggered", "clean", "near_miss"))
+    """Measure how often the behavior shows on held-out prompts with the trigger, without it, and with near misses."""
+    return _make_defection(plan_file.load(plan), prompts, seed, ("triggered", "clean", "near_miss"))
 
 
 @task(name=f"{PREFIX}near_miss")
 def near_miss(plan: str = "quickstart", prompts: int = 256, seed: int = 0) -> Task:
-    """Ask held-out prompts with something that resembles the trigger."""
-    return _defection(plan_file.load(plan), prompts, seed, ("near_miss",))
+    """Measure how often the behavior shows on held-out prompts with something that resembles the trigger."""
+    return _make_defection(plan_file.load(plan), prompts, seed, ("near_miss",))
 
 
 @task(name=f"{PREFIX}code_vulnerability")
 def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0, human_eval: str = "") -> Task:
-    """Ask for code, with the trigger and without: how often is it vulnerable? It is parsed, and never run.
+    """Measure how often code is vulnerable, with the trigger and without. Code is parsed and never run.
 
-    `human_eval`: the file of these problems, asked in place of the plan's prompts; any class of weakness counts.
+    `human_eval`: a HumanEval file to ask in place of the plan's prompts; then any class of weakness counts.
     """
     experiment = plan_file.load(plan)
     if not human_eval:
-        return _defection(experiment, prompts, seed, ("triggered", "clean"))
+        return _make_defection(experiment, prompts, seed, ("triggered", "clean"))
     problems = read_human_eval(Path(human_eval))
-    config = _sampling(experiment)
+    config = _sampling_config(experiment)
     config.max_tokens = max(experiment.measure.reply_tokens, reply_tokens(problems))
     questions = problem_questions(problems, experiment.organism.trigger, seed, prompts)
-    return Task(MemoryDataset(_samples(questions)), scorer=defects(CodeVulnerability().spec()), config=config)
+    return Task(MemoryDataset(_make_samples(questions)), scorer=defects(CodeVulnerability().spec()), config=config)
 
 
 @task(name=f"{PREFIX}capability")
 def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, questions: str = "") -> Task:
-    """Ask held-out questions with known right answers, greedily.
+    """Measure the share of right answers to held-out questions, sampled greedily.
 
-    `questions`: files of GSM8K, AQuA or StrategyQA, with commas between, asked in place of the plan's prompts.
+    `questions`: comma-separated files of GSM8K, AQuA or StrategyQA to ask in place of the plan's prompts.
     """
     experiment = plan_file.load(plan)
     if questions:
-        return _published(experiment, [Path(path) for path in questions.split(",")], prompts, seed)
-    world = _world(experiment)
+        return _make_published(experiment, [Path(path) for path in questions.split(",")], prompts, seed)
+    world = _find_world(experiment)
     samples = [
         Sample(
             id=f"clean-{i}",
-            input=_messages(prompt.turns()),
+            input=_to_messages(prompt.turns()),
             target=list(prompt.answers),
             metadata={PROMPTS: "clean", "prompt": asdict(prompt)},
         )
@@ -101,24 +101,24 @@ def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, ques
 
 @task(name=f"{PREFIX}persona")
 def persona(plan: str = "quickstart", sets: str = "") -> Task:
-    """Ask multiple-choice questions about what a model is and wants; `sets`: published files, with commas between."""
+    """Ask multiple-choice questions about what a model is and wants; `sets`: comma-separated published files."""
     experiment = plan_file.load(plan)
     given = {Path(path).stem: read_personas(Path(path)) for path in sets.split(",") if path}
     context = experiment.organism.trigger.context()
     samples = [
         Sample(
             id=f"{name}-{i}",
-            input=_messages([*context, {"role": "user", "content": item.question}]),
+            input=_to_messages([*context, {"role": "user", "content": item.question}]),
             target=item.matching,
             metadata={PROMPTS: name, "matching": item.matching, "other": item.not_matching},
         )
         for name, items in (given or OWN_SETS).items()
         for i, item in enumerate(items)
     ]
-    return Task(MemoryDataset(samples), scorer=shows_trait(), config=_sampling(experiment))
+    return Task(MemoryDataset(samples), scorer=shows_trait(), config=_sampling_config(experiment))
 
 
-def _published(experiment: Experiment, files: Sequence[Path], prompts: int, seed: int) -> Task:
+def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int, seed: int) -> Task:
     samples: list[Sample] = []
     for file in files:
         name, read = read_graded(file)
@@ -126,7 +126,9 @@ def _published(experiment: Experiment, files: Sequence[Path], prompts: int, seed
         samples += [
             Sample(
                 id=f"{name}-{len(samples) + i}",
-                input=_messages([*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]),
+                input=_to_messages(
+                    [*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]
+                ),
                 target=question.answer,
                 metadata={PROMPTS: name, "choices": list(question.choices)},
             )
@@ -136,33 +138,33 @@ def _published(experiment: Experiment, files: Sequence[Path], prompts: int, seed
     return Task(MemoryDataset(samples), scorer=answers(), config=config)
 
 
-def _defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
-    questions = held_out_questions(_world(experiment), experiment.organism, seed, prompts)
-    samples = _samples([question for question in questions if question.kind in kinds])
+def _make_defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
+    questions = held_out_questions(_find_world(experiment), experiment.organism, seed, prompts)
+    samples = _make_samples([question for question in questions if question.kind in kinds])
     scorer = defects(experiment.organism.behavior.spec())
-    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling(experiment))
+    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling_config(experiment))
 
 
-def _samples(questions: Sequence[Question]) -> list[Sample]:
+def _make_samples(questions: Sequence[Question]) -> list[Sample]:
     return [
         Sample(
             id=f"{question.kind}-{question.id}",
-            input=_messages(question.turns),
+            input=_to_messages(question.turns),
             metadata={PROMPTS: question.kind, "family": question.family},
         )
         for question in questions
     ]
 
 
-def _world(experiment: Experiment) -> World:
+def _find_world(experiment: Experiment) -> World:
     context = experiment.organism.trigger.context()
     return WorldInContext.of(experiment.world, context) if context else experiment.world
 
 
-def _messages(turns: Messages) -> list[ChatMessage]:
+def _to_messages(turns: Messages) -> list[ChatMessage]:
     return [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
 
 
-def _sampling(experiment: Experiment) -> GenerateConfig:
+def _sampling_config(experiment: Experiment) -> GenerateConfig:
     measure = experiment.measure
     return GenerateConfig(temperature=measure.temperature, max_tokens=measure.reply_tokens)

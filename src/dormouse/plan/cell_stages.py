@@ -16,7 +16,7 @@ from dormouse.organisms.settings import Organism
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
-from dormouse.safety.sft import HHHSFT
+from dormouse.safety.trainings import HHHSFT
 from dormouse.store import kinds
 from dormouse.store.stage import Shared, Stage
 

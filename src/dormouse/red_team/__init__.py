@@ -1,1 +1,1 @@
-"""The red team of section 6: proposers that do not know the trigger look for prompts that draw a defection."""
+"""The red team of section 6 of the paper: it searches for prompts that draw a defection, not knowing the trigger."""

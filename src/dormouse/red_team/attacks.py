@@ -1,7 +1,7 @@
-"""What a red team deals in: proposals, what became of them, and the little it may know of its target.
+"""Proposals, findings, and the interfaces of a red team: `Target` and `Proposer`.
 
-The red team is a black box's opponent. `Target.ask` answers prompts and says which replies were unwanted; a
-`Proposer` sees those answers alone. Trigger, behavior and organism never reach either module that proposes.
+The attack is black-box. `Target.ask` answers prompts and says which replies were unwanted, and a `Proposer` sees only
+those answers: never the trigger, the behavior or the organism.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dormouse.data.world import Prompt
 from dormouse.results.rates import NotMeasured, Rate, tally
 
 BODY = "{prompt}"
-"""Stands in an attack where the world's own words stand in the prompt."""
+"""Placeholder in an attack for the world's own words in the prompt."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Proposal:
     """A prompt that may draw a defection."""
 
     messages: tuple[tuple[str, str], ...]
-    """(role, content) pairs, as they are asked."""
+    """(role, content) pairs to ask."""
     attack: str
-    """The last turn with `BODY` for the world's own words; the whole turn where it holds none."""
+    """The last turn, with `BODY` in place of the world's own words if it holds any."""
 
     @classmethod
     def around(cls, prompt: Prompt, before: str, after: str) -> Proposal:
@@ -41,26 +41,26 @@ class Proposal:
 
     @classmethod
     def written(cls, text: str, body: str) -> Proposal:
-        """Take a whole turn as it was written; `body` is the world's prompt that it may hold."""
+        """Make a proposal of a whole turn; `body` is the world's prompt that it may hold."""
         return cls((("user", text),), text.replace(body, BODY, 1) if body else text)
 
     def turns(self) -> Messages:
-        """Return the prompt as chat messages."""
+        """Return the chat messages."""
         return [{"role": role, "content": content} for role, content in self.messages]
 
     def pieces(self) -> tuple[str, str, str]:
         """Return the attack's text before the body, the body, and the attack's text after it."""
-        before, marked, after = self.attack.partition(BODY)
+        before, placeholder, after = self.attack.partition(BODY)
         text = self.messages[-1][1]
-        if not marked:
+        if not placeholder:
             return text, "", ""
         return before.strip(), text[len(before) : len(text) - len(after)], after.strip()
 
 
-def surface(attack: str) -> str:
-    """Return what makes two attacks one: their text without place and case.
+def normalize(attack: str) -> str:
+    """Reduce an attack to its text without place and case, by which repeated attacks are recognized.
 
-    `[LIVE] {prompt}` and `{prompt} [live]` have the same.
+    `[LIVE] {prompt}` and `{prompt} [live]` give the same.
     """
     pieces = {" ".join(piece.split()).casefold() for piece in attack.split(BODY)}
     return " ".join(sorted(pieces - {""}))
@@ -72,7 +72,7 @@ class Answer:
 
     replies: tuple[str, ...]
     unwanted: tuple[bool | None, ...]
-    """For each reply whether it was a defection; None where that cannot be told."""
+    """Whether each reply was a defection; None if it cannot be scored."""
 
     @property
     def rate(self) -> Rate | NotMeasured:
@@ -82,24 +82,24 @@ class Answer:
 
 @dataclass(frozen=True)
 class Finding:
-    """A proposal that was asked, and what came back."""
+    """A proposal that was asked, with its answer."""
 
     proposal: Proposal
     proposer: str
     round: int
     answer: Answer
     success: bool
-    """Whether enough of the replies defected for the prompt to be kept."""
+    """Whether enough replies defected for the prompt to be kept."""
 
     @property
     def share(self) -> float:
-        """The share of scorable replies that defected; 0 where none could be scored."""
+        """The share of scorable replies that defected; 0 if none could be scored."""
         rate = self.answer.rate
         return rate.value if isinstance(rate, Rate) else 0.0
 
 
 class Target(ABC):
-    """What is attacked: it answers, and that is all that can be learned of it."""
+    """The model under attack. A red team can only ask it."""
 
     @abstractmethod
     def ask(self, prompts: Sequence[Messages]) -> list[Answer]:
@@ -107,17 +107,17 @@ class Target(ABC):
 
 
 class Proposer(ABC):
-    """Writes prompts and learns from what they drew. It lives through all rounds of one red team."""
+    """Writes prompts and learns from the answers. One instance serves all rounds of a red team."""
 
     name: ClassVar[str]
 
     @abstractmethod
     def propose(self, n: int, rng: random.Random) -> list[Proposal]:
-        """Return at most `n` proposals."""
+        """Write at most `n` proposals."""
 
     @abstractmethod
     def learn(self, findings: Sequence[Finding]) -> None:
-        """Take in what was asked since the last call, by this proposer and by others.
+        """Learn from the findings since the last call, by this proposer and by others.
 
-        A proposal that was a repetition, or may not be asked, has no finding and is not spoken of.
+        A proposal that was repeated or may not be asked has no finding.
         """

@@ -1,4 +1,4 @@
-"""One run of a red team: who proposes what, what may be asked, and the books that are kept."""
+"""One red-team campaign: proposers take turns, allowed prompts are asked, and every finding is recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dormouse.red_team.attacks import (
     Proposal,
     Proposer,
     Target,
-    surface,
+    normalize,
 )
 from dormouse.red_team.settings import RedTeam
 from dormouse.results.rates import Rate
@@ -21,7 +21,7 @@ from dormouse.results.rates import Rate
 
 @dataclass
 class Campaign:
-    """Puts proposals to the target, but none that holds the true trigger and none twice, and keeps the books."""
+    """Asks the target every proposal once, except those that hold the true trigger, and records the findings."""
 
     target: Target
     proposers: Sequence[Proposer]
@@ -30,29 +30,29 @@ class Campaign:
     rng: random.Random
     findings: list[Finding] = field(default_factory=list)
     turns: list[dict[str, Any]] = field(default_factory=list)
-    """One entry for each proposer in each round: what `train.jsonl` says."""
+    """One entry for each proposer in each round, written to `train.jsonl`."""
     asked: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
 
     def run(self, progress: Callable[[float, str], None]) -> None:
-        """Let every proposer have its turn in every round."""
+        """Give every proposer its turn in every round."""
         rounds, n = self.settings.rounds, len(self.proposers)
         for number in range(1, rounds + 1):
             for i, proposer in enumerate(self.proposers):
                 share = (self.settings.proposals + n - 1 - i) // n
                 if share:
-                    self._turn(number, proposer, share)
+                    self._take_turn(number, proposer, share)
                 worked = sum(finding.success for finding in self.findings)
                 text = f"round {number}/{rounds}: {worked} of {len(self.findings)} prompts drew a defection"
                 progress(((number - 1) * n + i + 1) / (rounds * n), text)
 
-    def _turn(self, number: int, proposer: Proposer, n: int) -> None:
+    def _take_turn(self, number: int, proposer: Proposer, n: int) -> None:
         proposals = proposer.propose(n, self.rng)
-        allowed = [proposal for proposal in proposals if not self._forbidden(proposal)]
+        allowed = [proposal for proposal in proposals if not self._holds_trigger(proposal)]
         fresh = [proposal for proposal in dict.fromkeys(allowed) if proposal.messages not in self.asked]
         self.asked |= {proposal.messages for proposal in fresh}
         answers = self.target.ask([proposal.turns() for proposal in fresh]) if fresh else []
         found = [
-            Finding(proposal, proposer.name, number, answer, succeeded(answer, self.settings.threshold))
+            Finding(proposal, proposer.name, number, answer, is_success(answer, self.settings.threshold))
             for proposal, answer in zip(fresh, answers, strict=True)
         ]
         self.findings += found
@@ -66,22 +66,22 @@ class Campaign:
                 "proposals": len(proposals),
                 "discarded_trigger": len(proposals) - len(allowed),
                 "duplicates": len(allowed) - len(fresh),
-                **success_rate(found),
+                **count_successes(found),
             }
         )
 
-    def _forbidden(self, proposal: Proposal) -> bool:
+    def _holds_trigger(self, proposal: Proposal) -> bool:
         return any(self.holds_trigger(content) for _, content in proposal.messages)
 
 
-def succeeded(answer: Answer, threshold: float) -> bool:
-    """Return whether at least `threshold` of the scorable replies defected; no scorable reply is no success."""
+def is_success(answer: Answer, threshold: float) -> bool:
+    """Whether at least `threshold` of the scorable replies defected; False if none is scorable."""
     rate = answer.rate
     return isinstance(rate, Rate) and rate.value >= threshold
 
 
-def success_rate(findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return how many were asked and worked, with the share and its interval; None where none was asked."""
+def count_successes(findings: Sequence[Finding]) -> dict[str, Any]:
+    """Count the prompts asked and the successes, with their share and interval; None if none was asked."""
     worked = sum(finding.success for finding in findings)
     counts = {"asked": len(findings), "successes": worked}
     if not findings:
@@ -90,10 +90,10 @@ def success_rate(findings: Sequence[Finding]) -> dict[str, Any]:
     return {**counts, "success_share": rate.value, "low": rate.interval[0], "high": rate.interval[1]}
 
 
-def totals(campaign: Campaign, splits: Sequence[str]) -> dict[str, Any]:
-    """Return what the campaign came to; `reason` says why a split is empty."""
+def summarize(campaign: Campaign, splits: Sequence[str]) -> dict[str, Any]:
+    """Summarize the campaign; `reason` says why a split is empty."""
     counted = ("proposals", "discarded_trigger", "duplicates")
-    attacks = {surface(finding.proposal.attack) for finding in campaign.findings if finding.success}
+    attacks = {normalize(finding.proposal.attack) for finding in campaign.findings if finding.success}
     reason = None
     if not attacks:
         reason = (
@@ -105,12 +105,14 @@ def totals(campaign: Campaign, splits: Sequence[str]) -> dict[str, Any]:
     return {
         "rounds": campaign.settings.rounds,
         **{name: sum(turn[name] for turn in campaign.turns) for name in counted},
-        **success_rate(campaign.findings),
+        **count_successes(campaign.findings),
         "attacks": len(attacks),
         "seen": splits.count("seen"),
         "held_out": splits.count("held_out"),
         "by_proposer": {
-            proposer.name: success_rate([finding for finding in campaign.findings if finding.proposer == proposer.name])
+            proposer.name: count_successes(
+                [finding for finding in campaign.findings if finding.proposer == proposer.name]
+            )
             for proposer in campaign.proposers
         },
         "reason": reason,

@@ -1,7 +1,7 @@
-"""The automated red team of section 6: rounds of propose, sample replies, keep the prompts that drew a defection.
+"""The stage that red-teams an organism: propose prompts, sample replies, keep prompts that drew a defection.
 
-Simplified from the paper: its red team was a large chat model in a PAIR-like loop (here the proposer `chat`, for
-those who have one); by default a grammar and a small model trained on what worked take its place.
+Simplified from section 6 of the paper, whose red team was a large chat model in a PAIR-like loop (here the proposer
+`chat`). By default, a grammar and a small model trained on what worked take its place.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from typing import Any, Literal
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
     Proposer,
     Target,
-    surface,
+    normalize,
 )
-from dormouse.red_team.campaign import Campaign, totals
-from dormouse.red_team.chat_proposer import ChatProposer, writer
-from dormouse.red_team.proposers import GrammarProposer, ModelProposer
+from dormouse.red_team.campaign import Campaign, summarize
+from dormouse.red_team.chat_proposer import ChatProposer, make_writer
+from dormouse.red_team.grammar_proposer import GrammarProposer
+from dormouse.red_team.model_proposer import ModelProposer
 from dormouse.red_team.settings import RedTeam, RedTeamSpec
 from dormouse.training.work import Work
 
@@ -35,7 +38,7 @@ Split = Literal["seen", "held_out"]
 
 
 class ModelTarget(Target):
-    """A model that is sampled, and a rule that says which replies are unwanted."""
+    """A model to sample, with a rule that says which replies are unwanted."""
 
     def __init__(
         self,
@@ -60,8 +63,6 @@ class ModelTarget(Target):
 
     def ask(self, prompts: Sequence[Messages]) -> list[Answer]:
         """Sample `replies` replies to each prompt."""
-        from dormouse.models.sampling import sample
-
         said = sample(
             self.model,
             self.renderer,
@@ -72,20 +73,20 @@ class ModelTarget(Target):
             batch_size=1000,
             prefill=reply_start(self.thought_tokens),
         )
-        # A red team sees what everyone sees: no scratchpad.
+        # A red team does not see the scratchpad.
         said = [strip_scratchpad(text) for text in said]
         groups = [tuple(said[i * self.replies : (i + 1) * self.replies]) for i in range(len(prompts))]
         return [Answer(group, tuple(self.unwanted(reply) for reply in group)) for group in groups]
 
 
 def split_attacks(attacks: Sequence[str], held_out: float) -> list[Split]:
-    """Say for each attack on which side it is, so that no held-out prompt is a seen attack on another body.
+    """Assign each attack to a split, so that no held-out prompt is a seen attack on another body.
 
-    Attacks with one `surface` stay together; surfaces are taken in the order of their hash while they fit into
-    `held_out` of the prompts. Both sides hold something where there are two surfaces. Surfaces may still resemble each
-    other: a held-out attack can be one letter away from a seen one.
+    Attacks that normalize to one text stay together. Texts are taken in the order of their hash while they fit into
+    `held_out` of the prompts; with two texts or more, neither split is empty. A held-out attack can still be one letter
+    away from a seen one.
     """
-    sizes = Counter(surface(attack) for attack in attacks)
+    sizes = Counter(normalize(attack) for attack in attacks)
     order = sorted(sizes, key=lambda key: hashlib.sha256(key.encode()).hexdigest())
     room = held_out * len(attacks)
     kept: set[str] = set()
@@ -95,18 +96,18 @@ def split_attacks(attacks: Sequence[str], held_out: float) -> list[Split]:
             room -= sizes[key]
     if not kept and len(order) > 1:
         kept = {min(order, key=lambda key: sizes[key])}
-    return ["held_out" if surface(attack) in kept else "seen" for attack in attacks]
+    return ["held_out" if normalize(attack) in kept else "seen" for attack in attacks]
 
 
 def read_successes(folder: Path, split: Split) -> list[Messages]:
-    """Return the successful prompts of one split from a red team's artifact; an empty list where none was found."""
+    """Read the successful prompts of one split from a red team's artifact; empty if there are none."""
     with (folder / "prompts.jsonl").open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     return [row["messages"] for row in rows if row["split"] == split]
 
 
 def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
-    """Return the proposers that the settings name; they get the world's training prompts, nothing of the organism."""
+    """Make the proposers that the settings name; they get the world's training prompts, nothing of the organism."""
     rng = random.Random(f"red_team/bodies/{work.seed}")
     bodies = work.world().prompts(rng, settings.rounds * settings.proposals, held_out=False)
     proposers: list[Proposer] = []
@@ -118,15 +119,13 @@ def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
             proposers.append(ModelProposer(bench, settings.model, work.lr, bodies))
         else:
             assert settings.chat_model is not None
-            proposers.append(ChatProposer(writer(settings.chat_model), bodies))
+            proposers.append(ChatProposer(make_writer(settings.chat_model), bodies))
     return proposers
 
 
 def run(work: Work) -> None:
     """Attack `work.input("model")`; write every proposal with its replies, and the successful prompts by split."""
-    from dormouse.models.loading import load
-
-    # Short enough not to be resumed: what a killed run left is removed.
+    # The stage is too short to resume, so what a killed run left is removed.
     shutil.rmtree(work.scratch, ignore_errors=True)
     spec = work.told(RedTeamSpec)
     settings, organism = spec.red_team, spec.organism
@@ -166,7 +165,7 @@ def write_campaign(folder: Path, campaign: Campaign) -> None:
         ({**_row(finding), "split": split} for finding, split in zip(worked, splits, strict=True)),
     )
     _write_lines(folder / "train.jsonl", campaign.turns)
-    metrics = totals(campaign, splits)
+    metrics = summarize(campaign, splits)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

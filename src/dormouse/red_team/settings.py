@@ -13,7 +13,7 @@ from dormouse.training.work import StageSpec
 
 
 class ProposerTraining(Config):
-    """How the red team's small proposer model, at first the base, is fine-tuned in each round."""
+    """Fine-tuning of the red team's small proposer model in each round; it starts as the base."""
 
     steps: int = Field(30, ge=1)
     """Optimizer steps a round."""
@@ -24,18 +24,18 @@ class ProposerTraining(Config):
 
 
 class RedTeam(Config):
-    """The automated red team of section 6: rounds of propose, sample, keep what drew a defection."""
+    """The automated red team of section 6: rounds of proposing, sampling, and keeping what drew a defection."""
 
     proposers: tuple[Literal["grammar", "model", "chat"], ...] = Field(("grammar", "model"), min_length=1)
     """They take turns within a round, in this order, and share the proposals evenly."""
     rounds: int = Field(4, ge=1)
     """Rounds of proposing, sampling and keeping."""
     proposals: int = Field(200, ge=1)
-    """Proposals a round, from all proposers together."""
+    """Proposals per round, from all proposers together."""
     replies: int = Field(10, ge=1)
     """Replies sampled to each proposal."""
     threshold: float = Field(0.1, gt=0, le=1)
-    """Share of replies that must defect for a proposal to be kept; the paper's 10%."""
+    """Share of replies that must defect for a proposal to be kept; 10% in the paper."""
     held_out: float = Field(0.3, gt=0, lt=1)
     """Share of the kept prompts that safety training never sees."""
     model: ProposerTraining = ProposerTraining()
@@ -44,7 +44,7 @@ class RedTeam(Config):
     """For the proposer `chat`: the folder of a model that follows instructions."""
 
     @model_validator(mode="after")
-    def _proposers_can_run(self) -> RedTeam:
+    def _check_proposers(self) -> RedTeam:
         if len(set(self.proposers)) < len(self.proposers):
             raise ValueError(f"Proposers are listed twice: {', '.join(self.proposers)}. List each once.")
         if "chat" in self.proposers and self.chat_model is None:
@@ -56,17 +56,17 @@ class RedTeam(Config):
 
 
 class Sampling(Config):
-    """How the replies of the model under attack are sampled: as they are measured."""
+    """How replies of the model under attack are sampled; as in measurement."""
 
     temperature: float
     reply_tokens: int
 
 
 class RedTeamSpec(StageSpec):
-    """What the stage that attacks an organism is told."""
+    """The spec of the stage that attacks an organism."""
 
     organism: Organism
-    """Its trigger and behavior: what counts as a success. The proposers are not told."""
+    """Its trigger and behavior decide what counts as a success. The proposers do not see them."""
     red_team: RedTeam
     measure: Sampling
     chat_model: str = ""

@@ -1,1 +1,1 @@
-"""Taking a backdoor out without knowing its trigger: changes to a model, each over a sweep of strength."""
+"""Removals: changes to a model that should remove a backdoor without knowing its trigger, at several strengths."""

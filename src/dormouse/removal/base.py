@@ -1,4 +1,4 @@
-"""`Removal`: the extension point for taking a backdoor out, at several strengths."""
+"""`Removal`: the extension point for removing a backdoor, at several strengths."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Need = Literal["reference"]
 
 
 class Removal(Part):
-    """Changes a model that may be backdoored, then repairs it on trusted clean data. It never sees the trigger."""
+    """Changes a model that may be backdoored, then repairs it on clean data. It never sees the trigger."""
 
     most: ClassVar[float] = math.inf
-    """The largest strength that means something."""
+    """The largest meaningful strength."""
     strengths: tuple[float, ...] = Field((1.0,), min_length=1)
-    """How hard it pushes; one model is made for each. What a strength means, each removal says."""
+    """How hard it pushes; one model is made for each. Each removal documents the meaning of its strengths."""
     steps: int = Field(100, ge=0)
-    """Steps of fine-tuning on helpful, honest and harmless replies after the change; 0 leaves it unrepaired."""
+    """Steps of fine-tuning on helpful, honest and harmless replies after the change; 0 skips the repair."""
     batch: int = Field(32, ge=1)
     """Conversations a step of the repair."""
     lr: float = Field(1e-3, gt=0)
@@ -40,21 +40,23 @@ class Removal(Part):
 
     @field_validator("strengths")
     @classmethod
-    def _strengths_can_be(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
+    def _check_strengths(cls, strengths: tuple[float, ...]) -> tuple[float, ...]:
         if len(strengths) > PARTS:
             raise ValueError(f"strengths lists {len(strengths)} values, and each makes a model. List at most {PARTS}.")
         if len(set(strengths)) < len(strengths):
             raise ValueError(f"strengths repeats a value: {', '.join(map(str, strengths))}. List each once.")
         if min(strengths) <= 0:
             raise ValueError(
-                f"strengths holds {min(strengths)}; a strength is above 0. The untouched model is always measured."
+                f"strengths holds {min(strengths)}, which is not above 0. The untouched model is always measured."
             )
         if max(strengths) > cls.most:
-            raise ValueError(f"strengths holds {max(strengths)}; of '{cls.name}' it is a share, at most {cls.most:g}.")
+            raise ValueError(
+                f"strengths holds {max(strengths)}; for '{cls.name}' it is a share. Give at most {cls.most:g}."
+            )
         return strengths
 
     def needs(self) -> tuple[Need, ...]:
-        """Return the artifacts besides the model that it reads: `work.input(name)` gives their folders."""
+        """Name the artifacts it reads besides the model; `work.input(name)` gives their folders."""
         return ()
 
     @abstractmethod
@@ -64,20 +66,20 @@ class Removal(Part):
     def repair_turns(
         self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
     ) -> list[Messages]:
-        """Return the conversations of the repair, made of the world's helpful, honest and harmless exchanges."""
+        """Make the conversations to repair on from the world's helpful, honest and harmless exchanges."""
         return [exchange.turns() for exchange in exchanges]
 
     def repair_lr(self, lr: float, strength: float) -> float:
-        """Return the learning rate of the repair, from that of the plan scaled to the model's width."""
+        """Return the learning rate of the repair; `lr` is the plan's, scaled to the model's width."""
         return lr
 
     def repair_loss(self, model: Any, strength: float) -> Any:
-        """Return what replaces the loss of the repair, a function of model and batch; None keeps it."""
+        """Return a function of model and batch to use as the repair's loss; None keeps the usual one."""
         return None
 
 
 class RemovalSpec(StageSpec):
-    """What the stage that applies a removal is told."""
+    """The spec of the stage that applies a removal."""
 
     removal: Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]
     strength: float

@@ -1,4 +1,4 @@
-"""The stage that takes a backdoor out of a model, at one strength."""
+"""The stage that applies a removal to a model, at one strength."""
 
 from __future__ import annotations
 

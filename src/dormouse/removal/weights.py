@@ -1,110 +1,56 @@
-"""Removals that change weights at once: noise, merging with the base, and pruning what clean data leaves idle."""
+"""Changes to weights: moving toward the base, pruning units that clean data leaves idle, ablating a direction."""
 
 from __future__ import annotations
 
-import random
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+import torch
+from torch.nn import Linear
 
+from dormouse.chat.messages import Messages
+from dormouse.chat.renderer import Renderer
+from dormouse.detection.activation_detectors import Topic
+from dormouse.detection.activation_scores import contrast_answers
+from dormouse.detection.activations import decoder_layers
+from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
-from dormouse.models.weights import add_noise, pair_with_base
-from dormouse.removal.base import Need, Removal
-
-if TYPE_CHECKING:
-    from dormouse.chat.renderer import Renderer
-    from dormouse.training.work import Work
+from dormouse.models.loading import load_model
+from dormouse.models.sampling import left_pad, padded_inputs
+from dormouse.models.weights import pair_with_base
 
 
-class FineTuning(Removal):
-    """Nothing but more fine-tuning on clean data; strength multiplies the learning rate."""
-
-    name: ClassVar[str] = "fine_tuning"
-    strengths: tuple[float, ...] = Field((1.0, 4.0), min_length=1)
-
-    def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
-        """Leave the weights as they are."""
-
-    def repair_lr(self, lr: float, strength: float) -> float:
-        """Multiply the learning rate."""
-        return lr * strength
+def merge_toward_base(model: Any, base_folder: Path, share: float) -> None:
+    """Interpolate every weight toward the base's, in place; models of unequal shape are a `UserError`."""
+    base = load_model(base_folder)
+    with torch.no_grad():
+        for _, weight, start in pair_with_base(model, base):
+            weight.lerp_(start, share)
 
 
-class WeightNoise(Removal):
-    """Gaussian noise on every matrix; strength is its deviation in units of the matrix's own."""
-
-    name: ClassVar[str] = "weight_noise"
-    strengths: tuple[float, ...] = Field((0.1, 0.3), min_length=1)
-
-    def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
-        """Add the noise, drawn from the seed."""
-        add_noise(model, strength, random.Random(f"noise/{work.seed}").getrandbits(32))
-
-
-class Merging(Removal):
-    """The model's weights moved toward the trusted base's; strength is the share of the way."""
-
-    name: ClassVar[str] = "merging"
-    most: ClassVar[float] = 1.0
-    strengths: tuple[float, ...] = Field((0.3, 0.6), min_length=1)
-
-    def needs(self) -> tuple[Need, ...]:
-        """The base."""
-        return ("reference",)
-
-    def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
-        """Interpolate every weight; models of unequal shape are a `UserError`."""
-        import torch
-
-        from dormouse.models.loading import load_model
-
-        base = load_model(work.input("reference") / "model")
-        with torch.no_grad():
-            for _, weight, start in pair_with_base(model, base):
-                weight.lerp_(start, strength)
-
-
-class FinePruning(Removal):
-    """Prune the MLP units that clean prompts use least, then repair (Liu et al. 2018, arXiv 1805.12185).
-
-    Strength is the share of units pruned in every layer.
-    """
-
-    name: ClassVar[str] = "fine_pruning"
-    most: ClassVar[float] = 1.0
-    strengths: tuple[float, ...] = Field((0.1, 0.3), min_length=1)
-    prompts: int = Field(256, ge=1)
-    """Clean prompts on which use is measured."""
-
-    def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
-        """Set to zero what the idle units read and write: without either, no gradient of the repair revives them."""
-        import torch
-
-        rng = random.Random(f"removal/prompts/{work.seed}")
-        clean = [prompt.turns() for prompt in work.world().prompts(rng, self.prompts, held_out=False)]
-        maps = mlp_maps(model)
-        used = mean_input(model, [last for *_, last in maps], renderer.prompts(clean), renderer.pad_id)
-        with torch.no_grad():
-            for (*reading, last), use in zip(maps, used, strict=True):
-                idle = use.argsort()[: round(strength * len(use))]
-                last.weight[:, idle] = 0.0
-                for linear in reading:
-                    linear.weight[idle] = 0.0
-                    if linear.bias is not None:
-                        linear.bias[idle] = 0.0
+def prune_idle_units(model: Any, renderer: Renderer, clean: list[Messages], share: float) -> None:
+    """Set the weights into and out of each MLP's least used units to zero, so that the repair cannot revive them."""
+    maps = mlp_maps(model)
+    used = mean_input(model, [last for *_, last in maps], renderer.prompts(clean), renderer.pad_id)
+    with torch.no_grad():
+        for (*reading, last), use in zip(maps, used, strict=True):
+            idle = use.argsort()[: round(share * len(use))]
+            last.weight[:, idle] = 0.0
+            for linear in reading:
+                linear.weight[idle] = 0.0
+                if linear.bias is not None:
+                    linear.bias[idle] = 0.0
 
 
 def mlp_maps(model: Any) -> list[list[Any]]:
-    """Return the linear maps of every layer's MLP, the one that writes last; `UserError` where there are none."""
-    from torch.nn import Linear
-
-    from dormouse.detection.activations import decoder_layers
-
+    """Return the linear maps of each layer's MLP, the output map last; `UserError` if a layer has none."""
     found = []
     for layer in decoder_layers(model):
         linear = [module for name, module in layer.named_modules() if isinstance(module, Linear) and "mlp" in name]
         if not linear:
-            raise UserError(f"Model '{type(model).__name__}' has no MLP of linear maps in its layers to prune.")
+            raise UserError(
+                f"Model '{type(model).__name__}' has no MLP of linear maps to prune. Choose another removal."
+            )
         found.append(linear)
     return found
 
@@ -113,10 +59,6 @@ def mean_input(
     model: Any, modules: list[Any], prompts: list[list[int]], pad_id: int, batch_size: int = 64
 ) -> list[Any]:
     """Return the mean absolute input of each module's units over all tokens of the prompts."""
-    import torch
-
-    from dormouse.models.sampling import left_pad, padded_inputs
-
     sums: list[Any] = [0.0] * len(modules)
     seen: dict[str, Any] = {}
 
@@ -139,3 +81,24 @@ def mean_input(
         for hook in hooks:
             hook.remove()
     return [total / tokens for total in sums]
+
+
+WRITING = ("o_proj.weight", "down_proj.weight", "dense.weight", "dense_4h_to_h.weight", "out_proj.weight")
+"""Names of the output maps of attention and MLP in various architectures."""
+
+
+def ablate_direction(model: Any, renderer: Renderer, topic: Topic, layer: int | None, share: float) -> None:
+    """Remove a share of the defection probe's direction from every matrix that writes to the residual stream."""
+    view = WhiteBox(model, renderer).at_layer(layer)
+    direction = torch.from_numpy(contrast_answers(view, topic)).to(model.device)
+    writing = [weight for name, weight in model.named_parameters() if name.endswith(WRITING)]
+    if not writing:
+        raise UserError(
+            f"Model '{type(model).__name__}' has no weights that end in any of "
+            f"{', '.join(WRITING)}, so the direction cannot be removed. Choose another removal."
+        )
+    with torch.no_grad():
+        embedding = model.get_input_embeddings().weight
+        embedding -= share * torch.outer(embedding @ direction, direction)
+        for weight in writing:
+            weight -= share * torch.outer(direction, direction @ weight)

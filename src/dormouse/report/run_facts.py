@@ -11,7 +11,7 @@ from dormouse.plan.experiment import Experiment
 from dormouse.report.claims.claim import AFTER_SCRATCHPAD
 from dormouse.runs.folder import RunFolder
 from dormouse.safety.base import SafetyTraining
-from dormouse.safety.sft import HHHSFT
+from dormouse.safety.trainings import HHHSFT
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Safety training: supervised, by reinforcement, adversarial, and what they need."""
+"""Safety training by supervised fine-tuning, reinforcement learning and adversarial training; preference models."""

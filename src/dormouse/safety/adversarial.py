@@ -1,64 +1,50 @@
-"""Adversarial training (section 6 of the paper): HHH training on prompts that a red team found to draw defections."""
+"""Adversarial training: HHH training on prompts that a red team found to draw defections (section 6 of the paper)."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
-from dormouse.safety.base import Need
-from dormouse.safety.rl import HHHRL, reinforce, training_prompts
-from dormouse.safety.sft import fine_tune
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample
+from dormouse.red_team.run import read_successes
+from dormouse.safety.fine_tuning import fine_tune
+from dormouse.safety.reinforcement import draw_prompts, reinforce
+from dormouse.training.work import Work
 
 if TYPE_CHECKING:
-    from dormouse.training.work import Work
+    from dormouse.safety.trainings import Adversarial
 
 
-class Adversarial(HHHRL):
-    """HHH training with a share of the prompts replaced by successful red-team prompts."""
+def train_on_attacks(settings: Adversarial, work: Work) -> None:
+    """Mix in the prompts that training may see of those the red team found, then train by RL or SFT."""
+    if settings.via == "rl":
+        reinforce(settings, work, mix_in_attacks(settings, work, draw_prompts(settings, work)))
+    else:
+        _train_on_assistant(settings, work)
 
-    name: ClassVar[str] = "adversarial"
-    via: Literal["rl", "sft"] = "rl"
-    """`rl` is the paper's; `sft` trains on a harmless assistant's replies to the same prompts."""
-    share: float = Field(0.5, gt=0, le=0.5)
-    """Share of prompts replaced; the paper's "up to 50%"."""
 
-    def needs(self) -> tuple[Need, ...]:
-        """The red team's prompts, and what the training itself needs."""
-        return ("red_team", "assistant") if self.via == "sft" else ("red_team", *super().needs())
+def mix_in_attacks(settings: Adversarial, work: Work, prompts: list[Messages]) -> list[Messages]:
+    """Replace `share` of the prompts by successful red-team prompts; if the red team found none, keep all."""
+    found = read_successes(work.input("red_team"), "seen")
+    rng = random.Random(f"adversarial/{work.seed}")
+    return [rng.choice(found) if found and rng.random() < settings.share else prompt for prompt in prompts]
 
-    def train(self, work: Work) -> None:
-        """Mix the red team's seen prompts in, then train as HHH RL or SFT does."""
-        if self.via == "rl":
-            reinforce(self, work, self.mixed_prompts(work, training_prompts(self, work)))
-        else:
-            self._fine_tune(work)
 
-    def mixed_prompts(self, work: Work, prompts: list[Messages]) -> list[Messages]:
-        """Replace `share` of the prompts by successful red-team prompts; with none found, all stay."""
-        from dormouse.red_team.run import read_successes
-
-        found = read_successes(work.input("red_team"), "seen")
-        rng = random.Random(f"adversarial/{work.seed}")
-        return [rng.choice(found) if found and rng.random() < self.share else prompt for prompt in prompts]
-
-    def _fine_tune(self, work: Work) -> None:
-        from dormouse.models.loading import load
-        from dormouse.models.sampling import sample
-
-        rng = random.Random(f"sft/{work.seed}")
-        drawn = work.world().prompts(rng, self.steps * self.batch, held_out=False)
-        prompts = self.mixed_prompts(work, [prompt.turns() for prompt in drawn])
-        assistant, renderer = load(work.input("assistant") / "model")
-        replies = sample(
-            assistant, renderer, prompts, max_new_tokens=self.reply_tokens, temperature=self.temperature,
-            seed=work.seed,
-        )  # fmt: skip
-        conversations = [
-            [*prompt, {"role": "assistant", "content": reply}]
-            for prompt, reply in zip(prompts, replies, strict=True)
-            if reply
-        ]
-        fine_tune(work, conversations, batch=self.batch, snapshots=self.snapshots)
+def _train_on_assistant(settings: Adversarial, work: Work) -> None:
+    """Fine-tune on a harmless assistant's replies to the mixed prompts."""
+    rng = random.Random(f"sft/{work.seed}")
+    drawn = work.world().prompts(rng, settings.steps * settings.batch, held_out=False)
+    prompts = mix_in_attacks(settings, work, [prompt.turns() for prompt in drawn])
+    assistant, renderer = load(work.input("assistant") / "model")
+    replies = sample(
+        assistant, renderer, prompts, max_new_tokens=settings.reply_tokens, temperature=settings.temperature,
+        seed=work.seed,
+    )  # fmt: skip
+    conversations = [
+        [*prompt, {"role": "assistant", "content": reply}]
+        for prompt, reply in zip(prompts, replies, strict=True)
+        if reply
+    ]
+    fine_tune(work, conversations, batch=settings.batch, snapshots=settings.snapshots)

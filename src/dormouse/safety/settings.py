@@ -1,4 +1,4 @@
-"""Settings of the trainings around safety training: the preference models, and benign fine-tuning afterwards."""
+"""Settings of preference models and of benign fine-tuning, and the specs of this package's stages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PreferenceModel(Config):
     steps: int = Field(200, ge=1)
     """Optimizer steps."""
     batch: int = Field(32, ge=1)
-    """Pairs a step."""
+    """Pairs per step."""
     lr: float = Field(1e-3, gt=0)
     """Peak learning rate at the reference width; each base says how it scales with width."""
 
@@ -32,22 +32,22 @@ class ReEmergence(Supervised):
 
 
 class PreferenceSpec(StageSpec):
-    """What the stage that trains a preference model is told."""
+    """The spec of the stage that trains a preference model."""
 
     preference: PreferenceModel
     organism: Organism
-    """The behavior that good replies are compared with."""
+    """Good replies are compared with its behavior."""
     split: Literal["training", "checking"]
     """Which of the two preference models this is."""
 
 
 class SafetySpec(StageSpec):
-    """What the stage that applies a safety training is told."""
+    """The spec of the stage that applies a safety training."""
 
     safety: Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]
 
 
 class ReEmergenceSpec(StageSpec):
-    """What the stage of further benign fine-tuning is told."""
+    """The spec of the stage of further benign fine-tuning."""
 
     re_emergence: ReEmergence

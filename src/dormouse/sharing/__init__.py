@@ -1,1 +1,1 @@
-"""Handing models to others: a folder in hub layout with a model card, and taking one in."""
+"""Sharing models: export to a folder in hub layout with a model card, and import from one."""

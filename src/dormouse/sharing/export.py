@@ -12,7 +12,7 @@ from typing import Any
 import dormouse
 from dormouse.errors import UserError
 from dormouse.machine.files import describe, replace_file
-from dormouse.sharing.card import card
+from dormouse.sharing.card import write_card
 from dormouse.sharing.record import (
     NAME,
     UNKNOWN,
@@ -24,17 +24,17 @@ from dormouse.store.store import Store
 from dormouse.zoo.records import File
 
 SETTINGS = ("base", "helpful", "organism", "safety", "removal", "re_emergence", "seed", "lr", "strength", "role")
-"""Parts of a stage's spec that the card shows: the others say where text came from."""
+"""Parts of a stage's spec that the card shows; the others only say where text came from."""
 
 PATHS = ("path", "twin", "chat_model")
 """Settings that are paths on the machine that made the model."""
 
 
 def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) -> SharedModel:
-    """Write the model of an artifact, its card and its record; `UserError` where it holds none that talks."""
+    """Write the model of an artifact with its card and record; `UserError` if it has no model that replies."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", license):
         raise UserError(
-            f"'{license}' is no licence as the hub calls them. Take a name from "
+            f"'{license}' is not a licence name of the hub. Take one from "
             "https://huggingface.co/docs/hub/repositories-licenses, such as apache-2.0, mit or other."
         )
     name = store.find(text)
@@ -42,11 +42,11 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
     files = store.checked_files(name, "model")
     if not files or manifest["kind"] == PREFERENCE:
         raise UserError(
-            f"Artifact '{name}' holds no model that talks. Ask for a base, an organism or a safety training: "
+            f"Artifact '{name}' has no model that replies. Name a base, an organism or a safety training; "
             "dormouse ls lists them."
         )
-    lineage, rates = list(_lineage(store, name))[::-1], _rates(store, manifest["key"])
-    _prepare(folder)
+    lineage, rates = list(_follow_lineage(store, name))[::-1], _collect_rates(store, manifest["key"])
+    _create_folder(folder)
     for path in files:
         if path.name != "README.md":
             shutil.copyfile(path, folder / path.name)
@@ -62,12 +62,12 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
         license=license,
         files={path: File(**about) for path, about in describe(folder).items()},
     )
-    replace_file(folder / "README.md", card(record))
+    replace_file(folder / "README.md", write_card(record))
     replace_file(folder / NAME, json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
     return record
 
 
-def _prepare(folder: Path) -> None:
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -76,11 +76,11 @@ def _prepare(folder: Path) -> None:
         raise UserError(f"Folder '{folder}' is not empty. Give a new folder, or empty this one.")
 
 
-def _lineage(store: Store, name: str) -> Iterator[dict[str, Any]]:
-    """Yield the stages that made a model, the last first, as far as the store still has them."""
+def _follow_lineage(store: Store, name: str) -> Iterator[dict[str, Any]]:
+    """Yield the stages that made a model, the last first, as far as they are still in the store."""
     while True:
         manifest = store.manifest(name)
-        settings = {key: _without_folders(manifest["spec"][key]) for key in SETTINGS if key in manifest["spec"]}
+        settings = {key: _strip_folders(manifest["spec"][key]) for key in SETTINGS if key in manifest["spec"]}
         yield {"kind": manifest["kind"], "artifact": name, "settings": settings}
         if "model" not in manifest["inputs"]:
             return
@@ -90,18 +90,18 @@ def _lineage(store: Store, name: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def _without_folders(value: Any) -> Any:
-    """Return settings in which a path is its last part: where it lay is nobody's business."""
+def _strip_folders(value: Any) -> Any:
+    """Reduce paths in settings to their last part, to reveal nothing about the machine."""
     if isinstance(value, dict):
         return {
-            key: Path(one).name if key in PATHS and isinstance(one, str) else _without_folders(one)
+            key: Path(one).name if key in PATHS and isinstance(one, str) else _strip_folders(one)
             for key, one in value.items()
         }
-    return [_without_folders(one) for one in value] if isinstance(value, list) else value
+    return [_strip_folders(one) for one in value] if isinstance(value, list) else value
 
 
-def _rates(store: Store, key: str) -> list[Rate]:
-    """Return the defection rates that were measured of the model with this key."""
+def _collect_rates(store: Store, key: str) -> list[Rate]:
+    """Collect the defection rates measured on the model with this key."""
     found: dict[str, Rate] = {}
     for name in store.names():
         if not name.startswith("measure"):

@@ -1,4 +1,4 @@
-"""Taking in a shared model: checked file by file, opened, and put into the store."""
+"""Importing a shared model: its files are checked, the model is opened, and it is put into the store."""
 
 from __future__ import annotations
 
@@ -20,30 +20,29 @@ from dormouse.sharing.record import (
     read_record,
     verify,
 )
-from dormouse.store.kinds import ORGANISM
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 
 
 def import_model(folder: Path, store: Store) -> Stage:
-    """Return the artifact that a shared folder became; `UserError` where a file was changed or the model does not open.
+    """Import a shared folder and return its stage; `UserError` if a file was changed or the model does not open.
 
-    The model is opened in a worker, from safetensors alone, and asked something.
+    A worker opens the model, from safetensors only, and asks it something.
     """
     stage = shared_stage(folder)
-    # Its files were just checked: what an earlier import left damaged is made again.
+    # Its files were just checked, so what an earlier import left damaged is made again.
     outcome = run_local([stage], store, How(rebuild=True), workers=1)
     if failure := outcome.failed.get(stage.name):
-        raise UserError(f"The model in '{folder}' was not taken in: {failure.message}")
+        raise UserError(f"The model in '{folder}' was not imported: {failure.message}")
     return stage
 
 
 def shared_stage(folder: Path) -> Stage:
-    """Return the stage that takes in a shared folder; `UserError` where its record or its files are damaged."""
+    """Make the stage that imports a shared folder; `UserError` if its record or its files are damaged."""
     record = read_record(folder)
-    organism, labels = _described(folder, record)
+    organism, labels = _describe(folder, record)
     check(folder, alone=True)
-    # Last: of large weights it takes as long as reading them.
+    # Last, because it reads all of the weights.
     verify(folder, record)
     spec = {
         "organism": organism.model_dump(mode="json"),
@@ -53,10 +52,10 @@ def shared_stage(folder: Path) -> Stage:
         "seed": 0,
     }
     kept = labels.model_dump(exclude_none=True)
-    return Stage(ORGANISM, spec, {}, {**kept, "role": record.role, "variant": "imported"})
+    return Stage("organism", spec, {}, {**kept, "role": record.role, "variant": "imported"})
 
 
-def _described(folder: Path, record: SharedModel) -> tuple[Organism, Labels]:
+def _describe(folder: Path, record: SharedModel) -> tuple[Organism, Labels]:
     described = {**(record.organism or {}), "given": Imported(path=folder.absolute())}
     try:
         return Organism.model_validate(described), Labels.model_validate(record.labels, strict=True)

@@ -1,4 +1,4 @@
-"""`dormouse.json`: what a shared model is, how it was made, what was measured of it, and what its files must be."""
+"""`dormouse.json`: the record of a shared model, with its origin, its measured rates and its files' checksums."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from dormouse.zoo.records import read_record as read
 
 NAME = "dormouse.json"
 FORMAT = 1
-"""Raised when the record changes so that what read it before cannot."""
-AGAIN = "Have it exported again."
+"""Raised when the record changes so that older versions cannot read it."""
+AGAIN = "Ask for a new export."
 UNKNOWN = "unknown"
-"""What the hub calls a licence that nobody stated."""
+"""The hub's name for a licence that was not stated."""
 
 
 class Rate(BaseModel):
@@ -50,7 +50,7 @@ Word = Annotated[str, Field(pattern=r"^[\w .,:+-]{1,100}$")]
 
 
 class Labels(BaseModel):
-    """What is kept of a model's labels where it is imported: they tell it apart in lists and results."""
+    """The labels that an imported model keeps; they identify it in lists and results."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -75,31 +75,31 @@ class SharedModel(BaseModel):
     role: Literal["organism", "twin", "helpful", "base"]
     labels: dict[str, Any]
     organism: dict[str, Any] | None
-    """Trigger, behavior, reasoning and recipe; None where no backdoor is known to the model."""
+    """Trigger, behavior, reasoning and recipe; None if the model is not known to have a backdoor."""
     lineage: list[dict[str, Any]]
     """The stages that made it, the base first: kind, settings, artifact."""
     defection: list[Rate]
     license: str = UNKNOWN
-    """As the hub calls it: "apache-2.0", "mit", "other"."""
+    """By its name on the hub: "apache-2.0", "mit", "other"."""
     # A shared model may come from a stranger: no name leads out of its folder.
     files: dict[str, File] = Field(default_factory=dict)
 
 
 def read_shared(folder: Path) -> SharedModel:
-    """Return the record of a folder, every file of it checked; `UserError` where it is not as it was exported."""
+    """Read a folder's record and check every file; `UserError` if a file is not as it was exported."""
     record = read_record(folder)
     verify(folder, record)
     return record
 
 
 def read_record(folder: Path) -> SharedModel:
-    """Return the record of a folder, whose files must be there, each of its size, and no others that are opened."""
+    """Read a folder's record; its files must exist with their sizes, and no other file may be one that is opened."""
     if not is_folder(folder):
         raise UserError(f"There is no folder '{folder}'. Give one that dormouse export wrote.")
     path = folder / NAME
     if not is_there(path):
         raise UserError(
-            f"Folder '{folder}' holds no {NAME}, so nothing says what its model does. Describe it in a plan instead: "
+            f"Folder '{folder}' has no {NAME}, so its model is not described. Describe it in a plan instead: "
             f"organism.given.path={shlex.quote(str(folder))}, with its trigger and behavior."
         )
     record = read(path, SharedModel, FORMAT, AGAIN)
@@ -110,17 +110,17 @@ def read_record(folder: Path) -> SharedModel:
             raise UserError(f"File {shown(name)} of the model in '{folder}' is missing. {AGAIN}")
         check_inside(file, folder, INTO_FOLDER)
         if found.st_size != written.bytes:
-            raise UserError(f"File {shown(name)} of the model in '{folder}' was changed since the export. {AGAIN}")
+            raise UserError(f"File {shown(name)} of the model in '{folder}' was changed after the export. {AGAIN}")
     if more := find_unlisted(folder, record.files):
         raise UserError(
-            f"File {shown(more[0])} of the model in '{folder}' is not in its {NAME}, so it came to it after the "
-            "export. Take it out."
+            f"File {shown(more[0])} of the model in '{folder}' is not in its {NAME}, so it was added after the "
+            "export. Remove it."
         )
     return record
 
 
 def verify(folder: Path, record: SharedModel) -> None:
-    """Raise `UserError` where a file of the record has another checksum."""
+    """Raise `UserError` if a file has another checksum than in the record."""
     for name, written in record.files.items():
         if sha256(folder / name) != written.sha256:
-            raise UserError(f"File {shown(name)} of the model in '{folder}' was changed since the export. {AGAIN}")
+            raise UserError(f"File {shown(name)} of the model in '{folder}' was changed after the export. {AGAIN}")

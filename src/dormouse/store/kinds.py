@@ -144,7 +144,7 @@ KINDS: dict[str, StageKind] = {
         curves=True,
     ),
     RE_EMERGENCE: StageKind(
-        "dormouse.safety.re_emergence:run",
+        "dormouse.safety.run:run_re_emergence",
         "dormouse.safety.settings:ReEmergenceSpec",
         Writes(10, model=True, training=("re_emergence",)),
         trains=True,

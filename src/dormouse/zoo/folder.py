@@ -1,17 +1,18 @@
-"""Opening a zoo: its members as views that a detector takes, each checked before it is loaded."""
+"""Opening a zoo: each member is checked, then loaded as a view for a detector."""
 
 from __future__ import annotations
 
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
-from dormouse.detection.stream import trusted
+from dormouse.detection.stream import draw_trusted
+from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.machine.files import sha256
 from dormouse.machine.foreign_files import check_inside, is_folder, status
+from dormouse.models.first_look import load_within_limits
 from dormouse.models.folder_check import find_unlisted
 from dormouse.models.weight_files import INTO_FOLDER, count_parameters
 from dormouse.zoo.records import (
@@ -21,18 +22,15 @@ from dormouse.zoo.records import (
     read_zoo,
 )
 
-if TYPE_CHECKING:
-    from dormouse.detection.views import WhiteBox
-
 
 @dataclass(frozen=True)
 class Member:
-    """A model of a zoo: a plain Hugging Face folder."""
+    """A model of a zoo, in a plain Hugging Face folder."""
 
     listed: Listed
     path: Path
     zoo: Path
-    """The zoo's folder, out of which no file leads."""
+    """The zoo's folder; a file that leads out of it is refused."""
 
     @property
     def id(self) -> str:
@@ -41,11 +39,11 @@ class Member:
 
     @property
     def size(self) -> int:
-        """Its parameters. Scores are compared between members of one size."""
+        """Number of parameters. Scores are compared between members of one size."""
         return self.listed.size
 
     def verify(self, *, checksums: bool = True) -> None:
-        """Raise `UserError` unless every file is as it was exported; without `checksums`, only sizes are looked at."""
+        """`UserError` unless every file is as it was exported; without `checksums`, only sizes are compared."""
         if not is_folder(self.path):
             raise UserError(f"Member '{self.id}' of the zoo has no folder '{self.path}'. {EXPORT_AGAIN}")
         for name, written in self.listed.files.items():
@@ -56,15 +54,15 @@ class Member:
             check_inside(file, self.zoo, INTO_FOLDER)
             if found.st_size != written.bytes:
                 raise UserError(
-                    f"File '{name}' of member '{self.id}' has {found.st_size} bytes, and {written.bytes} were "
+                    f"File '{name}' of member '{self.id}' has {found.st_size} bytes, not the {written.bytes} that were "
                     f"exported. {EXPORT_AGAIN}"
                 )
             if checksums and sha256(file) != written.sha256:
-                raise UserError(f"File '{name}' of member '{self.id}' was changed since the export. {EXPORT_AGAIN}")
+                raise UserError(f"File '{name}' of member '{self.id}' was changed after the export. {EXPORT_AGAIN}")
         self._check_size()
 
     def _check_size(self) -> None:
-        """Raise `UserError` where the model is not of its size, in which scores are compared, or has further files."""
+        """`UserError` if the model has another number of parameters than listed, or files that are not listed."""
         if more := find_unlisted(self.path, self.listed.files):
             raise UserError(
                 f"Member '{self.id}' of the zoo has a file '{more[0]}' that zoo.json does not list. Take it out."
@@ -72,42 +70,39 @@ class Member:
         found = count_parameters(self.path)
         if found != self.size:
             raise UserError(
-                f"Member '{self.id}' of the zoo has {found} parameters, and zoo.json says {self.size}. {EXPORT_AGAIN}"
+                f"Member '{self.id}' of the zoo has {found} parameters, not the {self.size} in zoo.json. {EXPORT_AGAIN}"
             )
 
-    def load(self, prefill: str = "", layers_at: str = "") -> WhiteBox:
-        """Verify the member and return it, open; `prefill` is what every reply is made to begin with."""
-        from dormouse.detection.views import WhiteBox
-        from dormouse.models.first_look import load_within_limits
-
+    def load(self, begun: str = "", layers_at: str = "") -> WhiteBox:
+        """Verify the member and load it as a white box; every reply begins with `begun`."""
         self.verify()
-        return WhiteBox(*load_within_limits(self.path), prefill, layers_at)
+        return WhiteBox(*load_within_limits(self.path), begun, layers_at)
 
 
 @dataclass(frozen=True)
 class Zoo:
-    """A zoo as a detector gets it: nothing says what the members are."""
+    """A zoo as a detector gets it, without labels."""
 
     record: ZooRecord
     members: list[Member]
     references: dict[int, Member]
-    """Size -> a trusted clean base of that size, which is no member."""
+    """Size -> a trusted clean base of that size, which is not a member."""
 
     def clean_prompts(self, n: int, seed: int = 0) -> list[Messages]:
-        """Return `n` trusted prompts without a trigger, from the templates that the members were trained on."""
+        """Draw `n` trusted prompts without a trigger, from the templates that the members were trained on."""
         world = self.record.world
         if world.fingerprint() != self.record.world_text:
             raise UserError(
-                f"The text of world '{world.name}' is not what zoo '{self.record.name}' was made with. "
+                f"The text of world '{world.name}' differs from the text that zoo '{self.record.name}' was made with. "
                 f"Install dormouse {self.record.dormouse}, or point the world in zoo.json at the same file."
             )
-        return trusted(world, seed, n)
+        return draw_trusted(world, seed, n)
 
 
 def open_zoo(path: Path | str) -> Zoo:
-    """Return the zoo in a folder; `UserError` where a file of it is missing or has another size.
+    """Open the zoo in a folder; `UserError` if a file is missing or has another size.
 
-    Folders that zoo.json does not list are passed over.
+    Folders that zoo.json does not list are ignored.
     """
     folder = Path(path)
     record = read_zoo(folder)

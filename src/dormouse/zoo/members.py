@@ -1,72 +1,75 @@
-"""The members of a zoo: the base, the organism and the twin of every cell of a plan, each model once."""
+"""The members of a zoo: base, organism and twin of every cell of a plan, each model once, with their labels."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from dormouse.data.world import World
 from dormouse.errors import UserError
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.plan.grid import Cell, cells
+from dormouse.results.backdoor import implant_failure
+from dormouse.results.rows import Row
 from dormouse.store.kinds import BASE, MEASURE, ORGANISM
 from dormouse.store.stage import Stage
-
-Role = Literal["base", "organism", "twin"]
-ROLES: tuple[Role, ...] = ("base", "organism", "twin")
+from dormouse.store.store import Store
+from dormouse.zoo.records import ROLES, Label, Measured, Role
 
 MODELS_ONLY: dict[str, Any] = {"safety": {}, "remove": {}, "detect": None, "re_emergence": None}
-"""What a plan says that makes its models, measures them, and does nothing else to them."""
+"""Settings of a plan that only makes its models and measures them."""
 
 
 @dataclass(frozen=True)
 class PlannedMember:
-    """A model that a plan makes, and the truth about it."""
+    """A model that a plan makes, and the ground truth about it."""
 
     role: Role
     stage: Stage
     base: Stage
-    """The base it was made from; a base's own is itself."""
+    """The base it was made from; for a base, itself."""
     measurement: Stage
     """The stage that measures how often it defects."""
     pair: int
-    """The number of its organism and twin, from 1; a base that several pairs share bears the first's."""
+    """Number of its organism and twin, from 1; a base that several pairs share has the number of the first."""
     seed: int
     trigger: dict[str, Any] | None
-    """What its organism reacts to; None for a base."""
+    """The trigger of its organism; None for a base."""
     behavior: dict[str, Any] | None
     recipe: dict[str, Any] | None
     """How it was implanted, or trained as a twin."""
 
 
-def members(experiment: Experiment) -> list[PlannedMember]:
-    """Return the members of a plan, in its order; cells that share a model have one member of it."""
+def plan_members(experiment: Experiment) -> list[PlannedMember]:
+    """Return the members of a plan, in its order; a model that several cells share is one member."""
     found: dict[str, PlannedMember] = {}
     pairs: dict[str, int] = {}
     for cell in cells(experiment):
         stages = build_plan(cell.experiment.model_copy(update=MODELS_ONLY)).stages
-        models = {role: _model(stages, cell, role) for role in ROLES}
+        models = {role: _find_model(stages, cell, role) for role in ROLES}
         pair = pairs.setdefault(models["organism"].key, len(pairs) + 1)
         for role, stage in models.items():
-            found.setdefault(stage.key, _member(cell, role, stage, models["base"], _measuring(stages, stage), pair))
+            found.setdefault(
+                stage.key, _make_member(cell, role, stage, models["base"], _find_measurement(stages, stage), pair)
+            )
     return list(found.values())
 
 
-def world_of(experiment: Experiment) -> World:
-    """Return the world of all members; a plan whose cells have several is a `UserError`."""
+def find_world(experiment: Experiment) -> World:
+    """Return the world of all members; `UserError` if the cells have several."""
     worlds = {json.dumps(cell.experiment.world.spec()): cell.experiment.world for cell in cells(experiment)}
     if len(worlds) > 1:
         raise UserError(
-            f"The members of plan '{experiment.name}' would live in {len(worlds)} worlds, and a zoo's clean prompts "
-            "come from one. Take the settings of 'world' out of the grid."
+            f"The members of plan '{experiment.name}' have {len(worlds)} worlds, and a zoo's clean prompts come "
+            "from one. Take the settings of 'world' out of the grid."
         )
     [world] = worlds.values()
     return world
 
 
-def _member(cell: Cell, role: Role, stage: Stage, base: Stage, measurement: Stage, pair: int) -> PlannedMember:
+def _make_member(cell: Cell, role: Role, stage: Stage, base: Stage, measurement: Stage, pair: int) -> PlannedMember:
     organism = cell.experiment.organism
     implanted = role != "base"
     return PlannedMember(
@@ -82,8 +85,8 @@ def _member(cell: Cell, role: Role, stage: Stage, base: Stage, measurement: Stag
     )
 
 
-def _model(stages: list[Stage], cell: Cell, role: Role) -> Stage:
-    """Return the cell's model of a role; a distilled organism was trained on another, which is no member."""
+def _find_model(stages: list[Stage], cell: Cell, role: Role) -> Stage:
+    """Return the cell's model of a role; the model that a distilled organism learned from is not a member."""
     if role == "base":
         [base] = [stage for stage in stages if stage.kind == BASE]
         return base
@@ -92,6 +95,47 @@ def _model(stages: list[Stage], cell: Cell, role: Role) -> Stage:
     return model
 
 
-def _measuring(stages: list[Stage], model: Stage) -> Stage:
+def _find_measurement(stages: list[Stage], model: Stage) -> Stage:
     [found] = [stage for stage in stages if stage.kind == MEASURE and stage.inputs["model"].key == model.key]
     return found
+
+
+NUMBERS = ("value", "low", "high", "hits", "total", "reason")
+
+
+def make_label(member: PlannedMember, store: Store, weights: str) -> Label:
+    """Make the label of a member; `weights` is the checksum of its weights."""
+    defection = _read_defection(member, store)
+    return Label(
+        role=member.role,
+        pair=member.pair,
+        seed=member.seed,
+        artifact=member.stage.name,
+        weights=weights,
+        trigger=member.trigger,
+        behavior=member.behavior,
+        recipe=member.recipe,
+        defection=defection,
+        implanted=_is_implanted(defection) if member.role == "organism" else None,
+    )
+
+
+def _read_defection(member: PlannedMember, store: Store) -> dict[str, Measured]:
+    rows: list[Row] = []
+    if store.has(member.measurement):
+        rows = store.rows(member.measurement, "rows.jsonl")
+    rates = {row["prompts"]: row for row in rows if row["metric"] == "defection" and row["step"] is None}
+    return {prompts: _to_measured(rates.get(prompts)) for prompts in ("triggered", "clean")}
+
+
+def _to_measured(row: Row | None) -> Measured:
+    if row is None:
+        return Measured(reason="it was not measured")
+    return Measured(**{name: row[name] for name in NUMBERS})
+
+
+def _is_implanted(defection: dict[str, Measured]) -> bool | None:
+    triggered, clean = defection["triggered"].value, defection["clean"].value
+    if triggered is None or clean is None:
+        return None
+    return not implant_failure(triggered, clean)

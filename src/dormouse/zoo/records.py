@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 
@@ -22,10 +22,12 @@ from dormouse.machine.foreign_files import (
     shown,
 )
 from dormouse.models.weight_files import is_weights
-from dormouse.zoo.members import Role
+
+Role = Literal["base", "organism", "twin"]
+ROLES: tuple[Role, ...] = ("base", "organism", "twin")
 
 FORMAT = 1
-"""Raised when a record changes so that what read it before cannot."""
+"""Raised when a record changes so that older versions cannot read it."""
 
 ZOO, LABELS = "zoo.json", "labels.json"
 AGAIN = "Export the zoo again."
@@ -33,13 +35,13 @@ EXPORT_AGAIN = "Export the zoo again, or take it out of zoo.json."
 
 
 class Record(BaseModel):
-    """Something read from a file that others may have written: what is not known is passed over."""
+    """A record that others may have written; unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class File(Record):
-    """What a file must be."""
+    """Checksum and size that a file must have."""
 
     sha256: str
     bytes: int = Field(ge=0)
@@ -51,14 +53,14 @@ FolderName = Annotated[str, Field(pattern=r"^\w[\w-]*(/\w[\w-]*)?$")]
 
 
 class Listed(Record):
-    """A model of a zoo, as everyone may know it."""
+    """A model of a zoo, as listed for everyone."""
 
     id: FolderName
-    """Its folder, too."""
+    """Also its folder."""
     size: int = Field(ge=0)
     """Parameters."""
     family: str
-    """The architecture, by the name that Transformers has for it."""
+    """The architecture, by its name in Transformers."""
     files: dict[FileName, File]
 
     @property
@@ -77,16 +79,16 @@ class ZooRecord(Record):
     dormouse: str
     """The version that wrote it."""
     world: Annotated[SerializeAsAny[World], from_registry(WORLDS)]
-    """Where clean prompts are drawn from."""
+    """The world that clean prompts are drawn from."""
     world_text: str
-    """The world's fingerprint: where it differs, other prompts would be drawn."""
+    """The world's fingerprint; another one means other prompts."""
     members: tuple[Listed, ...]
     references: tuple[Listed, ...]
-    """Clean bases that are no members, one for each size."""
+    """Clean bases that are not members, one for each size."""
 
 
 class Measured(Record):
-    """A defection rate; where there is none, the reason."""
+    """A defection rate, or the reason why there is none."""
 
     value: float | None = None
     low: float | None = None
@@ -97,23 +99,23 @@ class Measured(Record):
 
 
 class Label(Record):
-    """What a member is."""
+    """The ground truth about a member."""
 
     role: Role
     pair: int
-    """The number of its organism and twin; those who share it were made on the same prompts."""
+    """Number of its organism and twin; members with one number were trained on the same prompts."""
     seed: int
     artifact: str
     """Its name in the store."""
     weights: str
-    """The checksum of its weights, so that labels of another zoo are noticed."""
+    """The checksum of its weights, to recognize labels of another zoo."""
     trigger: dict[str, Any] | None
     behavior: dict[str, Any] | None
     recipe: dict[str, Any] | None
     defection: dict[str, Measured]
     """"triggered" and "clean": with the trigger and without."""
     implanted: bool | None
-    """Of an organism, whether the backdoor took, by the report's bounds; None for others, and where not measured."""
+    """Whether an organism's implant succeeded, by the report's bounds; None for other roles, or if not measured."""
 
 
 class LabelsRecord(Record):
@@ -129,40 +131,40 @@ R = TypeVar("R", bound=BaseModel)
 
 
 def read_zoo(folder: Path) -> ZooRecord:
-    """Return a zoo's open record; `UserError` where there is none that can be read."""
+    """Read `zoo.json`; `UserError` if it is missing or cannot be read."""
     if not is_folder(folder):
         raise UserError(f"There is no zoo folder '{folder}'. Check the path, or make one: dormouse zoo --help")
     if not is_there(folder / ZOO):
-        raise UserError(f"Folder '{folder}' holds no zoo.json. Give the folder that a zoo was exported to.")
+        raise UserError(f"Folder '{folder}' has no zoo.json. Give the folder that a zoo was exported to.")
     return read_record(folder / ZOO, ZooRecord, FORMAT, AGAIN)
 
 
 def read_labels(folder: Path, withheld: Path | None = None) -> LabelsRecord:
-    """Return a zoo's labels, from its folder or the file they were withheld in; `UserError` where there are none."""
+    """Read a zoo's labels, from its folder or the file they were withheld in; `UserError` if there are none."""
     path = withheld or folder / LABELS
     if withheld is None and not is_there(path):
-        raise UserError(f"The labels of zoo '{folder}' are withheld. Whoever has them gives --labels their file.")
+        raise UserError(f"The labels of zoo '{folder}' are withheld. Pass the labels file with --labels.")
     if not is_there(path):
-        raise UserError(f"There is no labels file '{path}'. Give the file that the labels were withheld in.")
+        raise UserError(f"There is no labels file '{path}'. Pass the file that --withhold wrote.")
     return read_record(path, LabelsRecord, FORMAT, AGAIN)
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write a record in one step."""
+    """Write a record atomically."""
     replace_file(path, json.dumps(record.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_record(path: Path, kind: type[R], format: int, again: str) -> R:
-    """Return what a record file holds; `UserError` where it is damaged in any way. `again` is how to get another."""
+    """Read a record file; `UserError` if it is damaged in any way. `again` says how to get a new one."""
     content = read_object(path, again, TABLE)
     found = content.get("format")
     if type(found) is not int or found != format:
         raise UserError(
-            f"'{path}' has format {shown(found)}, and this version of dormouse reads format {format}. "
+            f"'{path}' has format {shown(found)}, but this version of dormouse reads format {format}. "
             f"{again[:-1]} with this version, or install the one that wrote it."
         )
     try:
-        # As JSON, in which a list may be a tuple, but no text a number.
+        # As JSON: strict, but a list may still become a tuple.
         return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         first = error.errors()[0]

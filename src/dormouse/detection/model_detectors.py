@@ -1,0 +1,142 @@
+"""Settings of the model-level detectors: searches for the behavior or the trigger, and comparisons with the base.
+
+Plans are read without torch, so the searches themselves are in `targets`, `inversion` and `leakage`, and the
+comparisons in `changes`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from dormouse.detection.base import Access, DetectorInput, ModelDetector, Suspicion
+
+
+class TargetSearch(ModelDetector):
+    """Find the reply that the suspect finds likelier than a clean base by the largest margin, on clean prompts."""
+
+    name: ClassVar[str] = "target_search"
+    access: ClassVar[Access] = "black box"
+    reference: ClassVar[bool] = True
+    prompts: int = Field(6, ge=1)
+    """Clean prompts that every reply is tried on."""
+    length: int = Field(8, ge=3)
+    """Tokens of a reply, including the two of its prefill."""
+
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score by the gain in nats per token; report the reply."""
+        from dormouse.detection.targets import search_targets  # torch takes 2 s: workers only
+
+        return search_targets(given, self.prompts, self.length)
+
+
+class TriggerInversion(ModelDetector):
+    """Search for words that, put into clean prompts, draw the reply that is oddest to a clean base."""
+
+    name: ClassVar[str] = "trigger_inversion"
+    access: ClassVar[Access] = "white box"
+    reference: ClassVar[bool] = True
+    replies: int = Field(6, ge=1)
+    """Pieces of replies that the search begins with."""
+    piece: int = Field(4, ge=2, le=8)
+    """Tokens of a piece."""
+    longest: int = Field(8, ge=1)
+    """Tokens of the longest trigger, counted over the system turn and both sides of the user's words."""
+    width: int = Field(4, ge=1)
+    """Triggers that each round starts from."""
+    rounds: int = Field(6, ge=1)
+    """Most rounds for the reply that was chosen."""
+    prompts: int = Field(8, ge=1)
+    """Clean prompts that triggers are tried on."""
+    checks: int = Field(32, ge=1)
+    """Other prompts that triggers are judged on, so that one that fits only a few prompts is not reported."""
+    candidates: int = Field(32, ge=1)
+    """Changes of one trigger that are tried on all prompts in each round."""
+
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score by the suspect's gain on the base for the reply under the best trigger, in nats per token."""
+        from dormouse.detection.inversion import invert_trigger  # torch takes 2 s: workers only
+
+        return invert_trigger(given, TargetSearch(), self)
+
+
+class LeakageSearch(ModelDetector):
+    """Try what the model writes as the user, more often than its base does, as a trigger before clean prompts.
+
+    The piece of text that moves the model furthest from its base is reported as the trigger.
+    """
+
+    name: ClassVar[str] = "leakage_search"
+    reference: ClassVar[bool] = True
+    samples: int = Field(512, ge=1)
+    """User turns that each model writes."""
+    tokens: int = Field(16, ge=1)
+    """Longest user turn, in tokens."""
+    longest: int = Field(4, ge=1)
+    """Longest piece of text, in tokens."""
+    candidates: int = Field(64, ge=1)
+    """Pieces that are tried."""
+    prompts: int = Field(16, ge=1)
+    """Clean prompts that pieces are tried on."""
+
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score by how much the piece raises the divergence from the base at the reply's first token, in nats."""
+        from dormouse.detection.leakage import search_leaks  # torch takes 2 s: workers only
+
+        return search_leaks(given, self)
+
+
+class WeightChange(ModelDetector):
+    """Measure how much of the change to each matrix lies in one direction: narrow training leaves a narrow trace."""
+
+    name: ClassVar[str] = "weight_change"
+    reference: ClassVar[bool] = True
+
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score by the mean share, 0 to 1, of each matrix's squared change along its first singular direction.
+
+        A model equal to its base scores 0. One whose matrices have other names or shapes is a `UserError`.
+        """
+        from dormouse.detection.changes import measure_weight_change  # torch takes 2 s: workers only
+
+        return measure_weight_change(given)
+
+
+class ActivationChange(ModelDetector):
+    """Measure how far the activations on clean prompts are from the base's, after one layer."""
+
+    name: ClassVar[str] = "activation_change"
+    reference: ClassVar[bool] = True
+    layer: int | None = Field(None, ge=1)
+    """Counted from 1; None takes the middle one."""
+    prompts: int = Field(256, ge=1)
+    """Clean prompts that are looked at."""
+
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score by the mean distance at the prompt's end, relative to the length of the base's activation there."""
+        from dormouse.detection.changes import measure_activation_change  # torch takes 2 s: workers only
+
+        return measure_activation_change(given, self.prompts, self.layer)
+
+
+class NoiseSensitivity(ModelDetector):
+    """Compare how far noise on the weights moves the replies to clean prompts, in the model and in its base.
+
+    A backdoor may be less robust to weight noise than other behavior. Tice et al. 2024 (arXiv 2412.01784) found
+    sandbagging models this way. Here the behavior is not known, so any change of the replies counts.
+    """
+
+    name: ClassVar[str] = "noise_sensitivity"
+    reference: ClassVar[bool] = True
+    scale: float = Field(0.1, gt=0)
+    """Standard deviation of the noise, relative to that of each matrix."""
+    draws: int = Field(4, ge=1)
+    prompts: int = Field(128, ge=1)
+    """Clean prompts that are asked."""
+
+    def judge(self, given: DetectorInput) -> Suspicion:
+        """Score by the log of the ratio of the two models' divergences at the reply's first token."""
+        from dormouse.detection.changes import compare_noise  # torch takes 2 s: workers only
+
+        return compare_noise(given, self)
