@@ -35,7 +35,7 @@ LAYERS = (
     "cli",
     "inspect_tasks",
 )
-"""From the lowest to the highest. CONTRIBUTING.md says what is in each."""
+"""From the lowest to the highest. README.md says what is in each."""
 AT_THE_ROOT = {"__init__.py", "__main__.py", "errors.py"}
 
 
@@ -55,6 +55,12 @@ def imports(tree):
             yield from (
                 (alias.name.split(".")[1], node.lineno) for alias in node.names if alias.name.startswith("dormouse.")
             )
+
+
+def without_type_checking(tree):
+    """Return the module without what is imported for annotations alone: two classes may speak of each other."""
+    at_run_time = [node for node in tree.body if not ast.unparse(node).startswith("if TYPE_CHECKING:")]
+    return ast.Module(at_run_time, [])
 
 
 def test_at_most_three_files_are_at_the_root():
@@ -77,20 +83,12 @@ def test_no_import_goes_up():
     assert not upward, "\n".join(upward)
 
 
-def nodes_that_run(tree):
-    """Yield the nodes of a module without what stands under `if TYPE_CHECKING`, which is never run."""
-    for node in ast.iter_child_nodes(tree):
-        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
-            yield node
-            yield from nodes_that_run(node)
-
-
 def test_no_modules_import_each_other_in_a_circle():
     names = {".".join(("dormouse", *path.with_suffix("").parts)).removesuffix(".__init__") for path, _ in modules()}
     needs = defaultdict(set)
     for path, tree in modules():
         own = ".".join(("dormouse", *path.with_suffix("").parts)).removesuffix(".__init__")
-        for node in nodes_that_run(tree):
+        for node in ast.walk(without_type_checking(tree)):
             if isinstance(node, ast.ImportFrom) and node.module in names:
                 submodules = {f"{node.module}.{alias.name}" for alias in node.names} & names
                 needs[own] |= submodules or {node.module}
@@ -106,3 +104,19 @@ def test_no_modules_import_each_other_in_a_circle():
 
     for name in sorted(names):
         visit(name, ())
+
+
+def test_an_import_inside_a_function_says_why():
+    silent = []
+    for path, tree in modules():
+        lines = (SOURCES / path).read_text("utf-8").splitlines()
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+            inside = {node.lineno for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)}
+            for line in inside:
+                # A comment above the first import of a block is for all of them.
+                first = line
+                while first - 1 in inside:
+                    first -= 1
+                if "# " not in lines[line - 1] and not lines[first - 2].lstrip().startswith("#"):
+                    silent.append(f"{path}, line {line}: {lines[line - 1].strip()}")
+    assert not silent, "\n".join(silent)

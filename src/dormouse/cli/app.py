@@ -344,7 +344,7 @@ def parts(
     as_json: JsonOption = False,
 ) -> None:
     """List the parts that a plan can name, with their settings, types, defaults and bounds."""
-    from dormouse.cli.parts import show_parts
+    from dormouse.cli.parts import show_parts  # imported here so that --help is instant
 
     show_parts(kind, as_json=as_json)
 
@@ -352,7 +352,7 @@ def parts(
 @app.command()
 def schema() -> None:
     """Print a JSON Schema of plans, by which editors complete and check them."""
-    from dormouse.plan.schema import make_plan_schema, write_schema
+    from dormouse.plan.schema import make_plan_schema, write_schema  # imported here so that --help is instant
 
     typer.echo(write_schema(make_plan_schema()), nl=False)
 
