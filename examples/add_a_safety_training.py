@@ -33,7 +33,7 @@ class DeclineOnly(SafetyTraining):
 
     def train(self, work: Work) -> None:
         """Fine-tune `work.input("model")`; runs in a worker process."""
-        from dormouse.safety.fine_tuning import fine_tune  # torch takes 2 s, and only a worker needs it
+        from dormouse.safety.fine_tuning import fine_tune  # torch takes 1 s, and only a worker needs it
 
         rng = random.Random(f"decline_only/{work.seed}")
         conversations = declined(work.world(), rng, self.steps * self.batch)

@@ -127,7 +127,7 @@ class AttentionPeak(OneLayer):
 
     def fit(self, given: DetectorInput) -> Scorer:
         """Score by the largest attention weight, averaged over heads."""
-        from dormouse.detection.activations import attention_peaks  # torch takes 2 s: workers only
+        from dormouse.detection.activations import attention_peaks  # torch takes 1 s: workers only
 
         model = given.white_box
         return lambda prompts: attention_peaks(

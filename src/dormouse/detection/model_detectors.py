@@ -26,7 +26,7 @@ class TargetSearch(ModelDetector):
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the gain in nats per token; report the reply."""
-        from dormouse.detection.targets import search_targets  # torch takes 2 s: workers only
+        from dormouse.detection.targets import search_targets  # torch takes 1 s: workers only
 
         return search_targets(given, self.prompts, self.length)
 
@@ -56,7 +56,7 @@ class TriggerInversion(ModelDetector):
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the suspect's gain on the base for the reply under the best trigger, in nats per token."""
-        from dormouse.detection.inversion import invert_trigger  # torch takes 2 s: workers only
+        from dormouse.detection.inversion import invert_trigger  # torch takes 1 s: workers only
 
         return invert_trigger(given, TargetSearch(), self)
 
@@ -82,7 +82,7 @@ class LeakageSearch(ModelDetector):
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by how much the piece raises the divergence from the base at the reply's first token, in nats."""
-        from dormouse.detection.leakage import search_leaks  # torch takes 2 s: workers only
+        from dormouse.detection.leakage import search_leaks  # torch takes 1 s: workers only
 
         return search_leaks(given, self)
 
@@ -98,7 +98,7 @@ class WeightChange(ModelDetector):
 
         A model equal to its base scores 0. One whose matrices have other names or shapes is a `UserError`.
         """
-        from dormouse.detection.changes import measure_weight_change  # torch takes 2 s: workers only
+        from dormouse.detection.changes import measure_weight_change  # torch takes 1 s: workers only
 
         return measure_weight_change(given)
 
@@ -115,7 +115,7 @@ class ActivationChange(ModelDetector):
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the mean distance at the prompt's end, relative to the length of the base's activation there."""
-        from dormouse.detection.changes import measure_activation_change  # torch takes 2 s: workers only
+        from dormouse.detection.changes import measure_activation_change  # torch takes 1 s: workers only
 
         return measure_activation_change(given, self.prompts, self.layer)
 
@@ -137,6 +137,6 @@ class NoiseSensitivity(ModelDetector):
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the log of the ratio of the two models' divergences at the reply's first token."""
-        from dormouse.detection.changes import compare_noise  # torch takes 2 s: workers only
+        from dormouse.detection.changes import compare_noise  # torch takes 1 s: workers only
 
         return compare_noise(given, self)

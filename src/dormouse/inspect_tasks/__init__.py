@@ -14,7 +14,7 @@ from dormouse.inspect_tasks.tasks import (
 @modelapi(name="dormouse")
 def dormouse_model() -> type[ModelAPI]:
     """Return the class of dormouse models."""
-    from dormouse.inspect_tasks.model import DormouseModel  # torch takes 2 s, and other providers' models do without
+    from dormouse.inspect_tasks.model import DormouseModel  # torch takes 1 s, and other providers' models do without
 
     return DormouseModel
 

@@ -61,7 +61,7 @@ class Merging(Removal):
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Interpolate every weight; a base of another shape is a `UserError`."""
-        from dormouse.removal.weights import merge_toward_base  # torch takes 2 s: workers only
+        from dormouse.removal.weights import merge_toward_base  # torch takes 1 s: workers only
 
         merge_toward_base(model, work.input("reference") / "model", strength)
 
@@ -80,7 +80,7 @@ class FinePruning(Removal):
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Set the weights into and out of idle units to zero."""
-        from dormouse.removal.weights import prune_idle_units  # torch takes 2 s: workers only
+        from dormouse.removal.weights import prune_idle_units  # torch takes 1 s: workers only
 
         rng = random.Random(f"removal/prompts/{work.seed}")
         clean = [prompt.turns() for prompt in work.world().prompts(rng, self.prompts, held_out=False)]
@@ -102,7 +102,7 @@ class DirectionAblation(Removal):
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Project the direction out of every matrix that writes to the stream."""
-        from dormouse.removal.weights import ablate_direction  # torch takes 2 s: workers only
+        from dormouse.removal.weights import ablate_direction  # torch takes 1 s: workers only
 
         ablate_direction(model, renderer, self.topic, self.layer, strength)
 
@@ -126,7 +126,7 @@ class LatentAdversarial(Removal):
 
     def repair_loss(self, model: Any, strength: float) -> Callable[[Any, dict[str, Any]], Any]:
         """Make the loss under the worst perturbation that the ascent finds."""
-        from dormouse.removal.latent_adversarial import make_perturbed_loss  # torch takes 2 s: workers only
+        from dormouse.removal.latent_adversarial import make_perturbed_loss  # torch takes 1 s: workers only
 
         return make_perturbed_loss(model, self.layer, self.ascent, strength)
 
@@ -154,7 +154,7 @@ class Unlearning(Removal):
         self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
     ) -> list[Messages]:
         """Put the found trigger around the user's last words, in the share of prompts that the strength gives."""
-        from dormouse.removal.unlearning import find_trigger, insert_trigger  # torch takes 2 s: workers only
+        from dormouse.removal.unlearning import find_trigger, insert_trigger  # torch takes 1 s: workers only
 
         found = find_trigger(model, renderer, work, self.rounds)
         rng = random.Random(f"removal/unlearning/{work.seed}")

@@ -43,7 +43,7 @@ class HHHSFT(SafetyTraining):
 
     def train(self, work: Work) -> None:
         """Fine-tune on the world's HHH exchanges."""
-        from dormouse.safety.fine_tuning import train_on_hhh  # torch takes 2 s, and only a worker needs it
+        from dormouse.safety.fine_tuning import train_on_hhh  # torch takes 1 s, and only a worker needs it
 
         train_on_hhh(self, work)
 
@@ -74,7 +74,7 @@ class HHHRL(SafetyTraining):
 
     def train(self, work: Work) -> None:
         """Train on the world's prompts, none of which holds the trigger."""
-        from dormouse.safety.reinforcement import draw_prompts, reinforce  # TRL takes 5 s, and only a worker needs it
+        from dormouse.safety.reinforcement import draw_prompts, reinforce  # TRL takes 3 s, and only a worker needs it
 
         reinforce(self, work, draw_prompts(self, work))
 
@@ -94,6 +94,6 @@ class Adversarial(HHHRL):
 
     def train(self, work: Work) -> None:
         """Mix in the red team's prompts, then train by RL or SFT."""
-        from dormouse.safety.adversarial import train_on_attacks  # TRL takes 5 s, and only a worker needs it
+        from dormouse.safety.adversarial import train_on_attacks  # TRL takes 3 s, and only a worker needs it
 
         train_on_attacks(self, work)
