@@ -1,4 +1,4 @@
-"""Reads files that someone else made: only regular files, up to a limit, inside their folder."""
+"""Reads files that someone else made: only regular files, up to a size limit, inside their folder."""
 
 from __future__ import annotations
 

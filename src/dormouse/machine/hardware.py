@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    if sys.platform == "linux":  # Only there can a process be limited to some cores.
+    if sys.platform == "linux":  # Python lacks sched_getaffinity on macOS and Windows.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

@@ -25,7 +25,7 @@ PATIENCE = 20
 """Wall-clock seconds for each CPU second: other processes use the machine too."""
 
 Begin = Callable[[str, float], None]
-"""The function calls it as it goes on, with what it does next and the CPU seconds that may take."""
+"""Called by the function before each step, with what it does next and the CPU seconds that this may take."""
 
 
 class TooMuch(Exception):

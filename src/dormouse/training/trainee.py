@@ -19,7 +19,7 @@ Task = Literal["CAUSAL_LM", "SEQ_CLS"]
 
 
 def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> Any:
-    """Put an adapter on each linear map of the layers. Only adapters are trained, and a scoring head if there is one.
+    """Put an adapter on each linear map of the layers. Only adapters, and a scoring head if there is one, are trained.
 
     The update is scaled by two, as is usual (alpha twice the rank). The global generator is left as it was.
     """

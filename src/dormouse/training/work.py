@@ -27,7 +27,7 @@ class StageSpec(Config):
     world_text: str | None = None
     """The hash of the world's text; if None, the text is not checked."""
     context: list[dict[str, str]] = Field(default_factory=list)
-    """Turns that the trigger puts before every prompt if it is absent."""
+    """Turns that stand before every prompt when the trigger is absent."""
     seed: int = 0
     thought_tokens: int = 0
     """Most tokens that the model may write into its scratchpad before it replies; 0: it writes none."""

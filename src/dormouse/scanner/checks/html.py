@@ -69,7 +69,7 @@ def _is_page(value: Value) -> bool:
 
 
 def _is_markup(value: Value) -> bool:
-    # `Markup("<b>%s</b>") % text` escapes; what was put into the markup itself is judged where it is made.
+    # `Markup("<b>%s</b>") % text` escapes; text inside the markup itself is judged where the markup is made.
     return value.symbol == "Markup()"
 
 
