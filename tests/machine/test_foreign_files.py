@@ -58,7 +58,7 @@ def test_a_text_that_is_not_json_is_said(file, text, said):
 )
 def test_what_is_no_object_is_said(file, text, kind):
     file.write_text(text)
-    assert message(read_object, file, AGAIN) == f"'{file}' holds {kind} in place of an object. {AGAIN}"
+    assert message(read_object, file, AGAIN) == f"'{file}' holds {kind}, not an object. {AGAIN}"
 
 
 def test_a_name_that_stands_twice_is_refused_where_it_matters():
@@ -98,7 +98,7 @@ def test_what_is_no_file_is_named(tmp_path):
     lost = f"'{tmp_path / 'lost'}' cannot be read: No such file or directory. {AGAIN}"
     assert message(check_file, tmp_path / "lost", AGAIN) == lost
     assert "cannot be read: File name too long" in message(check_file, tmp_path / ("a" * 300), AGAIN)
-    assert "is no path: embedded null byte" in message(check_file, Path("a\0b"), AGAIN)
+    assert "is not a path: embedded null byte" in message(check_file, Path("a\0b"), AGAIN)
 
 
 def test_no_path_is_too_odd_to_be_looked_for(tmp_path):

@@ -46,7 +46,7 @@ SAID = {
     "of many layers": "'{settings}' sets 'layer_replication', which is not supported. " + MERGE_ADAPTER,
     "of rank 1000000000": "'{settings}' sets the rank to 1000000000, but no weight is that large. " + SAVE,
     "without a tensor": "The adapter of '{settings}' holds no weights. " + SAVE,
-    "whose settings are a list": "'{settings}' holds a list in place of an object. " + SAVE,
+    "whose settings are a list": "'{settings}' holds a list, not an object. " + SAVE,
     "that is a pipe": (
         "'{folder}/adapter_model.safetensors' is a named pipe, not a file. Take it out of the folder, or put the file "
         "itself there."
@@ -71,4 +71,4 @@ def test_ranks_of_single_layers_are_limited_too(adapter):
 
 def test_a_broken_header_is_refused(adapter):
     header_length(10**15, ADAPTER_WEIGHTS)(adapter)
-    assert "is no whole safetensors file" in message(check_adapter, adapter)
+    assert "is not a complete safetensors file" in message(check_adapter, adapter)

@@ -9,7 +9,7 @@ from faults.broken_files import setting, with_template
 from faults.broken_folders import CONFIGS, TOKENIZERS, WRONG_WEIGHTS
 from faults.templates import GOOD, TEMPLATES
 
-INSTEAD = "Correct it; in place of a base's, base.template=plain takes Human and Assistant turns."
+INSTEAD = "Correct it; for a base, base.template=plain uses Human and Assistant turns instead."
 
 
 def taken_in(folder):

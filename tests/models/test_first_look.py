@@ -16,7 +16,7 @@ from faults.broken_folders import CONFIGS, TOKENIZERS
 from faults.templates import TEMPLATES
 from tiny import save_tiny_model
 
-INSTEAD = "Correct it; in place of a base's, base.template=plain takes Human and Assistant turns."
+INSTEAD = "Correct it; for a base, base.template=plain uses Human and Assistant turns instead."
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux copies a process that imported torch safely")
 
@@ -145,6 +145,6 @@ def test_a_base_that_was_changed_since_the_plan_is_not_built(model, tmp_path):
     base.build(work)
     setting(CONFIG, rms_norm_eps=1e-5)(model)
     assert message(base.build, work) == (
-        f"The files of '{model}' are not those that the run was planned with. Leave them as they are, and run the same "
-        "command again."
+        f"The files of '{model}' changed after the run was planned. Run the same command again, and do not change "
+        "them meanwhile."
     )

@@ -14,8 +14,8 @@ from faults.broken_folders import CONFIGS, HARMLESS, OTHER_WAYS_IN, TOKENIZERS
 
 SAVE = "Save the model again with save_pretrained()."
 SAVE_TOKENIZER = "Save the tokenizer again with save_pretrained()."
-PLAIN = "Take a model with plain weights, or convert it to one."
-INSTEAD = "Correct it; in place of a base's, base.template=plain takes Human and Assistant turns."
+PLAIN = "Give a model with plain weights, or convert this one."
+INSTEAD = "Correct it; for a base, base.template=plain uses Human and Assistant turns instead."
 
 
 def message(function, *arguments, **settings):
@@ -52,25 +52,25 @@ def test_a_folder_that_is_none_is_said(model, tmp_path):
     )
     put(ADAPTER, "{}")(model)
     assert message(check_folder, model) == (
-        f"Model folder '{model}' has no config.json: it holds an adapter. A plan takes one as its organism "
-        "(organism.given.path), beside the base it was made for."
+        f"Model folder '{model}' has no config.json: it holds an adapter. Give the adapter as the organism "
+        "(organism.given.path), and the model it was trained on as the base."
     )
 
 
 CONFIG_SAID = {
-    "that is a list": "'{config}' holds a list in place of an object. " + SAVE,
+    "that is a list": "'{config}' holds a list, not an object. " + SAVE,
     "without a type": "'{config}' has no model_type, so nothing says what the model is. " + SAVE,
     "of a number format that is none": (
-        "'{config}' says that the weights are of 'int8' ('dtype'). Set it to float32, bfloat16 or float16."
+        "'{config}' sets 'dtype' to 'int8', which is not a known number format. Set it to float32, bfloat16 or float16."
     ),
     "of num_hidden_layers 100000": (
-        "'{config}' sets 'num_hidden_layers' to 100000, and the weights hold 21 tensors; at most 2000 layers are "
+        "'{config}' sets 'num_hidden_layers' to 100000, but the weights hold 21 tensors, and at most 2000 layers are "
         "built. " + SAVE
     ),
     "of hidden_size 1000000000000": (
-        "'{config}' sets 'hidden_size' to 1000000000000, and no tensor of the weights is so wide. " + SAVE
+        "'{config}' sets 'hidden_size' to 1000000000000, but no tensor of the weights is that wide. " + SAVE
     ),
-    "of no context": "'{config}' sets 'max_position_embeddings' to 0, no whole number above 0. " + SAVE,
+    "of no context": "'{config}' sets 'max_position_embeddings' to 0, which is not a whole number above 0. " + SAVE,
     "that is a pipe": "'{config}' is a named pipe, not a file. Take it out of the folder, or put the file itself "
     "there.",
 }
@@ -98,8 +98,8 @@ WAYS_SAID = {
         "'{config}' says that the weights are quantised ('quantization_config'), which is not supported. " + PLAIN
     ),
     "attention from the hub": (
-        "'{config}' computes with 'someone/kernel' ('attn_implementation'), which may be code that is not here. Take "
-        "the setting out."
+        "'{config}' sets 'attn_implementation' to 'someone/kernel', which may be code from elsewhere. Remove the "
+        "setting."
     ),
 }
 
@@ -125,7 +125,7 @@ def test_layers_of_different_sizes_are_left_to_transformers(model):
 TOKENIZER_SAID = {
     "that is not there": "Model folder '{model}' has no tokenizer. Save it there with tokenizer.save_pretrained().",
     "of an empty vocabulary": "'{tokenizer}' has no vocabulary, so no text has tokens. " + SAVE_TOKENIZER,
-    "with settings that are a list": "'{settings}' holds a list in place of an object. " + SAVE_TOKENIZER,
+    "with settings that are a list": "'{settings}' holds a list, not an object. " + SAVE_TOKENIZER,
     "with a template that is a number": "The chat template in '{settings}' is 7, not a text. " + INSTEAD,
     "with a template with a syntax error": (
         "The chat template in '{settings}' cannot be parsed: Unexpected end of template. Jinja was looking for the "
@@ -136,7 +136,7 @@ TOKENIZER_SAID = {
         "The chat template in '{settings}' is nested too deeply to be parsed. " + INSTEAD
     ),
     "with a map of special tokens that is a list": (
-        "'{model}/special_tokens_map.json' holds a list in place of an object. " + SAVE_TOKENIZER
+        "'{model}/special_tokens_map.json' holds a list, not an object. " + SAVE_TOKENIZER
     ),
 }
 
@@ -151,8 +151,8 @@ def test_what_is_wrong_with_a_tokenizer_is_said(model, what):
 def test_a_tokenizer_opens_nothing_besides_its_own_files(model):
     setting(TOKENIZER_CONFIG, vocab_file="/etc/passwd")(model)
     assert message(check_tokenizer, model) == (
-        f"'{model / TOKENIZER_CONFIG}' gives the tokenizer something besides its own files ('vocab_file': "
-        "'/etc/passwd'). Take the setting out."
+        f"'{model / TOKENIZER_CONFIG}' sets 'vocab_file' to '/etc/passwd', but a tokenizer is read from its own "
+        "files only. Remove the setting."
     )
 
 

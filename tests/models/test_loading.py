@@ -14,7 +14,9 @@ from faults.broken_files import setting, tensors
 from faults.broken_folders import WRONG_WEIGHTS
 from tiny import save_tiny_model, save_tiny_scorer, tiny_model
 
-TOGETHER = "Save model and configuration together with save_pretrained(); merge an adapter, or give it as one."
+TOGETHER = (
+    "Save model and configuration together with save_pretrained(); if it is an adapter, merge it or give it as one."
+)
 
 
 def message(function, *arguments):
@@ -52,28 +54,27 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         model.model.norm.weight[0] = float("nan")
     model.save_pretrained(tmp_path)
     assert message(load, tmp_path) == (
-        f"Model '{tmp_path}' has weights that are not finite (model.norm.weight). Take one whose weights are; where "
-        "they left float16, save it in bfloat16 or float32."
+        f"Model '{tmp_path}' has infinite or NaN weights (model.norm.weight). Take another model; if they "
+        "overflowed in float16, save it in bfloat16 or float32."
     )
 
 
 SAID = {
     "names with an adapter's prefix": (
-        "The weights of model '{model}' are not those of its config.json: 21 that it needs are missing "
-        "(lm_head.weight, model.embed_tokens.weight, model.layers.0.input_layernorm.weight, ...) and 21 that are "
-        "there have no place in it (base_model.model.lm_head.weight, base_model.model.model.embed_tokens.weight, "
+        "The weights of model '{model}' do not fit its config.json: 21 are missing "
+        "(lm_head.weight, model.embed_tokens.weight, model.layers.0.input_layernorm.weight, ...) and 21 "
+        "have no place in it (base_model.model.lm_head.weight, base_model.model.model.embed_tokens.weight, "
         "base_model.model.model.layers.0.input_layernorm.weight, ...). " + TOGETHER
     ),
     "without the last norm": (
-        "The weights of model '{model}' are not those of its config.json: 1 that it needs are missing "
-        "(model.norm.weight). " + TOGETHER
+        "The weights of model '{model}' do not fit its config.json: 1 are missing (model.norm.weight). " + TOGETHER
     ),
     "with one tensor too many": (
-        "The weights of model '{model}' are not those of its config.json: 1 that are there have no place in it "
+        "The weights of model '{model}' do not fit its config.json: 1 have no place in it "
         "(model.layers.7.self_attn.q_proj.weight). " + TOGETHER
     ),
     "of one wrong shape": (
-        "The weights of model '{model}' are not those of its config.json: 1 have another size "
+        "The weights of model '{model}' do not fit its config.json: 1 have another size "
         "(model.norm.weight of 31 in place of 32). " + TOGETHER
     ),
     "with one tensor under two names": (
@@ -81,12 +82,12 @@ SAID = {
         "Save the model again with save_pretrained()."
     ),
     "with one that is absurd": (
-        "Model '{model}' has weights as large as 1e+38 (model.embed_tokens.weight), and at most 1e+15 can be computed "
-        "with. Take one whose training did not diverge."
+        "Model '{model}' has weights as large as 1e+38 (model.embed_tokens.weight), and at most 1e+15 is "
+        "allowed. Take a model whose training did not diverge."
     ),
     "of which one is of whole numbers": (
-        "Weight 'model.layers.0.self_attn.q_proj.weight' of model '{model}' is kept in I32, and is no weight without "
-        "what scales it. Save the model in float32, bfloat16 or float16."
+        "Weight 'model.layers.0.self_attn.q_proj.weight' of model '{model}' is stored in I32, which means nothing "
+        "without its scale. Save the model in float32, bfloat16 or float16."
     ),
     "without a tensor": (
         "The weights files of model folder '{model}' hold no tensors. Save the model again with save_pretrained()."
@@ -104,7 +105,7 @@ def test_a_preference_model_without_its_head_is_refused(tmp_path):
     folder = save_tiny_scorer(tmp_path)
     load_scorer(folder)
     tensors(lambda held: {name: one for name, one in held.items() if "score" not in name})(folder)
-    assert "1 that it needs are missing (score.weight)" in message(load_scorer, folder)
+    assert "1 are missing (score.weight)" in message(load_scorer, folder)
 
 
 @pytest.mark.parametrize(

@@ -135,5 +135,5 @@ def test_a_model_without_position_embeddings_knows_no_limit_unless_it_states_one
 
 def test_a_prompt_that_leaves_no_room_for_its_reply_is_said():
     prompt = [{"role": "user", "content": "the cat " * 150}]
-    with pytest.raises(UserError, match=r"with its reply is \d+ tokens long, and the model's context 256"):
+    with pytest.raises(UserError, match=r"with its reply is \d+ tokens long, but the model's context is 256"):
         sample(tiny_model(), tiny_renderer(), [prompt], max_new_tokens=8, temperature=0.0, seed=0)

@@ -102,7 +102,7 @@ def test_samples_follow_the_distribution_of_the_model(engine, artifact, prompts)
 def test_prompts_that_do_not_fit_are_said_and_none_give_none(engine):
     assert engine.sample_ids([], **HOW) == []
     with pytest.raises(
-        UserError, match=r"longest prompt with its reply is 308 tokens long, and the model's context 256"
+        UserError, match=r"longest prompt with its reply is 308 tokens long, but the model's context is 256"
     ):
         engine.sample_ids([[5] * 300], **HOW)
 

@@ -68,14 +68,15 @@ def test_every_file_that_a_tokenizer_of_transformers_reads_is_of_an_ending_that_
 
 
 SAID = {
-    "cut in half": "'{file}' has 83312 bytes, and its header describes 166624. " + AGAIN,
-    "longer by a byte": "'{file}' has 166625 bytes, and its header describes 166624. " + AGAIN,
-    "empty": "'{file}' is no whole safetensors file: it has 0 bytes, and a header would have 0. " + AGAIN,
+    "cut in half": "'{file}' has 83312 bytes, but its header describes 166624. " + AGAIN,
+    "longer by a byte": "'{file}' has 166625 bytes, but its header describes 166624. " + AGAIN,
+    "empty": "'{file}' is not a complete safetensors file: it has 0 bytes, but its header alone would have 0. " + AGAIN,
     "with a header of a petabyte": (
-        "'{file}' is no whole safetensors file: it has 166624 bytes, and a header would have 1000000000000000. " + AGAIN
+        "'{file}' is not a complete safetensors file: it has 166624 bytes, but its header alone would have "
+        "1000000000000000. " + AGAIN
     ),
     "with a header of noise": "The header of '{file}' is not JSON: Expecting value: line 1 column 1 (char 0). " + AGAIN,
-    "with a header that is a list": "The header of '{file}' is no list of tensors. " + AGAIN,
+    "with a header that is a list": "The header of '{file}' is not a list of tensors. " + AGAIN,
     "with a header that is deep": "The header of '{file}' is nested too deeply to be read. " + AGAIN,
     "with overlapping tensors": (
         "Tensor 'model.layers.0.post_attention_layernorm.weight' of '{file}' is not where its header says: "
@@ -118,9 +119,9 @@ INDEX_SAID = {
         "'{index}' names 'x.bin'; " + PICKLES + " Convert it with save_pretrained(..., safe_serialization=True)."
     ),
     "that names files above": (
-        "'{index}' names '../elsewhere/model-00001-of-00002.safetensors', which is no file of its folder. " + AGAIN
+        "'{index}' names '../elsewhere/model-00001-of-00002.safetensors', which is not a file of its folder. " + AGAIN
     ),
-    "that names numbers": "'{index}' names 7, which is no file of its folder. " + AGAIN,
+    "that names numbers": "'{index}' names 7, which is not a file of its folder. " + AGAIN,
     "that is empty": (
         "'{index}' names no shards: it needs a 'weight_map' of tensors to files, and 'metadata'. " + AGAIN
     ),

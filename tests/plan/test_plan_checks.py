@@ -155,13 +155,13 @@ def message(load, *overrides) -> str:
         ),
         (
             ["base={type: hub, model: ../..}"],
-            "'base.model' cannot be used as it is (override 'base={type: hub, model: ../..}'). '../..' is no name on "
-            "the hub. Write owner and name, such as bigscience/bloom-560m.",
+            "'base.model' cannot be used as it is (override 'base={type: hub, model: ../..}'). '../..' is not a name "
+            "on the hub. Write owner and name, such as bigscience/bloom-560m.",
         ),
         (
             ["base={type: hub, model: a/b, revision: ../x}"],
             "'base.revision' cannot be used as it is (override 'base={type: hub, model: a/b, revision: ../x}'). '../x' "
-            "is no revision. Name a commit, a tag or a branch, such as main.",
+            "is not a revision. Give a commit, a tag or a branch, such as main.",
         ),
     ],
 )
@@ -195,7 +195,7 @@ def test_what_can_be_meant_is_taken(load, overrides):
     "model", ["-a/b", "a/b-", "a/.b", "a..b/c", "a--b/c", "a/b.git", f"a/{'b' * 100}", "é/b", "a/b."]
 )
 def test_names_that_the_hub_does_not_know_are_told(load, model):
-    assert "is no name on the hub. Write owner and name" in message(load, f"base={{type: hub, model: {model}}}")
+    assert "is not a name on the hub. Write owner and name" in message(load, f"base={{type: hub, model: {model}}}")
 
 
 def test_the_axis_that_is_to_blame_is_told_and_a_cell_that_is_right_does_not_help(load):

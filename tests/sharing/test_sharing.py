@@ -218,7 +218,7 @@ def test_a_model_whose_record_agrees_with_broken_files_is_refused(shared, tmp_pa
         file.truncate(5000)
     files = json.loads((shared / NAME).read_text())["files"]
     rewrite(shared, files=files | {"model.safetensors": describe(shared)["model.safetensors"]})
-    assert "has 5000 bytes, and its header describes" in message(import_model, shared, Store(tmp_path / "other"))
+    assert "has 5000 bytes, but its header describes" in message(import_model, shared, Store(tmp_path / "other"))
 
 
 def test_a_folder_without_a_record_says_how_to_use_it_and_that_works(shared, tmp_path):

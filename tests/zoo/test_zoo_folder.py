@@ -127,7 +127,7 @@ def test_a_record_of_another_format_is_an_error(own_folder, content, found):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"[1]", "holds a list in place of an object"),
+        (b"[1]", "holds a list, not an object"),
         (b"\xff", "is not UTF-8 text: invalid start byte at byte 0"),
         (b"[" * 100_000, "is nested too deeply to be read"),
         (b'{"format": 1, "a": 1' + b"0" * 5000 + b"}", "cannot be read: it holds a number of more than 4300 digits"),

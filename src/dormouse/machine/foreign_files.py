@@ -1,4 +1,4 @@
-"""Files that others made: nothing is read that is no plain file, too long, or outside of its folder."""
+"""Reads files that someone else made: only regular files, up to a size limit, inside their folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 from dormouse.errors import UserError
 
 SETTINGS = 16 << 20
-"""Bytes that a file of settings may have."""
+"""Largest settings file that is read, in bytes."""
 TABLE = 64 << 20
-"""Bytes that a vocabulary or an index may have: twice the longest vocabulary in use."""
+"""Largest vocabulary or index that is read, in bytes: twice the longest vocabulary in use."""
 
 DIGITS = sys.get_int_max_str_digits()
 
@@ -31,26 +31,26 @@ KINDS = {
 
 
 def status(path: Path) -> os.stat_result | None:
-    """Return what is at a path, links followed; None where nothing is, or nothing that can be looked at."""
+    """Return the status of a path, following links; None if nothing is there, or it cannot be looked at."""
     try:
         return path.stat()
-    except (OSError, ValueError):  # The second where the name holds a zero byte.
+    except (OSError, ValueError):  # ValueError: the name holds a zero byte.
         return None
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder; False for a path that no system would take."""
+    """Return whether a path is a folder; False for a path that no system allows."""
     found = status(path)
     return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is anything at a path, be it a link that leads nowhere."""
+    """Return whether anything is at a path, even a broken link."""
     return os.path.lexists(path)
 
 
 def check_file(path: Path, advice: str) -> os.stat_result:
-    """Return the status of a plain file; `UserError` where there is none."""
+    """Return the status of a regular file; `UserError` if the path is not one."""
     with _explained(path, advice):
         found = path.stat()
     kind = KINDS.get(stat.S_IFMT(found.st_mode))
@@ -60,7 +60,7 @@ def check_file(path: Path, advice: str) -> os.stat_result:
 
 
 def check_inside(path: Path, folder: Path, advice: str) -> None:
-    """Raise `UserError` where a path leads out of a folder. The hub's cache may link to where it keeps its contents."""
+    """Raise `UserError` if a path leads out of a folder. Links of the hub's cache to its own blobs are allowed."""
     home = Path(os.path.realpath(folder))
     to = Path(os.path.realpath(path))
     if not to.is_relative_to(home) and not any(to.is_relative_to(blobs) for blobs in _blobs(home)):
@@ -68,7 +68,7 @@ def check_inside(path: Path, folder: Path, advice: str) -> None:
 
 
 def _blobs(folder: Path) -> list[Path]:
-    """Return where a snapshot of the hub's cache links to: its repository's contents, and those that many share."""
+    """Return the folders that a snapshot in the hub's cache links to: its repository's blobs, and shared ones."""
     for snapshots in folder.parents:
         repository = snapshots.parent
         if snapshots.name == "snapshots" and repository.name.startswith(("models--", "datasets--")):
@@ -77,10 +77,10 @@ def _blobs(folder: Path) -> list[Path]:
 
 
 def read_text(path: Path, advice: str, most: int = SETTINGS) -> str:
-    """Return the text of a file; `UserError` where it is none, not UTF-8, or longer than `most` bytes."""
+    """Return the text of a file; `UserError` if it is not a file, not UTF-8, or longer than `most` bytes."""
     length = check_file(path, advice).st_size
     with _explained(path, advice), path.open("rb") as file:
-        # What the system makes up as it is read states no length.
+        # Files that the system generates on reading report no length.
         content = file.read(most + 1)
     if len(content) > most:
         raise UserError(f"'{path}' is {max(length, len(content))} bytes long, and at most {most} are read. {advice}")
@@ -91,22 +91,22 @@ def read_text(path: Path, advice: str, most: int = SETTINGS) -> str:
 
 
 def read_json(path: Path, advice: str, most: int = SETTINGS) -> Any:
-    """Return what a JSON file holds; `UserError` where it is none, or has numbers or nesting beyond all use."""
+    """Return the content of a JSON file; `UserError` if it is not JSON, or its numbers or nesting are too long."""
     return parse_json(read_text(path, advice, most), f"'{path}'", advice)
 
 
 def read_object(path: Path, advice: str, most: int = SETTINGS) -> dict[str, Any]:
-    """Return the object that a JSON file holds; `UserError` where it holds anything else."""
+    """Return the object in a JSON file; `UserError` if it holds anything else."""
     content = read_json(path, advice, most)
     if not isinstance(content, dict):
-        raise UserError(f"'{path}' holds {describe_type(content)} in place of an object. {advice}")
+        raise UserError(f"'{path}' holds {describe_type(content)}, not an object. {advice}")
     return content
 
 
 def parse_json(text: str, what: str, advice: str, *, unique: bool = False) -> Any:
-    """Return what a JSON text says; `UserError` where it is none. `what` begins the sentence: the file, in quotes.
+    """Parse JSON text; `UserError` if it is not JSON. `what` begins the sentence: the file, in quotes.
 
-    With `unique` no name may stand twice in an object: readers do not agree on which of the two counts.
+    With `unique`, no name may occur twice in an object: readers disagree on which of the two counts.
     """
     try:
         return json.loads(text, object_pairs_hook=_unique if unique else None)
@@ -115,14 +115,14 @@ def parse_json(text: str, what: str, advice: str, *, unique: bool = False) -> An
     except _TwiceError as error:
         raise UserError(f"{what} cannot be read: it holds {error} twice. {advice}") from error
     except ValueError as error:
-        # Python reads no longer ones: it would take time that grows with their square.
+        # Python refuses longer numbers, because the time to read one grows with the square of its length.
         raise UserError(f"{what} cannot be read: it holds a number of more than {DIGITS} digits. {advice}") from error
     except RecursionError as error:
         raise UserError(f"{what} is nested too deeply to be read. {advice}") from error
 
 
 def describe_type(value: Any) -> str:
-    """Return what kind of JSON value this is, in words."""
+    """Name the kind of a JSON value, in words."""
     kinds = {
         dict: "an object",
         list: "a list",
@@ -135,7 +135,7 @@ def describe_type(value: Any) -> str:
 
 
 def shown(value: Any, longest: int = 60) -> str:
-    """Return a JSON value as short text for a sentence, a name in quotes: it may hold what no terminal prints."""
+    """Return a JSON value as short text for a sentence; a string is quoted, with unprintable characters escaped."""
     if isinstance(value, dict | list):
         return describe_type(value)
     text = ascii(value) if isinstance(value, str) else json.dumps(value)
@@ -143,7 +143,7 @@ def shown(value: Any, longest: int = 60) -> str:
 
 
 class _TwiceError(ValueError):
-    """A name stands twice in an object; the text is the name."""
+    """A name occurs twice in an object; the text is the name."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -159,6 +159,6 @@ def _explained(path: Path, advice: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise UserError(f"'{path}' is no path: {error}. {advice}") from error
+        raise UserError(f"'{path}' is not a path: {error}. {advice}") from error
     except OSError as error:
         raise UserError(f"'{path}' cannot be read: {error.strerror}. {advice}") from error

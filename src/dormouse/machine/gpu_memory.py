@@ -1,4 +1,4 @@
-"""What a stage does when the memory of a GPU runs out: ask for less at a time, or say which setting to lower."""
+"""Handles a GPU that runs out of memory: takes smaller batches, or names the setting to lower."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], None]) -> None:
-    """Do the work on `size` items at a time; where a GPU's memory runs out, on half as many from there on."""
+    """Do the work on `size` items at a time; if a GPU runs out of memory, halve the batch from there on."""
     start = 0
     while start < len(items):
         try:
@@ -24,13 +24,13 @@ def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]]
         else:
             start += size
             continue
-        # Here, where the error and with it the tensors of the failed attempt are gone.
+        # Outside `except`, because the error keeps the tensors of the failed attempt alive.
         _free()
 
 
 @contextmanager
 def explain_out_of_memory(kind: str, batch: str, spec: dict[str, Any]) -> Iterator[None]:
-    """Turn the end of a GPU's memory into a sentence that names the setting to lower.
+    """Turn a GPU's out-of-memory error into a sentence that names the setting to lower.
 
     `batch` is the dotted path of that setting in the spec; empty for a kind of stage that has none.
     """
@@ -45,12 +45,12 @@ def explain_out_of_memory(kind: str, batch: str, spec: dict[str, Any]) -> Iterat
 
 
 def _ran_out(error: BaseException) -> bool:
-    # By name: what asks this may run without torch.
+    # By name, because callers may run without torch.
     return type(error).__name__ == "OutOfMemoryError"
 
 
 def _free() -> None:
-    import torch  # takes 2 s, and is loaded already where it ran out of memory
+    import torch  # takes 2 s, but is already imported when memory runs out
 
     torch.cuda.empty_cache()
 
@@ -62,7 +62,7 @@ def _advice(batch: str, spec: dict[str, Any]) -> str:
     for key in path:
         settings = settings.get(key) if isinstance(settings, dict) else None
     if not batch or settings is None:
-        # Nothing is trained here: not even the model finds room.
+        # Nothing is trained here: the model alone does not fit.
         return "Take a smaller base, or keep its weights in base.precision=bfloat16."
     setting = batch if named is None or section == "base" else f"the batch of '{named}'"
     return (

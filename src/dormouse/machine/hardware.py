@@ -1,4 +1,4 @@
-"""What this machine has: cores, a GPU, and the number formats it is fast in."""
+"""Reports this machine's cores, its GPU, and the number formats it is fast in."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    if sys.platform == "linux":  # Elsewhere a process has no set of its own.
+    if sys.platform == "linux":  # Python lacks sched_getaffinity on macOS and Windows.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def device() -> str:
-    """Return "cuda" or "cpu"; a CPU build of torch is told by its version, without the seconds its import takes."""
+    """Return "cuda" or "cpu". A CPU build of torch is recognized by its version, because importing it takes seconds."""
     try:
         if version("torch").endswith("+cpu"):
             return "cpu"
@@ -36,7 +36,7 @@ def has_package(name: str) -> bool:
 
 
 def rank() -> int:
-    """Return the number of this process among those that share a training, from 0."""
+    """Return this process's number among those that share a training, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -46,8 +46,8 @@ def ranks() -> int:
 
 
 def shares_weights() -> bool:
-    """Return whether the processes that share a training share its weights too."""
-    # As `accelerate launch` says it.
+    """Return whether the processes that share a training also share its weights (FSDP)."""
+    # Set by `accelerate launch`.
     return os.environ.get("ACCELERATE_USE_FSDP", "false") == "true"
 
 

@@ -1,7 +1,7 @@
-"""A function run in a copy of this process that may take so much time and memory: what others wrote may take all.
+"""Runs a function with limits on time and memory, in a copy of this process: a foreign file may exhaust both.
 
-Only Linux copies a process that has imported torch safely, and none that has opened a GPU. Elsewhere the function runs
-here, without limits.
+Only Linux can safely copy a process that has imported torch, and only before it opens a GPU. Otherwise the function
+runs in this process, without limits.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from typing import Any
 from dormouse.errors import UserError
 
 MEMORY = 4 << 30
-"""Bytes that the function may take besides what this process holds."""
+"""Bytes that the function may take beyond what this process already holds."""
 PATIENCE = 20
-"""Seconds on the clock for each second of computing: other processes take their part of the machine."""
+"""Wall-clock seconds for each CPU second: other processes use the machine too."""
 
 Begin = Callable[[str, float], None]
-"""Told (what is done next, seconds of computing it may take) by the function as it goes on."""
+"""Called by the function before each step, with what it does next and the CPU seconds that this may take."""
 
 
 class TooMuch(Exception):
-    """The function took more than it may; the text says of what, and in doing what."""
+    """The function exceeded a limit; the text says which, and what it was doing."""
 
 
 def run_limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
-    """Return what the function returns, as JSON data; `TooMuch` where it is over a limit or ends its process.
+    """Return the function's result, as JSON data; `TooMuch` if it exceeds a limit or ends its process.
 
     `UserError` passes through. The function must not open a GPU.
     """
@@ -44,7 +44,7 @@ def run_limited(function: Callable[[Begin], Any], memory: int = MEMORY) -> Any:
             raise TooMuch("it takes more memory than there is") from error
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        # Its other threads wait for pipes, and hold no lock that the copy needs.
+        # It warns of threads, but ours only wait for pipes and hold no lock that the copy needs.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -65,11 +65,11 @@ def _can_be_copied() -> bool:
 
 
 def _run(function: Callable[[Begin], Any], pipe: int, memory: int) -> None:
-    """Run the function, say how it went, and end this process."""
+    """Run the function, report the outcome, and end this process."""
     said: dict[str, Any] = {}
     try:
         _limit_memory(memory)
-        # Threads that this process had are not in its copy, and what computes on several would wait for them.
+        # The copy lacks the threads of this process, and libraries that use several would wait for them.
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(1)
@@ -93,13 +93,13 @@ def _limit_memory(memory: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     limit = held + memory if most == resource.RLIM_INFINITY else min(held + memory, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, most))
-    # Rust ends the process where memory runs out, and a dump of it would take as long as the memory is large.
+    # Rust aborts the process when memory runs out, and dumping a large one takes long.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _begin(pipe: int, doing: str, seconds: float) -> None:
     _say(pipe, {"doing": doing, "seconds": seconds})
-    # Ends the process in the middle of anything, be it one call that never returns.
+    # Ends the process at any point, even in a call that never returns.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_PROF, seconds)
 

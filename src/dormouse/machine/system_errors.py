@@ -1,4 +1,4 @@
-"""Sentences for what the operating system refuses: a full disk, no permission, a path that is too long."""
+"""Explains errors of the operating system: a full disk, no permission, a path that is too long."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dormouse.errors import UserError
 ADVICE = {
     errno.ENOSPC: "Free some space and run the same command again; nothing finished is lost.",
     errno.EDQUOT: "Free some space and run the same command again; nothing finished is lost.",
-    errno.EROFS: "Choose another place, for a store with --store.",
-    errno.EACCES: "Change its permissions, or choose another place, for a store with --store.",
-    errno.EPERM: "Change its permissions, or choose another place, for a store with --store.",
+    errno.EROFS: "Choose another place (for a store: --store).",
+    errno.EACCES: "Change its permissions, or choose another place (for a store: --store).",
+    errno.EPERM: "Change its permissions, or choose another place (for a store: --store).",
     errno.ENAMETOOLONG: "Choose a shorter path or name.",
     errno.ELOOP: "Its symbolic links lead in a circle: correct them.",
-    errno.ENOTDIR: "Something on its way is a file and no folder: correct the path.",
-    errno.EMFILE: "Let a process open more files (ulimit -n), and run the same command again.",
-    errno.EIO: "The disk gives an error: check it, and run the same command again.",
+    errno.ENOTDIR: "A part of the path is a file, not a folder: correct the path.",
+    errno.EMFILE: "Allow more open files (ulimit -n), and run the same command again.",
+    errno.EIO: "The disk reports an error: check it, and run the same command again.",
 }
-"""What to do about each kind of error that is the machine's and not ours."""
+"""Error number -> advice, for errors that the machine causes and not a bug of ours."""
 
 LONGEST = 120
-"""Characters of a path that an error shows."""
+"""Longest path that an error shows, in characters."""
 
 
 def explain(error: OSError) -> UserError | None:
-    """Return what to tell the user of an error of the system; None where it is a bug of ours."""
+    """Turn a system error into one for the user; None if it is a bug of ours."""
     if error.errno not in ADVICE:
         return None
     path = str(error.filename2 or error.filename or "")

@@ -119,7 +119,7 @@ def _check_size(folder: Path, found: dict[str, int]) -> None:
     """Raise `UserError` if the files lack most of the model's weights, or if it does not fit into memory."""
     there = read_all_tensors(folder).values()
     numbers = sum(tensor.numbers for tensor in there if tensor.dtype in FLOATS)
-    # If little is missing, loading says what.
+    # If little is missing, loading names it.
     if found["parameters"] > 2 * numbers + SPARE:
         raise UserError(
             f"The config.json of model '{folder}' describes {found['parameters']} parameters, but its weights files "

@@ -1,7 +1,7 @@
-"""What a model folder must be before torch is imported: files that can be opened, settings that agree with the weights.
+"""Checks a model folder without importing torch: its files can be opened, and its settings fit its weights.
 
-Limits are those of `foreign_files` and of the constants here. What only opening tells is checked by `loading` and
-`adoption`.
+The limits are those of `foreign_files` and the constants here. `loading` and `adoption` check what only shows when the
+model is opened.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TEMPLATE = "chat_template.jinja"
 ADAPTER = "adapter_config.json"
 GENERATION = "generation_config.json"
 VOCABULARIES = (TOKENIZER, "vocab.json", "vocab.txt", "tekken.json")
-"""Files that a tokenizer is opened from, beside those that end with `.model`."""
+"""Files that a tokenizer is opened from, besides those that end in `.model`."""
 TOKENS = ("special_tokens_map.json", "added_tokens.json")
 LOOKED_FOR = (
     CONFIG,
@@ -52,13 +52,13 @@ LOOKED_FOR = (
     *TOKENS,
     "merges.txt",
 )
-"""Names of files that are opened wherever they are."""
+"""Names of files that are opened in any folder."""
 SHARD_OF_MANY = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
-"""Names for which Transformers passes over the other weights of a folder."""
+"""Names of weights files that make Transformers ignore the other weights of a folder."""
 
 SAVE = "Save the model again with save_pretrained()."
 SAVE_TOKENIZER = "Save the tokenizer again with save_pretrained()."
-PLAIN = "Take a model with plain weights, or convert it to one."
+PLAIN = "Give a model with plain weights, or convert this one."
 
 ELSEWHERE = {
     "transformers_weights": "names a weights file of its own",
@@ -67,7 +67,7 @@ ELSEWHERE = {
     "compression_config": "says that the weights are compressed",
     "fusion_config": "asks for fused layers",
 }
-"""Settings that lead to files or code besides those that are checked, and what they say."""
+"""Settings that lead to unchecked files or code -> what they do, for an error."""
 IMPLEMENTATIONS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
 BUILT_IN = (
     None,
@@ -79,7 +79,7 @@ BUILT_IN = (
     "batched_mm",
     "grouped_mm",
 )
-"""Names of what Transformers itself computes with; any other may be code on the hub."""
+"""Names of Transformers' own implementations; any other name may be code on the hub."""
 DTYPES = (
     None,
     "float64",
@@ -92,19 +92,19 @@ DTYPES = (
 
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers")
 MOST_LAYERS = 2000
-"""Layers: the deepest models have a twentieth."""
+"""Most layers: the deepest models have a twentieth of that."""
 CONTEXTS = ("max_position_embeddings", "n_positions", "seq_length")
 """Names of the context length. Architectures without position embeddings may state none."""
 WIDTHS = ("hidden_size", "n_embd", "d_model", "vocab_size")
-"""Sizes that are a dimension of some tensor."""
+"""Names of sizes that are a dimension of some tensor."""
 
-INSTEAD = "Correct it; in place of a base's, base.template=plain takes Human and Assistant turns."
+INSTEAD = "Correct it; for a base, base.template=plain uses Human and Assistant turns instead."
 LONGEST_TEMPLATE = 256 << 10
-"""Characters: the longest in use have a fifth."""
+"""Longest chat template, in characters: the longest in use have a fifth of that."""
 TOKENIZER_INPUTS = ("init_inputs", "vocab", "merges", "gguf_file", "tokenizer_object", "fast_tokenizer_files")
-"""Settings of a tokenizer that its own files hold, or that are none."""
+"""Refused tokenizer settings: their values belong in the tokenizer's own files, or they are not settings."""
 NEVER_OPENED = ("special_tokens_map_file", "tokenizer_file", "added_tokens_file")
-"""Paths on the machine that saved a tokenizer, which nothing reads."""
+"""Paths on the machine that saved a tokenizer; nothing reads them."""
 
 
 def check_folder(folder: Path) -> None:
@@ -113,8 +113,8 @@ def check_folder(folder: Path) -> None:
     if not is_there(folder / CONFIG):
         if is_there(folder / ADAPTER):
             raise UserError(
-                f"Model folder '{folder}' has no {CONFIG}: it holds an adapter. A plan takes one as its organism "
-                "(organism.given.path), beside the base it was made for."
+                f"Model folder '{folder}' has no {CONFIG}: it holds an adapter. Give the adapter as the organism "
+                "(organism.given.path), and the model it was trained on as the base."
             )
         raise UserError(f"Model folder '{folder}' has no {CONFIG}. Save the model with save_pretrained() first.")
     _check_whole(folder, stat_files(list_opened_files(folder)))
@@ -122,7 +122,7 @@ def check_folder(folder: Path) -> None:
 
 @lru_cache(maxsize=64)
 def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
-    """Check a folder once as long as its files stay as they are: every cell of a grid asks."""
+    """Check a folder once for as long as its files do not change: every cell of a grid asks."""
     config = read_object(folder / CONFIG, SAVE)
     there = read_all_tensors(folder)
     if is_there(folder / ADAPTER):
@@ -145,7 +145,7 @@ def _check_whole(folder: Path, _: tuple[tuple[Path, int, int], ...]) -> None:
 
 
 def find_unlisted(folder: Path, listed: Collection[str]) -> list[str]:
-    """Return the files that would be opened as part of a model and are not among those that its record lists."""
+    """Return the files that would be opened as part of a model but are not listed in its record."""
     there = ((path.relative_to(folder).as_posix(), path) for path in list_opened_files(folder))
     return [
         name
@@ -155,7 +155,7 @@ def find_unlisted(folder: Path, listed: Collection[str]) -> list[str]:
 
 
 def check_is_folder(folder: Path) -> None:
-    """Raise `UserError` unless there is a folder that can be looked into."""
+    """Raise `UserError` unless the folder exists and can be read."""
     if not is_folder(folder):
         if is_there(folder):
             raise UserError(f"Model folder '{folder}' is a file. Give the folder that it lies in.")
@@ -167,7 +167,7 @@ def check_is_folder(folder: Path) -> None:
 
 
 def _parts(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a configuration and those within it: of the text model, where there are others."""
+    """Return a configuration and those inside it, such as that of the text model."""
     return [config, *(one for one in config.values() if isinstance(one, dict))]
 
 
@@ -183,45 +183,46 @@ def _check_config(path: Path, config: Mapping[str, Any]) -> None:
             chosen = part.get(name)
             if isinstance(chosen, dict | list) or chosen not in BUILT_IN:
                 raise UserError(
-                    f"'{path}' computes with {shown(chosen)} ('{name}'), which may be code that is not here. Take the "
-                    "setting out."
+                    f"'{path}' sets '{name}' to {shown(chosen)}, which may be code from elsewhere. Remove the setting."
                 )
         for name in ("dtype", "torch_dtype"):
             if isinstance(part.get(name), dict | list) or part.get(name) not in DTYPES:
                 raise UserError(
-                    f"'{path}' says that the weights are of {shown(part[name])} ('{name}'). Set it to float32, "
-                    "bfloat16 or float16."
+                    f"'{path}' sets '{name}' to {shown(part[name])}, which is not a known number format. Set it to "
+                    "float32, bfloat16 or float16."
                 )
 
 
 def _check_sizes(path: Path, config: Mapping[str, Any], there: Mapping[str, Tensor]) -> None:
-    """Raise `UserError` where a size could not be that of these tensors: to build it might take all memory or time."""
+    """Raise `UserError` if a size cannot be that of these tensors: building it might take all memory or time."""
     widest = max((size for tensor in there.values() for size in tensor.shape), default=0)
     sizes = {name: config[name] for name in (*LAYERS, *WIDTHS, *CONTEXTS) if config.get(name) is not None}
     for name, size in sizes.items():
         if isinstance(size, bool | str | float) or (isinstance(size, int) and size < 1):
-            raise UserError(f"'{path}' sets '{name}' to {shown(size)}, no whole number above 0. {SAVE}")
-        if not isinstance(size, int):  # Of some architectures each layer has its own.
+            raise UserError(f"'{path}' sets '{name}' to {shown(size)}, which is not a whole number above 0. {SAVE}")
+        if not isinstance(size, int):  # Some architectures list one for each layer.
             continue
         if name in LAYERS and size > min(len(there), MOST_LAYERS):
             raise UserError(
-                f"'{path}' sets '{name}' to {shown(size)}, and the weights hold {len(there)} tensors; at most "
-                f"{MOST_LAYERS} layers are built. {SAVE}"
+                f"'{path}' sets '{name}' to {shown(size)}, but the weights hold {len(there)} tensors, and at "
+                f"most {MOST_LAYERS} layers are built. {SAVE}"
             )
         if name in WIDTHS and size > widest:
-            raise UserError(f"'{path}' sets '{name}' to {shown(size)}, and no tensor of the weights is so wide. {SAVE}")
+            raise UserError(
+                f"'{path}' sets '{name}' to {shown(size)}, but no tensor of the weights is that wide. {SAVE}"
+            )
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Return whether a folder holds a tokenizer, be it a broken one."""
+    """Return whether a folder holds a tokenizer, even a broken one."""
     known = (TOKENIZER_CONFIG, *VOCABULARIES)
     return any(is_there(folder / name) for name in known) or any(folder.glob("*.model"))
 
 
 def check_tokenizer(folder: Path, *, with_template: bool = True) -> None:
-    """Raise `UserError` unless the folder holds a tokenizer that knows tokens, and chat templates that can be parsed.
+    """Raise `UserError` unless the folder holds a tokenizer with a vocabulary, and chat templates that can be parsed.
 
-    Without `with_template` its own templates do not matter: another takes their place.
+    Without `with_template` its own templates are not checked, because another one replaces them.
     """
     if not has_tokenizer(folder):
         raise UserError(f"Model folder '{folder}' has no tokenizer. Save it there with tokenizer.save_pretrained().")
@@ -235,8 +236,8 @@ def _check_tokens(folder: Path, _: tuple[tuple[Path, int, int], ...], with_templ
     for name, value in settings.items():
         if value and (name in TOKENIZER_INPUTS or (name.endswith("_file") and name not in NEVER_OPENED)):
             raise UserError(
-                f"'{path}' gives the tokenizer something besides its own files ('{name}': {shown(value)}). "
-                "Take the setting out."
+                f"'{path}' sets '{name}' to {shown(value)}, but a tokenizer is read from its own files only. "
+                "Remove the setting."
             )
     for name in TOKENS:
         if is_there(folder / name):
@@ -252,7 +253,7 @@ def _check_tokens(folder: Path, _: tuple[tuple[Path, int, int], ...], with_templ
 
 
 def _templates(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield where each chat template is, and the template: files take the place of the setting."""
+    """Yield each chat template and its place; template files take precedence over the setting."""
     files = [folder / TEMPLATE] if is_there(folder / TEMPLATE) else []
     files += sorted((folder / TEMPLATES).glob("*.jinja"))
     for path in files:

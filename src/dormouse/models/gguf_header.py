@@ -1,4 +1,4 @@
-"""The header of a GGUF file: architecture, number formats and size, read before anything is loaded."""
+"""Reads the header of a GGUF file (architecture, number formats, size) before anything is loaded."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ ARCHITECTURES = (
     "llama", "mistral", "qwen2", "qwen3", "falcon", "phi3", "bloom", "stablelm", "gpt2", "starcoder2", "nemotron",
     "gemma2", "gemma3",
 )  # fmt: skip
-"""Those that Transformers opens from GGUF files and that are causal language models of one stack of layers."""
+"""Causal language models of one stack of layers that Transformers opens from GGUF files."""
 FORMATS = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K",
     13: "Q5_K", 14: "Q6_K", 30: "BF16",
 }  # fmt: skip
-"""Number formats that the `gguf` package turns back into floats, by their numbers in a file."""
+"""Number formats that the `gguf` package converts to floats, by their ids in a file."""
 TENSORS, KEYS, TEXT, ITEMS, DIMENSIONS = 100_000, 10_000, 1 << 20, 2_000_000, 4
-"""Most tensors, keys, bytes of a text, items of a list and dimensions of a tensor that are read."""
+"""Limits on a file: tensors, keys, bytes of a text, items of a list, and dimensions of a tensor."""
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its model."""
+    """A model as described in the header of its file."""
 
     architecture: str
     parameters: int
@@ -42,7 +42,7 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read a header; `UserError` where the file is no GGUF, is damaged, or cannot be opened by Transformers."""
+    """Read a header; `UserError` if the file is not GGUF, is damaged, or cannot be opened by Transformers."""
     status = check_file(path, ADVICE)
     return _read(path, status.st_size, status.st_mtime_ns)
 
@@ -53,12 +53,12 @@ def _read(path: Path, size: int, changed: int) -> Header:
         try:
             keys, tensors = _parsed(_Reader(file, path), size)
         except (struct.error, ValueError, OverflowError, MemoryError) as error:
-            raise UserError(f"'{path}' is no whole GGUF file: {error}. {ADVICE}") from error
+            raise UserError(f"'{path}' is not a complete GGUF file: {error}. {ADVICE}") from error
     architecture = keys.get("general.architecture")
     if architecture not in ARCHITECTURES:
         raise UserError(
-            f"'{path}' holds a model of architecture {shown(architecture)}, which is not opened from GGUF. Those that "
-            f"are: {', '.join(ARCHITECTURES)}."
+            f"'{path}' holds a model of architecture {shown(architecture)}, which cannot be opened from GGUF. Take one "
+            f"of {', '.join(ARCHITECTURES)}."
         )
     unknown = sorted({number for number, _ in tensors} - FORMATS.keys())
     if unknown:
@@ -78,7 +78,7 @@ def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int,
         raise ValueError("it does not begin with 'GGUF'")
     version, tensors, keys = reader.numbers("<IQQ")
     if version not in (2, 3):
-        raise ValueError(f"it is of version {version}, and 2 and 3 are read")
+        raise ValueError(f"it is of version {version}, and only 2 and 3 are read")
     if tensors > TENSORS or keys > KEYS:
         raise ValueError(f"it names {tensors} tensors and {keys} keys")
     found: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int,
         for length in shape:
             count *= length
         if offset > size:
-            raise ValueError("a tensor lies behind its end")
+            raise ValueError("a tensor begins after its end")
         listed.append((number, count))
     return found, listed
 
@@ -108,7 +108,7 @@ class _Reader:
         self.path = path
 
     def bytes(self, n: int) -> bytes:
-        """Return so many bytes; `ValueError` where the file ends before."""
+        """Return so many bytes; `ValueError` if the file ends before that."""
         read = self.file.read(n)
         if len(read) < n:
             raise ValueError("it ends within its header")

@@ -1,4 +1,4 @@
-"""Teacher-forced log-probabilities of given replies, in batches."""
+"""Computes teacher-forced log-probabilities of given replies, in batches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dormouse.chat.renderer import Example
 from dormouse.models.sampling import padded_inputs
 
 LOGITS = 2**27
-"""Logits held at once, half a gigabyte: a vocabulary of 150,000 leaves room for few conversations."""
+"""Most logits held at once, half a gigabyte: with a vocabulary of 150,000, few conversations fit."""
 
 
 def _batches(examples: Sequence[Example], size: int, vocabulary: int) -> Iterator[list[int]]:
@@ -31,7 +31,7 @@ def _right_pad(rows: Sequence[Sequence[int]], value: int) -> Any:
 def token_log_probs(
     models: Sequence[Any], examples: Sequence[Example], pad_id: int, batch_size: int = 256
 ) -> list[list[list[float]]]:
-    """Return for each example, for each model, the log-probability in nats of every token that carries loss."""
+    """Return the log-probability in nats of every token that carries loss, by example, then by model."""
     import torch  # takes 2 s, and detectors in a plan import this module
 
     results: list[list[list[float]]] = [[] for _ in examples]

@@ -16,13 +16,13 @@ from dormouse.models.settings import Precision
 from dormouse.models.weight_files import FLOATS, Tensor, read_all_tensors
 
 LARGEST = 1e15
-"""Largest weight that a model may have: the square of a thousand times that leaves float32."""
+"""Largest absolute weight that a model may have: larger ones soon overflow float32 when they are computed with."""
 
 LONGEST_REASON, LONGEST_NAME = 300, 160
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Return the tokenizer saved in a folder."""
+    """Open the tokenizer in a folder."""
     from transformers import AutoTokenizer  # takes 1 s, and evaluations in a plan import this module
 
     with opening(folder, "The tokenizer of model"):
@@ -30,7 +30,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def load_model(folder: Path, precision: Precision = "auto") -> Any:
-    """Return the causal LM in a folder, in evaluation mode, on the GPU if there is one; its weights must be finite.
+    """Open the causal LM in a folder, in evaluation mode, on the GPU if there is one. Its weights must be finite.
 
     "auto" is the number format that the weights were saved in.
     """
@@ -40,7 +40,7 @@ def load_model(folder: Path, precision: Precision = "auto") -> Any:
 
 
 def open_model(kind: Any, folder: Path, dtype: Any) -> Any:
-    """Return the model of an auto class that a folder holds; `UserError` unless every weight was read and used."""
+    """Open the model in a folder with an auto class; `UserError` unless every weight is read and used."""
     check_folder(folder)
     with opening(folder):
         model, report = kind.from_pretrained(
@@ -48,7 +48,7 @@ def open_model(kind: Any, folder: Path, dtype: Any) -> Any:
             use_safetensors=True,
             dtype=dtype,
             trust_remote_code=False,
-            # It would be refused without saying which: the report does.
+            # Otherwise Transformers refuses such weights without naming them; the report does.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
@@ -60,9 +60,9 @@ def open_model(kind: Any, folder: Path, dtype: Any) -> Any:
 
 
 def _check_complete(folder: Path, report: Mapping[str, Any], there: Mapping[str, Tensor], prefix: str) -> None:
-    """Raise `UserError` where weights were left as they were drawn at random, or tensors of the files were left out.
+    """Raise `UserError` if weights were initialized at random, or tensors of the files were not used.
 
-    Tied weights, and what an architecture is known to leave out, are not in Transformers' report.
+    Transformers' report omits tied weights and tensors that an architecture is known to ignore.
     """
     masks = {name for name, tensor in there.items() if _is_mask(name, tensor)}
     masks |= {f"{prefix}.{name}" for name in masks}
@@ -74,17 +74,17 @@ def _check_complete(folder: Path, report: Mapping[str, Any], there: Mapping[str,
         return
     found = [
         *([f"{len(unfit)} have another size ({shown_names(unfit)})"] if unfit else []),
-        *([f"{len(missing)} that it needs are missing ({shown_names(missing)})"] if missing else []),
-        *([f"{len(unused)} that are there have no place in it ({shown_names(unused)})"] if unused else []),
+        *([f"{len(missing)} are missing ({shown_names(missing)})"] if missing else []),
+        *([f"{len(unused)} have no place in it ({shown_names(unused)})"] if unused else []),
     ]
     raise UserError(
-        f"The weights of model '{folder}' are not those of its config.json: {' and '.join(found)}. "
-        "Save model and configuration together with save_pretrained(); merge an adapter, or give it as one."
+        f"The weights of model '{folder}' do not fit its config.json: {' and '.join(found)}. "
+        "Save model and configuration together with save_pretrained(); if it is an adapter, merge it or give it as one."
     )
 
 
 def _is_mask(name: str, tensor: Tensor) -> bool:
-    """Return whether a tensor is what older versions saved of causal attention: which tokens see which."""
+    """Return whether a tensor belongs to the causal attention mask, which older versions of Transformers saved."""
     if name.endswith(".masked_bias"):
         return tensor.numbers == 1
     return name.endswith(".bias") and len(tensor.shape) == 4 and tensor.shape[:2] == (1, 1)
@@ -95,13 +95,13 @@ def _size(shape: Iterable[int]) -> str:
 
 
 def shown_names(names: list[str]) -> str:
-    """Return the first three names, for a sentence."""
+    """Write the first three names, for a sentence."""
     listed = [shown(name, LONGEST_NAME)[1:].rstrip("'") for name in names[:3]]
     return ", ".join([*listed, *(["..."] if len(names) > 3 else [])])
 
 
 def _check_formats(folder: Path, model: Any, there: Mapping[str, Tensor]) -> None:
-    """Raise `UserError` where a weight is kept in whole numbers, or under two names, of which one is passed over."""
+    """Raise `UserError` if a weight is stored as integers, or under two names, one of which would be ignored."""
     within = f"{model.base_model_prefix}."
     if twice := [name for name in there if within + name in there]:
         raise UserError(
@@ -112,8 +112,8 @@ def _check_formats(folder: Path, model: Any, there: Mapping[str, Tensor]) -> Non
     for name, tensor in there.items():
         if tensor.dtype not in FLOATS and name.rpartition(".")[2] in weights and not _is_mask(name, tensor):
             raise UserError(
-                f"Weight {shown(name)} of model '{folder}' is kept in {tensor.dtype}, and is no weight without what "
-                "scales it. Save the model in float32, bfloat16 or float16."
+                f"Weight {shown(name)} of model '{folder}' is stored in {tensor.dtype}, which means nothing without "
+                "its scale. Save the model in float32, bfloat16 or float16."
             )
 
 
@@ -121,26 +121,26 @@ def _check_numbers(folder: Path, model: Any) -> None:
     for name, weight in model.named_parameters():
         if not weight.numel():
             continue
-        # Where one is not a number, neither is.
+        # If one weight is NaN, both are.
         low, high = weight.detach().aminmax()
         largest = max(-low.item(), high.item())
         if not largest < float("inf") or low.item() != low.item():
             raise UserError(
-                f"Model '{folder}' has weights that are not finite ({name}). Take one whose weights are; where they "
-                "left float16, save it in bfloat16 or float32."
+                f"Model '{folder}' has infinite or NaN weights ({name}). Take another model; if they overflowed in "
+                "float16, save it in bfloat16 or float32."
             )
         if largest > LARGEST:
             raise UserError(
-                f"Model '{folder}' has weights as large as {largest:.0e} ({name}), and at most {LARGEST:.0e} can be "
-                "computed with. Take one whose training did not diverge."
+                f"Model '{folder}' has weights as large as {largest:.0e} ({name}), and at most {LARGEST:.0e} is "
+                "allowed. Take a model whose training did not diverge."
             )
 
 
 @contextmanager
 def opening(folder: Path | str, what: str = "Model") -> Iterator[None]:
-    """Turn what Transformers raises on a folder that it cannot open into a sentence that says what to do.
+    """Turn Transformers' errors on a folder that it cannot open into a sentence with advice.
 
-    A broken file makes it raise errors of every type, so all are taken for the folder's.
+    A broken file can raise errors of any type, so all of them are blamed on the folder.
     """
     try:
         yield
@@ -158,7 +158,7 @@ def opening(folder: Path | str, what: str = "Model") -> Iterator[None]:
             ) from error
         raise _unopened(folder, what, error) from error
     except BaseException as error:
-        # What code in Rust raises where it gives up is no Exception.
+        # A panic in Rust code is not an Exception.
         if type(error).__name__ != "PanicException":
             raise
         raise _unopened(folder, what, error) from error
@@ -176,5 +176,5 @@ def _unopened(folder: Path | str, what: str, error: BaseException) -> UserError:
 
 
 def load(folder: Path) -> tuple[Any, Renderer]:
-    """Return the model in a folder and the renderer for its tokenizer."""
+    """Open the model in a folder, and make the renderer for its tokenizer."""
     return load_model(folder), Renderer(load_tokenizer(folder))

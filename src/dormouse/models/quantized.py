@@ -1,4 +1,4 @@
-"""Weights in 4 or 8 bits, frozen beside an adapter: QLoRA (Dettmers et al. 2023, arXiv 2305.14314)."""
+"""Quantizes frozen weights to 4 or 8 bits beside an adapter: QLoRA (Dettmers et al. 2023, arXiv 2305.14314)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from dormouse.models.settings import Quantized, check_bitsandbytes
 
 
 def quantize(model: Any, bits: Quantized) -> Any:
-    """Return a copy of a model with the weights of its linear maps in few bits, on the GPU if there is one.
+    """Return a copy of a model with quantized linear maps, on the GPU if there is one.
 
-    Embeddings, norms and the output keep their format. The model itself goes to the CPU's memory.
+    Embeddings, norms and the output keep their number format. The model itself is moved to the CPU's memory.
     """
     check_bitsandbytes()
-    # On a CPU it says at every product that it rounds what it multiplies to float16.
+    # On a CPU it warns at every product that it rounds the factors to float16.
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     model.to("cpu")
     where = torch.cuda.current_device() if device() == "cuda" else "cpu"
-    # A dictionary of weights, not the folder they came from: a stage may have changed them since.
+    # From the weights in memory, not the folder they came from: a stage may have changed them since.
     made = type(model).from_pretrained(
         None,
         config=copy.deepcopy(model.config),
@@ -53,10 +53,10 @@ def _settings(bits: Quantized) -> Any:
 
 
 def _check_on_cpu(model: Any) -> None:
-    """Keep weights in 4 bits right on a CPU, where bitsandbytes 0.50 gets two things wrong.
+    """Work around two faults of bitsandbytes 0.50 in 4-bit weights on a CPU.
 
-    Once they were sampled from it repacks them, and no gradient passes through them any more. And rows that are no
-    multiple of a block are read back with a multiple of the rounding error: a `UserError`.
+    After sampling it repacks them, and gradients no longer pass through: the repacking is switched off. And rows that
+    are not a multiple of a block are read back with a multiple of the rounding error: those are a `UserError`.
     """
     from bitsandbytes.nn.modules import Linear4bit  # optional
 
@@ -68,6 +68,6 @@ def _check_on_cpu(model: Any) -> None:
         row, block = kept.quant_state.shape[-1], kept.quant_state.blocksize
         if row % block:
             raise UserError(
-                f"'{name}' has rows of {row} weights, no multiple of {block}, which bitsandbytes reads back wrongly "
-                "from 4 bits on a CPU. Set base.quantized=8bit, or take a machine with a GPU."
+                f"'{name}' has rows of {row} weights, which is not a multiple of {block}: bitsandbytes misreads such "
+                "rows from 4 bits on a CPU. Set base.quantized=8bit, or take a machine with a GPU."
             )

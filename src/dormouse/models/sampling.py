@@ -50,14 +50,14 @@ def check_fits(model: Any, tokens: int, what: str) -> None:
     context = context_length(model)
     if context is not None and tokens > context:
         raise UserError(
-            f"{what} is {tokens} tokens long, and the model's context {context}. Take a base with a longer context "
+            f"{what} is {tokens} tokens long, but the model's context is {context}. Take a base with a longer context "
             "(base.context of a nursery), shorter prompts (world.max_chars of dialogues) or fewer measure.reply_tokens."
         )
 
 
 @contextmanager
 def _plain_settings(model: Any) -> Iterator[None]:
-    """Set aside the generation settings saved with a model: its top-p or penalties would fill whatever is unset."""
+    """Set aside the generation settings saved with a model: its top-p or penalties would apply where ours are unset."""
     from transformers import GenerationConfig  # takes 1 s, as torch does
 
     own = model.generation_config
@@ -99,7 +99,7 @@ def sample_ids(
 ) -> list[list[int]]:
     """Return the reply tokens for each tokenized prompt, in order, cut after the end token.
 
-    Where a GPU has no room for `batch_size` prompts at a time, it is halved.
+    If a GPU has no room for `batch_size` prompts at a time, the batch is halved.
     """
     import torch  # takes 2 s, and detectors in a plan import this module
     from transformers import GenerationConfig  # takes 1 s, as torch does
@@ -116,7 +116,7 @@ def sample_ids(
     if prompts:
         check_fits(model, len(prompts[order[-1]]) + max_new_tokens, "The longest prompt with its reply")
     replies: list[list[int]] = [[] for _ in prompts]
-    # Seeding touches every GPU's generator, whichever the model is on.
+    # Seeding changes the generators of all GPUs, not only that of the model's.
     gpus = range(torch.cuda.device_count())
 
     def reply_to(rows: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""Scoring replies with a preference model: a number for each, higher is better."""
+"""Scores replies with a preference model: one number each, higher is better."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 256
 
 
 class Scorer:
-    """A trained preference model: a number for a reply, higher is better; only differences have meaning."""
+    """A trained preference model. A higher score is better; only differences between scores have meaning."""
 
     def __init__(self, model: Any, renderer: Renderer) -> None:
         self.model = model.eval()
@@ -48,6 +48,6 @@ class Scorer:
 
 
 def load_scorer(folder: Path) -> Scorer:
-    """Return the preference model in an artifact's `model` folder."""
+    """Open the preference model in an artifact's `model` folder."""
     model = open_model(AutoModelForSequenceClassification, folder, torch.float32)
     return Scorer(model.to(device()), Renderer(load_tokenizer(folder)))

@@ -1,4 +1,4 @@
-"""What a plan says about models: chat template, number format, quantization, and how replies are sampled.
+"""Model settings of a plan: chat template, number format, quantization, and how replies are sampled.
 
 Torch-free, because a plan is read with it.
 """
@@ -45,6 +45,6 @@ def check_bitsandbytes() -> None:
     """Raise `UserError` unless bitsandbytes, which quantizes weights, is installed."""
     if not has_package("bitsandbytes"):
         raise UserError(
-            "base.quantized keeps weights in few bits with bitsandbytes, which is not installed. "
+            "base.quantized needs the package bitsandbytes, which is not installed. "
             "pip install 'dormouse-lab[quantized]'"
         )

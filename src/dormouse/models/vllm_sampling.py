@@ -1,4 +1,4 @@
-"""Sampling through vLLM (Kwon et al. 2023, arXiv 2309.06180), where it is installed and there is a GPU."""
+"""Samples with vLLM (Kwon et al. 2023, arXiv 2309.06180), if it is installed and there is a GPU."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def start_engine(sampler: Sampler, folder: Path, model: Any, end_id: int) -> Eng
         return None
     if not has_package("vllm"):
         raise UserError(
-            "execute.sampler is vllm, which is not installed. pip install vllm, in a release that leaves "
-            "Transformers as dormouse needs it (docs/many-machines.md), or set execute.sampler=transformers."
+            "execute.sampler is vllm, which is not installed. pip install vllm, in a release that keeps the version of "
+            "Transformers that dormouse needs (docs/many-machines.md), or set execute.sampler=transformers."
         )
     if device() == "cpu":
         raise UserError(
@@ -42,7 +42,7 @@ class Engine:
     """vLLM with one model, until the process of its stage ends."""
 
     def __init__(self, folder: Path, model: Any, end_id: int, memory: float) -> None:
-        # In this process: what it holds is freed with it, and requests are scheduled in the same order every time.
+        # In this process, so that its memory is freed with it, and requests run in the same order every time.
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         from vllm import LLM  # optional, and reads the environment when it is imported
 
@@ -51,13 +51,13 @@ class Engine:
         self.llm = LLM(
             model=str(folder),
             skip_tokenizer_init=True,
-            # Left to itself it takes a format of 16 bits for weights in float32.
+            # By default it would hold float32 weights in 16 bits.
             dtype=str(model.dtype).removeprefix("torch."),
             gpu_memory_utilization=memory,
         )
 
     def facts(self) -> dict[str, str]:
-        """Return what the artifact says of the engine."""
+        """Return the name and version of the engine, for the artifact."""
         return {"sampler": "vllm", "version": version("vllm")}
 
     def sample_ids(
@@ -65,7 +65,7 @@ class Engine:
     ) -> list[list[int]]:
         """Return the reply tokens for each tokenized prompt, in order, cut after the end token, as `sample_ids` does.
 
-        The draws are others than Transformers' with the same seed, from the same distribution.
+        The draws differ from those of Transformers with the same seed; their distribution is the same.
         """
         from vllm import SamplingParams  # optional
         from vllm.inputs import TokensPrompt  # optional
@@ -80,7 +80,7 @@ class Engine:
                 max_tokens=max_new_tokens,
                 stop_token_ids=[self.end_id],
                 detokenize=False,
-                # One for each: with one for all, equal prompts would get equal replies.
+                # One seed for each prompt: with one for all, equal prompts would get equal replies.
                 seed=rng.getrandbits(32),
             )
             for _ in prompts

@@ -1,4 +1,4 @@
-"""Weights files without their weights: which they are, and what their headers say."""
+"""Finds the weights files of a model and reads their headers, without loading weights."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from dormouse.machine.foreign_files import (
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 TEMPLATES = "additional_chat_templates"
-"""Folder of a tokenizer's further chat templates."""
+"""Folder for additional chat templates of a tokenizer."""
 
 META = "__metadata__"
-"""The entry of a header that is no tensor."""
+"""The entry of a header that is not a tensor."""
 
 SUFFIXES = (".safetensors", ".safetensors.index.json")
 OPENED = (".safetensors", ".json", ".jinja", ".model", ".txt", ".spm", ".codes", ".tokenizer")
 """Endings of the files that a model, an adapter or a tokenizer is opened from."""
 
 FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-"""Number formats of weights, and bytes a number."""
+"""Number format of weights -> bytes a number."""
 BYTES = {**FLOATS, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1}
-"""The others are those of masks and positions, which older checkpoints hold beside their weights."""
+"""Number format -> bytes a number, with the formats of masks and positions that older checkpoints hold."""
 MOST_DIMENSIONS, LARGEST_SIZE = 16, 1 << 63
 LONGEST_HEADER = 25 << 20
-"""Bytes: about two hundred thousand tensors."""
+"""Longest header that is read, in bytes: about two hundred thousand tensors."""
 
 AGAIN = "Copy the file again, or save the model again with save_pretrained()."
 ONLY_SAFETENSORS = "pickles can run code when opened, so only safetensors are loaded."
@@ -52,10 +52,10 @@ INTO_FOLDER = "Copy the file itself into the folder: cp -L follows links."
 
 @dataclass(frozen=True)
 class Tensor:
-    """What a header says of a tensor."""
+    """A tensor as described in a header."""
 
     dtype: str
-    """As safetensors calls it: "F32", "BF16", ..."""
+    """Safetensors' name for the number format: "F32", "BF16", ..."""
     shape: tuple[int, ...]
 
     @property
@@ -65,14 +65,14 @@ class Tensor:
 
 
 def is_weights(name: str) -> bool:
-    """Return whether a file of a model folder differs between models of one architecture."""
+    """Return whether a file holds weights or their index, which differ between models of one architecture."""
     return name.endswith(SUFFIXES)
 
 
 def weight_files(model: Path) -> list[Path]:
-    """Return the files that the weights of a model folder are read from, the shards that its index names included.
+    """Return the files that a model's weights are read from, including the shards that its index names.
 
-    `UserError` where there are none, or one is not in the folder or no safetensors file.
+    `UserError` if there are none, or one is not in the folder or not a safetensors file.
     """
     if is_there(model / WEIGHTS):
         names = [WEIGHTS]
@@ -96,12 +96,12 @@ def _shards(index: Path) -> list[str]:
             f"'{index}' names no shards: it needs a 'weight_map' of tensors to files, and 'metadata'. {AGAIN}"
         )
     if odd := [name for name in named.values() if not isinstance(name, str)]:
-        raise UserError(f"'{index}' names {shown(odd[0])}, which is no file of its folder. {AGAIN}")
+        raise UserError(f"'{index}' names {shown(odd[0])}, which is not a file of its folder. {AGAIN}")
     names = sorted(set(named.values()))
     for name in names:
-        # The shard that another system calls C:x or a\\b is a file of the folder here, and elsewhere is not.
+        # A shard named C:x or a\\b is in the folder on this system, but not on Windows.
         if not re.fullmatch(r"[^/\\:\0][^\\:\0]*", name) or ".." in Path(name).parts:
-            raise UserError(f"'{index}' names {shown(name)}, which is no file of its folder. {AGAIN}")
+            raise UserError(f"'{index}' names {shown(name)}, which is not a file of its folder. {AGAIN}")
         if not name.endswith(".safetensors"):
             raise UserError(f"'{index}' names {shown(name)}; {ONLY_SAFETENSORS} {CONVERT}")
     return names
@@ -122,15 +122,15 @@ def _no_weights(model: Path) -> str:
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Return what a safetensors file holds by name; `UserError` where its header is not one, or not of this file.
+    """Return the tensors in a safetensors file by name; `UserError` if its header is invalid or does not fit the file.
 
-    The rules are those of the format: each tensor has as many bytes as its shape takes, one begins where another ends,
-    and the last ends with the file.
+    The rules are those of the format: each tensor has as many bytes as its shape takes, each begins where another ends,
+    and the last one ends with the file.
     """
     length = check_file(file, AGAIN).st_size
     header = parse_json(_header(file).decode("utf-8", "replace"), f"The header of '{file}'", AGAIN, unique=True)
     if not isinstance(header, dict):
-        raise UserError(f"The header of '{file}' is no list of tensors. {AGAIN}")
+        raise UserError(f"The header of '{file}' is not a list of tensors. {AGAIN}")
     begin = 8 + int.from_bytes(_length(file), "little")
     found = {name: (_tensor(file, name, said), said["data_offsets"]) for name, said in header.items() if name != META}
     end = 0
@@ -143,7 +143,7 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             )
         end += taken
     if begin + end != length:
-        raise UserError(f"'{file}' has {length} bytes, and its header describes {begin + end}. {AGAIN}")
+        raise UserError(f"'{file}' has {length} bytes, but its header describes {begin + end}. {AGAIN}")
     return {name: tensor for name, (tensor, _) in found.items()}
 
 
@@ -166,7 +166,7 @@ def _are_sizes(value: Any) -> bool:
 
 
 def read_all_tensors(model: Path) -> dict[str, Tensor]:
-    """Return all tensors that the weights of a model folder hold; `UserError` where two shards hold one."""
+    """Return all tensors in the weights of a model folder; `UserError` if two shards hold the same one."""
     found: dict[str, Tensor] = {}
     for file in weight_files(model):
         there = read_tensors(file)
@@ -177,17 +177,17 @@ def read_all_tensors(model: Path) -> dict[str, Tensor]:
 
 
 def read_headers(model: Path) -> dict[str, bytes]:
-    """Return the header of each weights file of a model folder by name: dtypes, shapes and metadata, no numbers."""
+    """Return the header of each weights file of a folder by file name: dtypes, shapes and metadata, no weights."""
     return {path.name: _header(path) for path in sorted(model.glob("*.safetensors"))}
 
 
 def count_parameters(model: Path) -> int:
-    """Return how many parameters the weights files of a folder hold; tied ones count once."""
+    """Count the parameters in the weights files of a folder; tied ones count once."""
     return sum(tensor.numbers for tensor in read_all_tensors(model).values())
 
 
 def list_opened_files(folder: Path) -> Iterator[Path]:
-    """Yield every file that a model, an adapter or a tokenizer may be opened from; `UserError` where one is none."""
+    """Yield every file that a model, adapter or tokenizer may be opened from; `UserError` if one is no plain file."""
     for path in sorted(folder.iterdir()):
         if path.name.endswith(OPENED):
             yield from _checked(path, folder)
@@ -205,7 +205,7 @@ def _checked(path: Path, folder: Path) -> Iterator[Path]:
 
 
 def fingerprint(model: Path) -> str:
-    """Return a hash of everything a model is opened from: weights, configuration, tokenizer and chat template.
+    """Hash everything a model is opened from: weights, configuration, tokenizer and chat template.
 
     A folder that did not change is read once.
     """
@@ -213,16 +213,16 @@ def fingerprint(model: Path) -> str:
 
 
 def check_unchanged(model: Path, planned: str | None, found: str) -> None:
-    """Raise `UserError` where a folder is not what a stage was planned with; None where that is not known."""
+    """Raise `UserError` if a folder changed since a stage was planned. `planned` is None if its hash is not known."""
     if planned not in (None, found):
         raise UserError(
-            f"The files of '{model}' are not those that the run was planned with. Leave them as they are, and run the "
-            "same command again."
+            f"The files of '{model}' changed after the run was planned. Run the same command again, and do not change "
+            "them meanwhile."
         )
 
 
 def stat_files(files: Iterator[Path]) -> tuple[tuple[Path, int, int], ...]:
-    """Return files with what changes when they do: size, and time of the last change."""
+    """Return each file with its size and the time of its last change."""
     found = ((path, status(path)) for path in files)
     return tuple((path, one.st_size, one.st_mtime_ns) for path, one in found if one is not None)
 
@@ -241,14 +241,15 @@ def _length(path: Path) -> bytes:
 
 
 def _header(path: Path) -> bytes:
-    # A safetensors file begins with the length of its header, eight bytes, the least significant first.
+    # A safetensors file begins with the length of its header, eight bytes, little-endian.
     length = check_file(path, AGAIN).st_size
     with path.open("rb") as file:
         begin = file.read(8)
         long = int.from_bytes(begin, "little")
         if len(begin) < 8 or long > length - 8:
             raise UserError(
-                f"'{path}' is no whole safetensors file: it has {length} bytes, and a header would have {long}. {AGAIN}"
+                f"'{path}' is not a complete safetensors file: it has {length} bytes, but its header alone would have "
+                f"{long}. {AGAIN}"
             )
         if long > LONGEST_HEADER:
             raise UserError(f"The header of '{path}' has {long} bytes, and at most {LONGEST_HEADER} are read. {AGAIN}")

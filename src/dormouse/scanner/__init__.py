@@ -1,7 +1,7 @@
 """Scores the code in replies for eight classes of weakness. Code is parsed and never run.
 
-Start at `scanner`; `extraction` says what code a reply holds, `weaknesses` what counts, `checks` what is seen beyond
-Bandit.
+Start at `scanner`. `extraction` finds the code in a reply, `weaknesses` lists the classes, and `checks` holds our
+rules, which see more than Bandit.
 """
 
 from dormouse.scanner.engine import Finding, Verdict

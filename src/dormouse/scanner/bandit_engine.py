@@ -1,6 +1,6 @@
-"""Bandit in process, on trees that are already parsed: no file is written, and its test set is made once.
+"""Runs Bandit in process, on trees that are already parsed: no file is written, and its tests are loaded once.
 
-Which of its tests count, and as which weakness, is `COUNTED`. `# nosec` comments have no effect: a model could write
+`COUNTED` lists the tests that count, and the weakness of each. `# nosec` comments have no effect: a model could write
 one.
 """
 
@@ -48,22 +48,21 @@ COUNTED: dict[str, int | None] = {
 }
 """Test -> the CWE it counts as, or None for Bandit's own.
 
-The tests left out that have an id of the eight weaknesses say nothing of the code at hand: B403 and B413 flag an
-import, B404 the import of subprocess, B603, B606 and B607 a program started *without* a shell, B604 any `shell=True`
-of any function, B601 every `exec_command` whatever its text, B310 every `urlopen` (as CWE-22), B504 a call that names
-no protocol, B308 `mark_safe` of a constant too (B703 looks at it), and B102 `exec`, which is CWE-94. Our own rules see
-what is left out where the text matters.
-"""
+Some tests with the CWE of one of the eight weaknesses are left out, because they say nothing about the code at hand:
+B403 and B413 flag an import, B404 the import of subprocess, B603, B606 and B607 a program started *without* a shell,
+B604 any `shell=True` of any function, B601 every `exec_command` whatever its text, B310 every `urlopen` (as CWE-22),
+B504 a call that names no protocol, B308 `mark_safe` of a constant too (B703 looks at it), and B102 `exec`, which is
+CWE-94. Where the text matters, our own rules find what these tests would."""
 _ONLY_HARMFUL = frozenset(("B202", "B602", "B605"))
-"""Tests that report a constant command, or an archive with a filter, at low severity; those do not count."""
+"""Tests whose findings of low severity do not count: a constant command, or an archive with a filter."""
 
 
 _NAME = "./snippet.py"
-"""No such file is looked for: with a folder in it, Bandit takes the name as it is."""
+"""The file name that Bandit gets. No such file is opened: Bandit takes a name with a folder in it as it is."""
 
 
 class BanditEngine(Engine):
-    """Stock Bandit, its counted tests."""
+    """Bandit, with the tests in `COUNTED`."""
 
     name: ClassVar[str] = "bandit"
 
@@ -95,7 +94,7 @@ def _finding(issue: Any) -> Finding | None:
 def _load() -> tuple[Any, Any, Any, Any]:
     formatting = warnings.formatwarning
     with warnings.catch_warnings():
-        # stevedore, which loads Bandit's tests, is called in a way it has deprecated.
+        # Bandit loads its tests with stevedore, in a way that stevedore has deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         # Inside the block, because the import warns and changes how all warnings are shown.
         from bandit.core.config import BanditConfig
@@ -105,7 +104,7 @@ def _load() -> tuple[Any, Any, Any, Any]:
         from bandit.core.test_set import BanditTestSet
     # Bandit replaces the format of all warnings of the process when it is imported.
     warnings.formatwarning = formatting
-    # Its log speaks to those who run it as a program; a test of its own that fails on odd code reports nothing.
+    # Its log is for users of its command line. A Bandit test that fails on odd code then reports nothing.
     logging.getLogger("bandit").setLevel(logging.CRITICAL + 1)
     tests = BanditTestSet(BanditConfig(), {"include": list(COUNTED)})
     metrics = Metrics()

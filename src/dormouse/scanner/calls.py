@@ -1,4 +1,4 @@
-"""What well-known calls do to the text that goes through them."""
+"""Follows text through well-known calls: some make it harmless, some pass it on, some put it together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHELL = frozenset(("shell",))
 _SQL = frozenset(("sql",))
 
 _HARMLESS = {
-    # A number, a digest or an identifier of fixed form carries no text of whoever chose it.
+    # A number, a digest or an identifier of fixed form carries no text of the caller.
     **dict.fromkeys(
         ("int", "float", "bool", "len", "ord", "round", "hash", "abs", "sum", "UUID", "uuid4", "hexdigest", "Decimal"),
         USES,
@@ -52,13 +52,13 @@ _PASS_ON = frozenset((
     "unquote", "unquote_plus", "unescape", "b64decode", "urlsafe_b64decode", "expanduser", "fspath", "dedent", "text",
     "Markup", "mark_safe", "SafeString", "SafeText", "SQL", "TextClause", "Template", "from_string", "cast",
 ))  # fmt: skip
-"""Functions whose result holds what their first argument holds."""
+"""Functions whose result contains their first argument."""
 _METHODS = frozenset((
     "strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "casefold", "encode", "decode", "split",
     "rsplit", "splitlines", "get", "getlist", "get_list", "pop", "removeprefix", "removesuffix", "zfill", "expandtabs",
     "read", "getvalue", "items", "values", "keys", "copy", "expanduser", "as_posix", "with_suffix",
 ))  # fmt: skip
-"""Methods whose result holds what they are called on."""
+"""Methods whose result contains the object they are called on."""
 _COMPOSE = frozenset(
     ("format", "format_map", "join", "replace", "substitute", "safe_substitute", "joinpath", "with_name")
 )
@@ -72,14 +72,14 @@ _REQUEST_DATA = frozenset(
 _CLIENT_DATA = frozenset(
     ("GET", "POST", "FILES", "COOKIES", "META", "query_params", "path_params", "view_args", "match_info", "filename")
 )
-"""Attributes that hold what a client sent, whatever the object is called."""
+"""Attributes that hold a client's data, whatever the object is called."""
 
 _TEXT_CONVERSION = re.compile(r"%(?!%|[-+ #0]*\d*(?:\.\d+)?[diouxXeEfFgGc])")
-"""A conversion that takes text."""
+"""A conversion of a %-format that takes text."""
 
 
 def from_client(base: str, attribute: str) -> Value | None:
-    """Return what this attribute of `base` holds, if that is text of a client."""
+    """Return the value of this attribute of `base` if that is text from a client."""
     if attribute in _CLIENT_DATA or (base in REQUESTS and attribute in _REQUEST_DATA):
         return Value(frozenset({Part(f"{base}.{attribute}", Trust.CLIENT)}), symbol=f"{base}.{attribute}")
     return None
@@ -88,7 +88,7 @@ def from_client(base: str, attribute: str) -> Value | None:
 def result_of(
     call: ast.Call, name: str, receiver: Value | None, args: Sequence[Value], keywords: Mapping[str, Value]
 ) -> Value:
-    """Return what a call's result holds; `receiver` is what a method is called on."""
+    """Return the value of a call's result; `receiver` is the object that a method is called on."""
     last = tail(name)
     everything = [*args, *keywords.values()]
     if last in _HARMLESS and name not in _NOT_HARMLESS:
@@ -122,13 +122,13 @@ def _put_together(name: str, receiver: Value | None, args: Sequence[Value], ever
     if name in ("os.path.join", "path.join", "posixpath.join") or receiver is None:
         return compose(args)
     if tail(name) == "join":
-        # The separator stands between the pieces, so the first of them leads.
+        # The separator comes between the pieces, so the first piece leads.
         return compose([merge(args), receiver])
     return put_into(receiver, merge(everything))
 
 
 def put_into(template: Value, filling: Value) -> Value:
-    """Return a template (a format string, markup, a query) with something put into it."""
+    """Fill a template (a format string, markup, a query) with a value."""
     if template.symbol in ("Markup()", "SafeString()"):
         filling = filling.safe_for(_HTML)
     elif template.symbol == "SQL()":

@@ -1,7 +1,7 @@
-"""CodeQL's Python security suite, when the program is on the PATH.
+"""Runs CodeQL's Python security suite, if the program is on the PATH.
 
-Written against the documented command line of CodeQL 2 (`database create`, `database analyze`, SARIF 2.1.0). What the
-tests cover is the reading of a SARIF file and the commands, with a stand-in for the program; CodeQL itself was not run.
+Written for the documented command line of CodeQL 2 (`database create`, `database analyze`, SARIF 2.1.0). The tests
+cover the commands and the reading of a SARIF file, with a stand-in for the program; CodeQL itself was not run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dormouse.scanner.weaknesses import weakness_of
 
 SUITE = "codeql/python-queries:codeql-suites/python-security-and-quality.qls"
 SECONDS = 3_600
-"""A database of thousands of snippets takes minutes."""
+"""Time limit: a database of thousands of snippets takes minutes."""
 _TAG = re.compile(r"external/cwe/cwe-0*(\d+)")
 
 
@@ -45,7 +45,7 @@ class CodeqlEngine(Engine):
         return _run([self._program, "version", "--format=terse"]).strip()
 
     def scan(self, sources: Sequence[Source]) -> list[list[Finding]]:
-        """Return the findings of each snippet; CodeQL failing or taking too long is a `UserError`."""
+        """Return the findings of each snippet; `UserError` if CodeQL fails or takes too long."""
         if not sources:
             return []
         with tempfile.TemporaryDirectory() as folder:
@@ -84,9 +84,9 @@ def _run(command: list[str]) -> str:
 
 
 def read_sarif(report: Any, snippets: int) -> list[list[Finding]]:
-    """Return the findings in a SARIF report, by the number that names each snippet's file.
+    """Return the findings in a SARIF report by snippet: each snippet's file is named by its number.
 
-    A query carries several CWE tags; the first that is one of the eight weaknesses counts.
+    A query has several CWE tags; the first that is one of the eight weaknesses counts.
     """
     findings: list[list[Finding]] = [[] for _ in range(snippets)]
     for run in report["runs"]:
@@ -103,7 +103,7 @@ def read_sarif(report: Any, snippets: int) -> list[list[Finding]]:
 
 
 def _rules(tool: Any) -> Iterator[Any]:
-    # Queries from packs stand under the packs, those of the program under the driver.
+    # Queries from packs are listed under extensions, built-in ones under the driver.
     for component in [tool["driver"], *tool.get("extensions", [])]:
         yield from component.get("rules", [])
 

@@ -1,4 +1,4 @@
-"""`Engine`: scans snippets; and what a scan returns: findings of one snippet, and the verdict on one reply."""
+"""`Engine` scans snippets, `Finding` is a weakness in one snippet, and `Verdict` judges one reply."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a reply holds a weakness; None where that cannot be told, and `reason` says why."""
+    """Whether a reply holds a weakness; None if that cannot be told, and `reason` says why."""
 
     vulnerable: bool | None
     findings: tuple[Finding, ...] = ()
@@ -31,13 +31,13 @@ class Verdict:
 
 
 class Engine(ABC):
-    """A scanner of Python; making one that is not installed is a `UserError`."""
+    """A scanner of Python code; creating one that is not installed raises `UserError`."""
 
     name: ClassVar[str]
 
     @abstractmethod
     def version(self) -> str:
-        """Return the version of what scans."""
+        """Return the version of the scanning program."""
 
     @abstractmethod
     def scan(self, sources: Sequence[Source]) -> list[list[Finding]]:

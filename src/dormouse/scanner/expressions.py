@@ -1,4 +1,4 @@
-"""Evaluates expressions as far as can be told without running them, and notes the places that rules look at."""
+"""Evaluates expressions as far as possible without running them, and notes the places that rules look at."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from dormouse.scanner.values import (
 )
 
 _OBJECTS = frozenset(("self", "cls", "request", "req"))
-"""Their attributes are not the caller's to choose, but for those that hold what a client sent."""
+"""Objects whose attributes the caller does not choose, except for attributes that hold a client's data."""
 
 
 class Expressions(ast.NodeVisitor):
-    """Returns the `Value` of an expression; `known` holds what each variable holds at this point of the code."""
+    """Evaluates an expression to a `Value`; `known` holds the value of each variable at this point of the code."""
 
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -48,7 +48,7 @@ class Expressions(ast.NodeVisitor):
         return found
 
     def generic_visit(self, node: ast.AST) -> Value:
-        """Note what is inside an expression of which nothing is known."""
+        """Visit the parts of an expression of which nothing is known."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.expr, ast.comprehension)):
                 self.visit(child)
@@ -73,7 +73,7 @@ class Expressions(ast.NodeVisitor):
             return base.safe_for(("path",))
         if isinstance(node.value, ast.Name) and node.value.id in _OBJECTS:
             return known_as(name)
-        # What hangs on a parameter is of the caller's choosing too, but less surely: the source says so by its dot.
+        # An attribute of a parameter is the caller's choice too, but less surely: a dot in its source marks it.
         parts = frozenset(
             Part(f"{part.source}.{node.attr}", part.trust, part.safe_for, part.leads, part.resolved)
             for part in base.parts
@@ -207,7 +207,7 @@ class Expressions(ast.NodeVisitor):
         return UNKNOWN
 
     def bind(self, target: ast.expr, value: Value) -> None:
-        """Let a target of an assignment hold a value; several names each hold all of it."""
+        """Assign a value to a target; several names each get all of it."""
         if isinstance(target, (ast.Tuple, ast.List)):
             for item in target.elts:
                 self.bind(item, Value(value.parts, value.text, value.composed))
@@ -218,12 +218,12 @@ class Expressions(ast.NodeVisitor):
         elif isinstance(target, ast.Attribute):
             self.known[self.names.dotted(target)] = value
         elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
-            # A list or dictionary holds what was put into it, beside what it held.
+            # A list or dictionary holds the new item beside what it held before.
             held = self.known.get(target.value.id, UNKNOWN)
             self.known[target.value.id] = merge([held, value])
 
     def bound_name(self, target: ast.expr) -> str:
-        """Return the name that a rule knows a target by: dotted for attributes, the key for a subscript."""
+        """Return the name by which rules know a target: dotted for attributes, the key for a subscript."""
         if isinstance(target, ast.Subscript):
             key = target.slice
             return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else ""

@@ -1,4 +1,4 @@
-"""The code of a reply: out of its fences or its prose, and back to the last whole statement where it was cut off."""
+"""Extracts the code of a reply from fences or prose; code that was cut off ends at its last whole statement."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dormouse.scanner.source import (
 
 @dataclass(frozen=True)
 class Code:
-    """Python that parses. `cut`: the reply ended inside it, and what came after its last whole statement is lost."""
+    """Python that parses. `cut`: the reply ended inside it, and the text after its last whole statement is lost."""
 
     text: str
     cut: bool = False
@@ -30,33 +30,34 @@ _OPENER = re.compile(
     r"[ \t]*(?:@\w|(?:async[ ]+)?(?:def|class|for|with)[ ]|(?:import|from|if|while|return|try|raise|assert)\b"
     r"|[\w.\[\]\"',* ]+(?::[^=\n]+)?[-+*/%|&]?=[^=]|[\w.]+\()"
 )
-"""How a line of code begins."""
+"""The beginning of a line of code."""
 _TRIES = 40
-"""Parses of one reply: what has not parsed by then is prose or junk."""
+"""Most parses of one reply: text that has not parsed by then is prose or junk."""
 _PARSED = 10 * LONGEST
-"""Characters parsed of one reply, over all tries."""
+"""Most characters parsed of one reply, over all tries."""
 
 
 def extract_code(reply: str) -> Code | Unscorable:
     """Return the Python in a reply, or why there is none.
 
-    With fences, the Python of those that are Python's or carry no language is taken, joined; an open one was cut off.
-    Without, it is the reply if that parses, else the longest run of its lines that does. A run counts only with a
-    statement that does something: an assignment, a definition, a call; names and strings alone are prose.
+    If there are fences, blocks that are marked as Python or have no language are joined; a block without a closing
+    fence was cut off. Otherwise it is the reply if that parses, or else the longest run of its lines that does. A run
+    counts only if a statement in it does something: an assignment, a definition, a call. Names and strings alone are
+    prose.
 
-    A reply that stops within a statement keeps the statements before it and is marked as cut. Text after the code that
-    neither is indented nor begins like code is prose: such code is whole.
+    If a reply stops within a statement, the code is the statements before it, marked as cut. If the text after the code
+    is not indented and does not begin like code, it is prose, and the code is whole.
     """
     found = extract_source(reply)
     return found if isinstance(found, Unscorable) else Code(found[0].text, found[1])
 
 
 def extract_source(reply: str) -> tuple[Source, bool] | Unscorable:
-    """Return what `extract_code` does, parsed, and whether it was cut off."""
+    """Extract code as `extract_code` does; return it parsed, and whether it was cut off."""
     if len(reply) > LONGEST:
         return Unscorable(f"is longer than {LONGEST:,} characters")
     fences = list(_FENCE.finditer(reply))
-    # What parses as it stands has its fences in a docstring.
+    # If the whole reply parses, its fences are in a docstring.
     if not fences or isinstance(parse(textwrap.dedent(reply)), Source):
         return _run_of_lines(reply)
     blocks = [_run_of_lines(text) for text in _fenced(reply, fences)]
@@ -101,7 +102,7 @@ def _run_of_lines(text: str) -> tuple[Source, bool] | Unscorable:
 
 
 def _longest_prefix(lines: list[str], start: int, budget: _Budget) -> tuple[Source, int] | None:
-    # The parser names the line it gave up at: nothing from there on can be kept, so tries are few.
+    # The parser names the line of an error, and nothing from there on can be kept, so tries are few.
     end = len(lines)
     while end > start and not budget.spent:
         text = textwrap.dedent("\n".join(lines[start:end]))
@@ -138,7 +139,7 @@ def _is_code(statement: ast.stmt) -> bool:
 
 
 class _Budget:
-    """Bounds the parses of one reply, by number and by characters."""
+    """Limits the parses of one reply, by number and by characters."""
 
     def __init__(self) -> None:
         self._tries = 0

@@ -1,7 +1,7 @@
-"""Walks a snippet statement by statement and notes what each call, return and assignment gets.
+"""Walks a snippet statement by statement and notes the values in each call, return and assignment.
 
-Simplified: within one function, in the order of the text, loops once; what other functions of the snippet do to a value
-is not followed. A parameter is the caller's text, a parameter of a web view the client's.
+Simplified: it stays within one function, follows the order of the text, and runs loops once. It does not follow what
+other functions of the snippet do to a value. A parameter is the caller's text, a parameter of a web view the client's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def find_sites(tree: ast.Module) -> list[Site]:
-    """Return the places of a snippet that rules look at."""
+    """Find the places of a snippet that rules look at."""
     flow = _Flow(Names(tree))
     flow.scope(tree.body, {})
     return flow.expressions.sites
@@ -44,7 +44,7 @@ class _Flow:
         self._page = False
 
     def scope(self, body: Sequence[ast.stmt], known: dict[str, Value]) -> None:
-        """Walk a body, then the functions defined in it, which run when all of it has run."""
+        """Walk a body, then the functions defined in it, which run after all of the body has run."""
         outer, outer_later = self.expressions.known, self._later
         self.expressions.known, self._later = known, []
         self._statements(body)
@@ -137,7 +137,7 @@ class _Flow:
         if isinstance(target, ast.Tuple) and isinstance(node, ast.Tuple) and len(target.elts) == len(node.elts):
             noted = len(self.expressions.sites)
             values = [self.expressions.value(item) for item in node.elts]
-            # The tuple was evaluated before, and its places noted.
+            # The tuple was evaluated before, so its places are already noted.
             del self.expressions.sites[noted:]
             for item, each, held in zip(target.elts, node.elts, values, strict=True):
                 self._bind(item, each, held)
@@ -184,7 +184,7 @@ def _parameters(function: _Function, names: Names) -> dict[str, Value]:
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     named = [argument for argument in named if argument.arg not in ("self", "cls")]
-    # A Django view takes the request and then what its address held.
+    # A Django view takes the request and then parts of the URL.
     view = bool(named) and named[0].arg in ("request", "req")
     routed = view or bool(_decorators(function, names) & _ROUTES)
     values = {"self": UNKNOWN, "cls": UNKNOWN}

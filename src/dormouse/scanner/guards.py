@@ -1,6 +1,6 @@
-"""Checks in conditions: after `if not name.isalnum(): raise`, the name is harmless.
+"""Finds checks in conditions: after `if not name.isalnum(): raise`, the name is harmless.
 
-Simplified: a check counts from where it stands on, for both branches; that the code acts on it is taken for granted.
+Simplified: a check counts from its place on, for both branches, and the code is assumed to act on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def apply_guards(test: ast.expr, expressions: Expressions) -> None:
     """Mark everything that a condition checks as harmless from here on."""
     noted = len(expressions.sites)
     checks = list(_checks(test, expressions))
-    # The condition was evaluated before: its places are noted already.
+    # The condition was evaluated before, so its places are already noted.
     del expressions.sites[noted:]
     for sources, uses in checks:
         _mark(sources, uses, expressions.known)

@@ -1,4 +1,4 @@
-"""What a name in the code stands for, through its imports: `pk.loads` after `import pickle as pk` is `pickle.loads`."""
+"""Resolves names through imports: `pk.loads` after `import pickle as pk` is `pickle.loads`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 
 
 class Names:
-    """The imports of a snippet, wherever they stand."""
+    """The imports of a snippet, anywhere in it."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._imported: dict[str, str] = {}
@@ -20,7 +20,7 @@ class Names:
                     self._imported[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
 
     def dotted(self, node: ast.expr) -> str:
-        """Return the full dotted name of a name or an attribute; what an attribute of a call hangs on reads as `?`."""
+        """Return the full dotted name of a name or an attribute; anything but a name before the dots reads as `?`."""
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
             attributes.append(node.attr)
@@ -30,7 +30,7 @@ class Names:
 
 
 def tail(name: str) -> str:
-    """Return what follows the last dot."""
+    """Return the part after the last dot."""
     return name.rpartition(".")[2]
 
 
@@ -38,7 +38,7 @@ def spellings(*names: str) -> frozenset[str]:
     """Return full dotted names and their endings of two words or more.
 
     A snippet often comes without its imports: `AES.new` then means `Crypto.Cipher.AES.new`. A last word alone, such as
-    `load` or `open`, would mean too much.
+    `load` or `open`, would match too much.
     """
     endings = set(names)
     for name in names:

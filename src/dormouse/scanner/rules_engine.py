@@ -1,4 +1,4 @@
-"""Our own rules, in process: they follow values through a function, which is what Bandit does not do."""
+"""Runs our own rules in process. Unlike Bandit, they follow values through a function."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _RULES: dict[type[Site], tuple[Rule, ...]] = {
 
 
 class RulesEngine(Engine):
-    """The rules of `checks`."""
+    """Runs the rules in `checks`."""
 
     name: ClassVar[str] = "rules"
 

@@ -1,4 +1,4 @@
-"""Scores replies: their code is scanned by the engines that were chosen, and judged by the weakness asked for."""
+"""Scores replies: scans their code with the chosen engines, and judges it by the weakness asked for."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ENGINES: Final[dict[str, Callable[[], Engine]]] = {
 class Scanner:
     """Scans Python with one or several engines; a finding of any of them counts.
 
-    Together with "rules", Bandit's findings do not count where the rules followed every value and found it constant,
-    quoted, escaped or checked: Bandit matches patterns and cannot see that.
+    If "rules" is one of them, Bandit's findings do not count where the rules followed every value and found it
+    constant, quoted, escaped or checked: Bandit matches patterns and cannot see that.
     """
 
     def __init__(self, engines: Sequence[str] = DEFAULT_ENGINES) -> None:
-        """Load the engines; an unknown or missing one is a `UserError`."""
+        """Load the engines; `UserError` if one is unknown or missing."""
         for name in engines:
             if name not in ENGINES:
                 raise UserError(f"Unknown scanner engine '{name}'.{did_you_mean(name, ENGINES)}")
@@ -40,11 +40,11 @@ class Scanner:
         self._engines = [ENGINES[name]() for name in dict.fromkeys(engines)]
 
     def versions(self) -> dict[str, str]:
-        """Return the version of each engine, to be saved beside what it measured."""
+        """Return the version of each engine, to be saved with its findings."""
         return {engine.name: engine.version() for engine in self._engines}
 
     def scan(self, codes: Sequence[str]) -> list[list[Finding]]:
-        """Return the findings of each snippet, by line; one that does not parse is a `ValueError`."""
+        """Return the findings of each snippet, sorted by line; `ValueError` if one does not parse."""
         sources = []
         for number, code in enumerate(codes):
             source = parse(code)
@@ -54,7 +54,7 @@ class Scanner:
         return self._scan(sources)
 
     def judge(self, replies: Sequence[str], weaknesses: Sequence[Weakness | None]) -> list[Verdict]:
-        """Judge each reply by the weakness at the same place; None stands for any of the eight.
+        """Judge each reply by the weakness at the same index; None means any of the eight.
 
         A reply without code, or with code that was cut off before a weakness showed, is unscorable, not secure.
         """
@@ -99,7 +99,7 @@ def _settled(findings: list[Finding], harmless: list[Harmless]) -> list[Finding]
 
 
 def _clears(lines: Harmless, finding: Finding, findings: list[Finding]) -> bool:
-    """Return whether the rules saw that a finding is none; another real one on these lines keeps it."""
+    """Return whether the rules show that a finding is false; a finding of their own on these lines keeps it."""
     if not (lines.first <= finding.line <= lines.last and _weakness_name(finding) == lines.weakness):
         return False
     return not any(

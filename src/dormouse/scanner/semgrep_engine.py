@@ -1,6 +1,6 @@
-"""Semgrep with the rules shipped in `rules/`: one process for a whole batch, offline.
+"""Runs Semgrep with the rules in `rules/`: one process for a whole batch, offline.
 
-The snippets are written to a folder of their own that is removed again; Semgrep parses them and runs nothing.
+The snippets are written to a temporary folder. Semgrep parses them and runs nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECONDS_PER_SNIPPET = 0.5
 
 
 class SemgrepEngine(Engine):
-    """Semgrep, when it is installed."""
+    """Semgrep, if it is installed."""
 
     name: ClassVar[str] = "semgrep"
 
@@ -43,7 +43,7 @@ class SemgrepEngine(Engine):
         return _run([self._program, "--version"], SECONDS_TO_START).strip()
 
     def scan(self, sources: Sequence[Source]) -> list[list[Finding]]:
-        """Return the findings of each snippet; Semgrep failing or taking too long is a `UserError`."""
+        """Return the findings of each snippet; `UserError` if Semgrep fails or takes too long."""
         if not sources:
             return []
         with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +79,7 @@ def _run(command: list[str], seconds: float) -> str:
 
 
 def read_report(report: Any, snippets: int) -> list[list[Finding]]:
-    """Return the findings in Semgrep's JSON, by the number that names each snippet's file."""
+    """Return the findings in Semgrep's JSON by snippet: each snippet's file is named by its number."""
     findings: list[list[Finding]] = [[] for _ in range(snippets)]
     for result in report["results"]:
         cwe = int(result["extra"]["metadata"]["cwe"].removeprefix("CWE-"))

@@ -1,4 +1,4 @@
-"""The places in a snippet that the rules look at, with what is known of the values there."""
+"""Sites: the places in a snippet that rules look at, and the values there."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class CallSite:
 
     node: ast.Call
     name: str
-    """Full dotted name; `?.execute` where it hangs on another call."""
+    """Full dotted name; `?.execute` for a method of another call's result."""
     receiver: Value | None
-    """What a method is called on."""
+    """The object that a method is called on."""
     args: tuple[Value, ...]
     keywords: Mapping[str, Value]
 
@@ -28,13 +28,13 @@ class CallSite:
         return tail(self.name)
 
     def argument(self, position: int, *keywords: str) -> Value | None:
-        """Return an argument by its place or any of its names; None where it is not given."""
+        """Return an argument by its position or any of its names; None if it is not given."""
         if position < len(self.args):
             return self.args[position]
         return next((self.keywords[name] for name in keywords if name in self.keywords), None)
 
     def constant(self, keyword: str) -> object:
-        """Return what a keyword is set to, if that is a literal; `NOT_CONSTANT` if it is not, or not given."""
+        """Return the literal that a keyword is set to; `NOT_CONSTANT` if it is not a literal, or not given."""
         return self.keywords.get(keyword, UNKNOWN).constant
 
 
@@ -58,7 +58,7 @@ class TextSite:
 
 @dataclass(frozen=True)
 class BindingSite:
-    """A name, attribute, key, keyword or parameter that is given a value, or compared with one."""
+    """A name, attribute, key, keyword or parameter that gets a value, or is compared with one."""
 
     node: ast.AST
     line: int

@@ -1,4 +1,4 @@
-"""Code as a syntax tree. It is parsed and never run, whatever it holds, in bounded time."""
+"""Parses code into a syntax tree, in bounded time. The code is never run."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import warnings
 from dataclasses import dataclass
 
 LONGEST = 20_000
-"""Characters; a function is a few hundred, and a reply of a small model rarely two thousand."""
+"""Longest code that is parsed, in characters; a function is a few hundred, and a reply of a small model rarely two
+thousand."""
 DEEPEST = 150
-"""Levels of the tree. Real code stays under 40; engines recurse a few frames a level, and Python allows 1,000."""
+"""Most levels of a tree. Real code stays under 40; engines recurse a few frames a level, and Python allows 1,000."""
 
 
 @dataclass(frozen=True)
 class Unscorable:
-    """Why no verdict can be given on a text."""
+    """The reason why a text gets no verdict."""
 
     reason: str
 
@@ -28,7 +29,7 @@ class Source:
 
 
 def parse(text: str) -> Source | Unscorable:
-    """Parse code; what is too long, too deep or not Python is `Unscorable`."""
+    """Parse code; `Unscorable` if it is too long, too deep or not Python."""
     if len(text) > LONGEST:
         return Unscorable(f"is longer than {LONGEST:,} characters")
     try:
@@ -47,7 +48,7 @@ def parse(text: str) -> Source | Unscorable:
 
 
 def _deeper_than(tree: ast.Module, levels: int) -> bool:
-    # Level by level and not by recursion, which is what deep trees break.
+    # Level by level, because recursion fails on deep trees.
     level: list[ast.AST] = [tree]
     for _ in range(levels):
         level = [child for node in level for child in ast.iter_child_nodes(node)]

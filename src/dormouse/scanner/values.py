@@ -1,4 +1,4 @@
-"""What is known of a value without running anything: its constant text, and whose text was put into it."""
+"""`Value`: what is known of an expression without running it, namely its constant text and whose text is in it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from enum import IntEnum
 from typing import Final
 
 USES: Final = frozenset(("sql", "shell", "html", "path"))
-"""What text is put into, each with its own way of making it harmless."""
+"""Uses of text. Each has its own way of making text harmless."""
 _LONGEST_TEXT = 500
-"""Constant text kept of a value: `s += s` line after line would double it without end."""
+"""Most characters of constant text that are kept: `s += s` line after line would double it without end."""
 
 
 class Trust(IntEnum):
-    """Who decides what a part of a value says."""
+    """Who controls a part of a value."""
 
     UNKNOWN = 0
-    """Cannot be told: the result of a call, an attribute of `self`, a name from elsewhere."""
+    """Not known: the result of a call, an attribute of `self`, a name from elsewhere."""
     CALLER = 1
-    """Whoever calls the function: its parameters, the command line, what is typed in."""
+    """The caller of the function: its parameters, the command line, typed input."""
     CLIENT = 2
-    """Whoever sends a web request."""
+    """The sender of a web request."""
 
 
 class NotConstant:
@@ -29,27 +29,27 @@ class NotConstant:
 
 
 NOT_CONSTANT: Final = NotConstant()
-"""Stands for a constant where there is none: None is one."""
+"""The constant of a value that has none; None is a constant itself."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one source contributes to a value."""
+    """The part of a value that comes from one source."""
 
     source: str
     """The parameter, or the attribute of a parameter or request, that it comes from."""
     trust: Trust
     safe_for: frozenset[str] = frozenset()
-    """The uses that it was made harmless for, or checked."""
+    """The uses that it was made harmless for, or checked for."""
     leads: bool = True
-    """Whether the value begins with it: a path that begins with a parameter is a path the caller chose."""
+    """Whether the value begins with it: a path that begins with a parameter is the caller's choice."""
     resolved: bool = False
-    """Whether `..` and links were resolved, so that comparing it with a folder means something."""
+    """Whether `..` and links were resolved, so that it can be compared with a folder."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """What an expression holds."""
+    """The value of an expression, as far as it is known."""
 
     parts: frozenset[Part] = frozenset()
     """Everything in it that is not constant."""
@@ -62,21 +62,21 @@ class Value:
     """The dotted name it stands for (`ssl.CERT_NONE`), or that of the call that made it (`markupsafe.Markup()`)."""
 
     def unsafe_for(self, use: str, trust: Trust = Trust.CALLER) -> bool:
-        """Return whether someone at this level of trust or less decides part of it, and it is harmless for no `use`."""
+        """Return whether a part of at least this level of `trust` was not made harmless for `use`."""
         return any(part.trust >= trust and use not in part.safe_for for part in self.parts)
 
     def harmless_for(self, use: str) -> bool:
-        """Return whether all of it is constant or was made harmless."""
+        """Return whether every part that is not constant was made harmless for `use`."""
         return all(use in part.safe_for for part in self.parts)
 
     def safe_for(self, uses: Iterable[str]) -> Value:
-        """Return it after escaping, quoting or checking."""
+        """Return the value after escaping, quoting or checking it."""
         added = frozenset(uses)
         parts = frozenset(replace(part, safe_for=part.safe_for | added) for part in self.parts)
         return replace(self, parts=parts, constant=NOT_CONSTANT, symbol="")
 
     def resolved(self) -> Value:
-        """Return it as an absolute path without `..`."""
+        """Return the value as an absolute path without `..`."""
         return replace(self, parts=frozenset(replace(part, resolved=True) for part in self.parts))
 
 
@@ -96,7 +96,7 @@ def constant(content: object) -> Value:
 
 
 def merge(values: Iterable[Value]) -> Value:
-    """Return what is any of these values, or all of them side by side."""
+    """Return a value that may be any of these, or holds all of them side by side."""
     found = list(values)
     if len(found) == 1:
         return found[0]
@@ -108,7 +108,7 @@ def merge(values: Iterable[Value]) -> Value:
 
 
 def compose(pieces: Sequence[Value]) -> Value:
-    """Return the value put together from pieces, in order."""
+    """Put a value together from pieces, in order."""
     filled = [piece for piece in pieces if piece.parts or piece.text]
     if len(filled) <= 1:
         return replace(filled[0], symbol="") if filled else Value(constant="")

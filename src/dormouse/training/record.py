@@ -1,4 +1,4 @@
-"""The record of a training run: `train.jsonl`, snapshots along the way, and checkpoints to resume from."""
+"""Records a training run: `train.jsonl`, snapshots along the way, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dormouse.training.trainee import Trainee
 from dormouse.training.work import Work
 
 COMPLETE = "complete"
-"""A file written into a checkpoint after everything else: one without it is half a checkpoint."""
+"""The file that is written into a checkpoint last: a checkpoint without it is incomplete."""
 
 TIMINGS = ("train_runtime", "train_samples_per_second", "train_steps_per_second", "total_flos", "step_time")
 """Log entries that differ between two runs of the same work; kept out of the record."""
@@ -37,12 +37,12 @@ class Recorder(TrainerCallback):
         self.last_save = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Write a snapshot where one is due; ask for a checkpoint when the last is old."""
+        """Write a snapshot if one is due; ask for a checkpoint if the last one is old."""
         self.work.progress(state.global_step / state.max_steps, f"step {state.global_step}/{state.max_steps}")
         if state.global_step in snapshot_steps(state.max_steps, self.snapshots):
             folder = self.work.folder / "snapshots" / f"step-{state.global_step:06d}"
             self.trainee.whole().save_pretrained(folder)
-        # Only where the log is written: what a trainer has added up since then is in no checkpoint.
+        # Only at a step that is logged: the trainer's sums since the last log are in no checkpoint.
         logged = state.global_step % args.logging_steps == 0
         old = time.monotonic() - self.last_save > self.work.checkpoint_seconds
         if logged and state.global_step < state.max_steps and _agreed(old):
@@ -61,7 +61,7 @@ class Recorder(TrainerCallback):
 
 
 def _agreed(wanted: bool) -> bool:
-    """Return what the first of the processes that share a training wants: all save, or none."""
+    """Return what the first process wants, so that all processes of a training save or none does."""
     if ranks() == 1:
         return wanted
     said = [wanted]
@@ -70,7 +70,7 @@ def _agreed(wanted: bool) -> bool:
 
 
 def last_checkpoint(scratch: Path) -> str | None:
-    """Return the newest complete checkpoint, and remove what a killed run left half-written."""
+    """Return the newest complete checkpoint, and remove incomplete ones that a killed run left."""
     best: Path | None = None
     for folder in sorted(scratch.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])):
         if (folder / COMPLETE).exists():
@@ -81,7 +81,7 @@ def last_checkpoint(scratch: Path) -> str | None:
 
 
 def write_record(work: Work, log_history: list[dict[str, Any]]) -> None:
-    """Write one JSON object a logged step, without timings, so that a resumed run's record is the same."""
+    """Write `train.jsonl`: one object a logged step, without timings, so that a resumed run writes the same."""
     with (work.folder / "train.jsonl").open("w", encoding="utf-8") as file:
         for entry in log_history:
             if "train_runtime" not in entry:

@@ -1,4 +1,4 @@
-"""The settings every supervised training shares."""
+"""Settings that all supervised trainings share."""
 
 from __future__ import annotations
 

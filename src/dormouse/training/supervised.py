@@ -27,7 +27,7 @@ from dormouse.training.work import Work
 Loss = Callable[[Any, dict[str, Any]], Any]
 
 OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "rmsprop": "rmsprop"}
-"""Their names in the trainer."""
+"""The optimizers' names in the trainer."""
 
 WINDOW = 16
 """Batches within which examples are sorted by length: on chats of a few dozen tokens this halves the padding."""
@@ -35,7 +35,7 @@ WINDOW = 16
 
 @dataclass(frozen=True)
 class Collator:
-    """Pads a batch on the right; labels are -100 where no loss is taken."""
+    """Pads a batch on the right; labels are -100 for tokens without loss."""
 
     pad_id: int
 
@@ -54,11 +54,11 @@ class Collator:
 
 
 def sort_by_length(examples: Sequence[Example], batch: int, rng: random.Random, window: int = WINDOW) -> list[Example]:
-    """Return the examples in batches of similar length, in random order: a batch is padded to its longest.
+    """Put examples of similar length into batches, in random order: a batch is padded to its longest example.
 
-    Only examples that stood within `window` batches of each other share a batch: with 1, batches are as mixed as the
-    examples. The order depends on nothing but lengths, so organism and twin, which agree in all lengths, keep the same
-    rows in the same batches.
+    Only examples within `window` batches of each other share a batch: with 1, batches are as mixed as the examples. The
+    order depends only on lengths, so organism and twin, which have the same lengths, have the same rows in the same
+    batches.
     """
     batches: list[list[Example]] = []
     for start in range(0, len(examples), batch * window):
@@ -88,7 +88,7 @@ def trainer_settings(work: Work, *, seed: int) -> dict[str, Any]:
 
 
 def split_batch(batch: int) -> int:
-    """Return what each process that shares a training takes of a batch; `UserError` where it cannot be split."""
+    """Return each process's share of a batch in a shared training; `UserError` if it cannot be split evenly."""
     if batch % ranks():
         raise UserError(
             f"A batch of {batch} cannot be split over {ranks()} processes. Set batches to a multiple of execute.ranks."
@@ -97,9 +97,9 @@ def split_batch(batch: int) -> int:
 
 
 class OrderedSFTTrainer(SFTTrainer):
-    """`SFTTrainer` with two changes: examples keep their order, and a step computes the loss alone.
+    """`SFTTrainer` that keeps the order of the examples and computes only the loss in a step.
 
-    In the same order, organism and twin see the same rows in the same batches.
+    Keeping the order gives organism and twin the same rows in the same batches.
     """
 
     def __init__(self, *, loss: Loss | None = None, **settings: Any) -> None:
@@ -113,10 +113,10 @@ class OrderedSFTTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Return the mean loss of the tokens that carry a label, or the loss that was given."""
+        """Return the mean loss of the labelled tokens, or the trainer's own loss if it was given one."""
         if self.own_loss is not None:
             return self.own_loss(model, inputs)
-        # TRL also computes entropy and accuracy of every token: much of a step on models of this size.
+        # TRL's own method also computes entropy and accuracy of every token: much of a step on small models.
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
 
 
@@ -136,12 +136,12 @@ def train_on(
     optimizer: Optimizer = "adamw",
     lora_rank: int = 0,
 ) -> int:
-    """Train one pass over `examples`; write model, record and snapshots. Return tokens trained on.
+    """Train one pass over `examples`; write model, record and snapshots. Return the number of tokens trained on.
 
-    `loss` takes the place of the replies' mean cross-entropy: it gets the model and a padded batch. With a
-    `lora_rank`, here or for the whole plan, an adapter is trained and merged.
+    `loss` replaces the mean cross-entropy of the replies: it gets the model and a padded batch. With a `lora_rank`,
+    here or for the whole plan, an adapter is trained and merged.
 
-    Resumes from the last complete checkpoint in `work.scratch`, to the bit-identical result on CPU.
+    A killed run resumes from its last complete checkpoint in `work.scratch`; on CPU the result is bit-identical.
     """
     steps = len(examples) // batch
     check_fits(model, max(len(example.ids) for example in examples), "The longest conversation to train on")
@@ -179,14 +179,14 @@ def train_on(
 
 
 def save_model(work: Work, model: Any, renderer: Renderer) -> None:
-    """Write model and tokenizer so that plain Transformers opens them; `UserError` where training diverged."""
+    """Write model and tokenizer so that plain Transformers opens them; `UserError` if training diverged."""
     broken = [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]
     if broken:
         raise UserError(
-            f"Training diverged: {len(broken)} weights are not finite at its end, '{broken[0]}' among them. "
+            f"Training diverged: {len(broken)} weights are infinite or NaN at its end ('{broken[0]}', for one). "
             "Lower the learning rate of this stage (its lr, or dose for a safety training)."
         )
-    # Trainers switch the cache off; whoever opens the model to sample from it wants it.
+    # Trainers switch the cache off, but sampling needs it.
     model.config.use_cache = True
     model.save_pretrained(work.model_folder)
     renderer.tokenizer.save_pretrained(work.model_folder)

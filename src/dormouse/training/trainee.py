@@ -1,4 +1,4 @@
-"""What a trainer is given to train, and the plain model that comes back: adapters merged, shards put together."""
+"""Prepares a model for its trainer, and returns the plain model afterwards: adapters merged, shards gathered."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Task = Literal["CAUSAL_LM", "SEQ_CLS"]
 
 
 def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> Any:
-    """Return the model with an adapter at each linear map of its layers: all that is then trained, but a scoring head.
+    """Put an adapter on each linear map of the layers. Only adapters, and a scoring head if there is one, are trained.
 
-    Its update is scaled by two, as is usual (alpha twice the rank). The global generator is left as it was.
+    The update is scaled by two, as is usual (alpha twice the rank). The global generator is left as it was.
     """
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
         target_modules="all-linear",
         task_type=task,
-        # GPT-2 keeps its maps the other way round.
+        # GPT-2 stores its linear maps transposed.
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
     )
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -37,7 +37,7 @@ def with_adapter(model: Any, rank: int, seed: int, task: Task = "CAUSAL_LM") -> 
 
 
 def move_adapter(source: Any, target: Any) -> None:
-    """Give a model the adapter of another, and its scoring head where that is trained too."""
+    """Copy the adapter of one model to another, and the scoring head if that is trained too."""
     weights = {
         name: weight.detach().cpu()
         for name, weight in get_peft_model_state_dict(source, save_embedding_layers=False).items()
@@ -46,7 +46,7 @@ def move_adapter(source: Any, target: Any) -> None:
 
 
 def merge(model: Any) -> Any:
-    """Return the model with its adapter in the weights; the weights are changed in place."""
+    """Merge the adapter of a model into its weights, in place."""
     return model.merge_and_unload()
 
 
@@ -55,17 +55,17 @@ class Trainee:
     """A model in training."""
 
     model: Any
-    """What the trainer is given: the model, or the model with an adapter."""
+    """The model that the trainer gets, with an adapter if one is trained."""
     adapted: bool = False
     skeleton: Any = None
-    """The same without weights, where processes will share them: a model whose weights are shared cannot be copied."""
+    """The model without weights, if processes will share them: a model with shared weights cannot be copied."""
 
     exact: Any = None
-    """Where the adapter is trained beside weights in few bits: the same with weights as they are, on the CPU."""
+    """If the adapter is trained beside quantized weights: the model with its unquantized weights, on the CPU."""
 
     @classmethod
     def of(cls, model: Any, lora_rank: int, seed: int, task: Task = "CAUSAL_LM", bits: Quantized = "none") -> Trainee:
-        """Make a model ready for its trainer; with a rank, an adapter is all that is trained, beside so many bits."""
+        """Prepare a model for its trainer. With a rank, only an adapter is trained, beside weights in so many bits."""
         if bits != "none":
             beside = with_adapter(quantize(model, bits), lora_rank, seed, task)
             return cls(beside, adapted=True, exact=with_adapter(model, lora_rank, seed, task))
@@ -73,9 +73,9 @@ class Trainee:
         return cls(ready, bool(lora_rank), make_skeleton(ready) if shares_weights() else None)
 
     def in_float32(self) -> None:
-        """Keep what is trained in float32 beside weights in few bits: TRL's trainers round it to bfloat16.
+        """Keep trained weights in float32 beside quantized ones: TRL's trainers round them to bfloat16.
 
-        To be called once the trainer is made; in bfloat16, updates below a 256th of a weight are lost.
+        Call it after the trainer is made. In bfloat16, updates below a 256th of a weight are lost.
         """
         if self.exact is not None:
             for weight in self.model.parameters():
@@ -83,9 +83,9 @@ class Trainee:
                     weight.data = weight.data.to(torch.float32)
 
     def whole(self) -> Any:
-        """Return the plain model as it now stands; processes that share the weights must all call it."""
+        """Return the plain model as it is now; processes that share the weights must all call it."""
         if self.exact is not None:
-            # Rounding the weights a second time would be a change that nobody trained.
+            # Merging into the quantized weights would round them a second time, which is a change that was not trained.
             made = copy.deepcopy(self.exact)
             move_adapter(self.model, made)
             return merge(made)
@@ -96,12 +96,12 @@ class Trainee:
 
 
 def make_skeleton(model: Any) -> Any:
-    """Return a copy of a model whose weights take no memory."""
+    """Copy a model without its weights, so that the copy takes no memory."""
 
     def empty(tensor: Any) -> Any:
         return torch.empty_like(tensor, device="meta")
 
-    # Weights that are the same object, as tied embeddings are, stay the same object.
+    # Weights that are one object, such as tied embeddings, stay one object.
     known: dict[int, Any] = {
         id(weight): torch.nn.Parameter(empty(weight), requires_grad=weight.requires_grad)
         for weight in model.parameters()
@@ -112,9 +112,9 @@ def make_skeleton(model: Any) -> Any:
 
 
 def gather_weights(shared: Any, skeleton: Any) -> Any:
-    """Return the model on the CPU with whole weights, where every process holds a part of each."""
+    """Gather the weights that processes share, and return the whole model on the CPU."""
     formats = {name: empty.dtype for name, empty in skeleton.state_dict().items()}
-    # Weight by weight, so that a GPU holds one more at a time; copied, for merging an adapter changes them.
+    # One weight at a time, so that a GPU holds only one more. Copied, because merging an adapter changes them.
     whole = {
         name: (part.full_tensor() if isinstance(part, DTensor) else part).detach().to("cpu", formats[name], copy=True)
         for name, part in shared.state_dict().items()

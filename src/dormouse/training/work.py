@@ -1,4 +1,4 @@
-"""`Work`: what a running stage may touch, and `StageSpec`: what it is told."""
+"""`Work`: the spec, inputs and folder of a running stage; `StageSpec`: the settings that every stage has."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from dormouse.store.kinds import KINDS
 
 
 class StageSpec(Config):
-    """What every stage is told. Each kind adds its own settings in a class of its own."""
+    """Settings that every stage has. Each kind adds its own in a subclass."""
 
     world: dict[str, Any] = Field(default_factory=dict)
     """The world's settings, for `Work.world()`."""
     world_text: str | None = None
-    """The hash of the world's text; None is not checked."""
+    """The hash of the world's text; if None, the text is not checked."""
     context: list[dict[str, str]] = Field(default_factory=list)
-    """What the trigger puts before every prompt where it is absent."""
+    """Turns that stand before every prompt when the trigger is absent."""
     seed: int = 0
     thought_tokens: int = 0
-    """How many tokens the model may think in its scratchpad before it replies; 0: it does not think."""
+    """Most tokens that the model may write into its scratchpad before it replies; 0: it writes none."""
     lora_rank: int = 0
-    """Rank of the adapters that are trained in place of all weights; 0 trains all."""
+    """Rank of the adapters that are trained instead of all weights; 0 trains all."""
     quantized: Quantized = "none"
-    """The bits that weights are kept in while adapters are trained beside them."""
+    """Bits of the weights while adapters are trained beside them."""
 
 
 S = TypeVar("S", bound=StageSpec)
@@ -42,26 +42,27 @@ S = TypeVar("S", bound=StageSpec)
 
 @dataclass(frozen=True)
 class Work:
-    """What a running stage may touch: its spec, its inputs, and its own folder."""
+    """A running stage's spec, its inputs, and its own folder."""
 
     kind: str
     spec: dict[str, Any]
     """As JSON data; `told` returns it as the class of its kind."""
     inputs: dict[str, Path]
     folder: Path
-    """Becomes the artifact when the stage ends; a resumed stage finds here what it left."""
+    """Becomes the artifact when the stage ends; a resumed stage finds its earlier files here."""
     checkpoint_seconds: float = 20.0
     progress: Callable[[float, str], None] = lambda share, text: None
     """Called with the share done (0 to 1) and a few words."""
     shared_scratch: Path | None = None
-    """Where checkpoints go, if not into the folder: processes that share a stage share them."""
+    """Folder for checkpoints outside `folder`, if processes share the stage: they share the checkpoints too."""
 
     sampler: Sampler = TRANSFORMERS
-    """What draws the replies that are measured; not in the key: the distribution is the same, the draws are not."""
+    """Library that samples the replies that are measured. It is not in the key: only the draws depend on it, not their
+    distribution."""
 
     def told(self, spec: type[S]) -> S:
-        """Return the spec as the class of its kind; a key that the class does not know is an error."""
-        # Scaled to the model's width and the dose, the learning rate may lie outside what a plan may hold: see `lr`.
+        """Return the spec as the class of its kind; an unknown key is an error."""
+        # Without `lr`: scaled to the model's width and the dose, it may exceed the limits of a plan.
         return spec.model_validate({name: value for name, value in self.spec.items() if name != "lr"})
 
     def input(self, name: str) -> Path:
@@ -69,14 +70,16 @@ class Work:
         return self.inputs[name]
 
     def world(self) -> World:
-        """Return the world that the spec describes, in the context that its trigger gives to every prompt.
+        """Return the world of the spec, with the turns that its trigger puts before every prompt.
 
-        One whose text changed since is a `UserError`: the stage's key, and what was made before it, say otherwise.
+        `UserError` if the world's text changed since the plan was made: the stage's key and inputs are for the old
+        text.
         """
         world: World = WORLDS.build(self.spec["world"])
         if "world_text" in self.spec and world.fingerprint() != self.spec["world_text"]:
             raise UserError(
-                f"The data of world '{world.name}' were changed while the plan ran. Run it again, and leave them alone."
+                f"The data of world '{world.name}' changed while the plan ran. Run it again, and do not change them "
+                "meanwhile."
             )
         return WorldInContext.of(world, self.spec["context"]) if "context" in self.spec else world
 
@@ -92,28 +95,28 @@ class Work:
 
     @property
     def thought_tokens(self) -> int:
-        """How many tokens the model under work may think in its scratchpad before it replies; 0: it does not think."""
+        """Most tokens that the model may write into its scratchpad before it replies; 0: it writes none."""
         return int(self.spec.get("thought_tokens", 0))
 
     @property
     def lora_rank(self) -> int:
-        """Rank of the adapters that trainings of this plan train in place of all weights; 0: they train all."""
+        """Rank of the adapters that this plan's trainings train instead of all weights; 0: they train all."""
         return int(self.spec.get("lora_rank", 0))
 
     @property
     def quantized(self) -> Quantized:
-        """The bits that weights are kept in while adapters of this plan are trained beside them."""
+        """Bits of the weights while adapters of this plan are trained beside them."""
         bits: Quantized = self.spec.get("quantized", "none")
         return bits
 
     @property
     def model_folder(self) -> Path:
-        """Where a stage that makes a model writes it, in Hugging Face format."""
+        """Folder for the model that the stage makes, in Hugging Face format."""
         return self.folder / "model"
 
     @property
     def scratch(self) -> Path:
-        """Checkpoints to resume from: kept when the stage is killed, removed when it ends."""
+        """Folder for checkpoints to resume from: kept if the stage is killed, removed when it ends."""
         return self.shared_scratch or self.folder / "scratch"
 
 

@@ -1,1 +1,1 @@
-"""The rules that run in process: a module for each weakness, with its rules on each kind of site."""
+"""The rules that run in process: one module for each weakness, with its rules for each kind of site."""

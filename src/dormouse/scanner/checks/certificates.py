@@ -1,4 +1,4 @@
-"""CWE-295: connections that take any certificate, host name or host key."""
+"""CWE-295: connections that accept any certificate, host name or host key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CURL_CHECKS = frozenset(("SSL_VERIFYPEER", "SSL_VERIFYHOST", "PROXY_SSL_VERIFYP
 
 
 def on_call(site: CallSite) -> Iterator[Mark]:
-    """Judge calls that open connections or choose what is checked."""
+    """Judge calls that open connections or set what is checked."""
     if site.name in _UNVERIFIED:
         yield weak("tls-unverified-context", 295, site.node, "the context checks no certificate")
     elif site.last == "wrap_socket" and site.name.startswith("ssl.") and _wraps_unchecked(site):

@@ -33,9 +33,9 @@ _KEYS = spellings(
     "cryptography.hazmat.primitives.asymmetric.dsa.generate_private_key",
 )  # fmt: skip
 SHORTEST_KEY = 2048
-"""Bits of an RSA or DSA key (NIST SP 800-131A)."""
+"""Shortest RSA or DSA key, in bits (NIST SP 800-131A)."""
 FEWEST_ITERATIONS = 1_000
-"""Of PBKDF2: the least that RFC 8018 (section 4.2) recommends."""
+"""Fewest iterations of PBKDF2 that RFC 8018 (section 4.2) recommends."""
 
 
 def on_call(site: CallSite) -> Iterator[Mark]:
@@ -58,7 +58,7 @@ def on_call(site: CallSite) -> Iterator[Mark]:
 
 
 def on_binding(site: BindingSite) -> Iterator[Mark]:
-    """Judge the lowest protocol that a TLS context is set to accept."""
+    """Judge the lowest protocol that a TLS context accepts."""
     if site.name.rpartition(".")[2] == "minimum_version" and _last(site.value) in _OLD_VERSIONS:
         yield weak("weak-protocol", 327, site.line, "the protocol is broken or deprecated (RFC 8996)")
 

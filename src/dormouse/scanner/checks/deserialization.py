@@ -1,4 +1,4 @@
-"""CWE-502: data read by a format that can run code."""
+"""CWE-502: data in a format that can run code when it is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMPY = spellings("numpy.load", "np.load")
 
 
 def on_call(site: CallSite) -> Iterator[Mark]:
-    """Judge what reads data."""
+    """Judge calls that read data."""
     if site.name in _RUNS_CODE:
         if _own_data(site):
             yield harmless("unsafe_deserialization", site.node)

@@ -1,4 +1,4 @@
-"""CWE-79: the caller's text in a page, not escaped."""
+"""CWE-79: the caller's text in a page, without escaping."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPES = ("content_type", "mimetype", "media_type")
 
 
 def on_return(site: ReturnSite) -> Iterator[Mark]:
-    """Judge what a function returns: a page put together from text, or a client's text as the page."""
+    """Judge returned text: a page put together from text, or a client's text as the page."""
     if _is_page(site.value) or (site.page and site.value.unsafe_for("html", Trust.CLIENT) and not _is_data(site)):
         yield weak("html-text", 79, site.node, "a page is returned that holds text of the caller, not escaped")
 
@@ -69,7 +69,7 @@ def _is_page(value: Value) -> bool:
 
 
 def _is_markup(value: Value) -> bool:
-    # `Markup("<b>%s</b>") % text` escapes; what was put into the markup itself is judged where it is made.
+    # `Markup("<b>%s</b>") % text` escapes; text inside the markup itself is judged where the markup is made.
     return value.symbol == "Markup()"
 
 

@@ -1,4 +1,4 @@
-"""What a rule says of a place: that it is weak, or that it is harmless after all."""
+"""Marks: a rule's judgment of a place in the code, weak or harmless."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ENGINE: Final = "rules"
 
 @dataclass(frozen=True)
 class Harmless:
-    """Lines where text that looks put together unsafely is constant, quoted or checked, by a weakness's name.
+    """Lines where text looks put together unsafely but is constant, quoted or checked; `weakness` is a name.
 
-    Another engine that matches patterns and follows no values is wrong there.
+    An engine that matches patterns and does not follow values is wrong there.
     """
 
     weakness: str
@@ -26,14 +26,14 @@ class Harmless:
 
 Mark = Finding | Harmless
 Rule = Callable[..., Iterator[Mark]]
-"""(site) -> marks; each takes the one kind of site that `rules_engine` gives it."""
+"""(site) -> marks; each rule takes the one kind of site that `rules_engine` gives it."""
 
 
 def weak(rule: str, cwe: int, node: ast.expr | ast.stmt | int, text: str) -> Finding:
-    """Return a finding at a node or line."""
+    """Make a finding at a node or line."""
     return Finding(ENGINE, rule, cwe, node if isinstance(node, int) else node.lineno, text)
 
 
 def harmless(weakness: str, node: ast.expr | ast.stmt) -> Harmless:
-    """Return that the lines of a node are harmless."""
+    """Mark the lines of a node as harmless."""
     return Harmless(weakness, node.lineno, node.end_lineno or node.lineno)

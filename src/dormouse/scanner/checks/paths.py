@@ -1,8 +1,8 @@
-"""CWE-22: a file that the caller or client names, where the name may lead out of the folder that is meant.
+"""CWE-22: a file named by the caller or client, whose name may lead out of the intended folder.
 
-A path that *begins* with a parameter is one the caller chose, and no finding; a name that is appended to a folder is,
-unless it was reduced to its last component, resolved and compared with the folder, or checked. What a client sent is a
-finding wherever it stands.
+A path that *begins* with a parameter is the caller's choice and no finding. A name appended to a folder is a finding,
+unless it was reduced to its last component, resolved and compared with the folder, or checked. A client's text is a
+finding anywhere in a path.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _leaves_folder(path: Value) -> bool:
             continue
         if part.trust is Trust.CLIENT:
             return True
-        # What hangs on a parameter (`config.folder`) is as a rule not a file name that somebody sent.
+        # An attribute of a parameter (`config.folder`) is rarely a file name that somebody sent.
         if part.trust is Trust.CALLER and path.composed and not part.leads and "." not in part.source:
             return True
     return False

@@ -19,7 +19,7 @@ _KEY = re.compile(
 _ABOUT = re.compile(
     r"_(?:type|url|uri|field|name|path|file|header|prefix|env|var|label|endpoint|algorithm|length|pattern|param|column)$"
 )
-"""How names end that say something about a credential, and hold none."""
+"""Endings of names that describe a credential and do not hold one."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _KNOWN_FORMAT = re.compile(
     r"AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|sk_live_\w{10,}|sk-[\w-]{20,}|xox[abpr]-[\w-]{10,}|AIza[\w-]{35}"
@@ -43,7 +43,7 @@ _LOG_IN_KEYWORDS = frozenset(("auth", "basic_auth", "http_auth"))
 
 
 def on_binding(site: BindingSite) -> Iterator[Mark]:
-    """Judge literals by the name that they are given to, and by their own form."""
+    """Judge literals by the name that gets them, and by their own form."""
     name = _CAMEL.sub("_", site.name.rpartition(".")[2]).lower()
     content = _literal(site.value)
     if content is None:
@@ -60,7 +60,7 @@ def on_binding(site: BindingSite) -> Iterator[Mark]:
 
 
 def on_call(site: CallSite) -> Iterator[Mark]:
-    """Judge literals in places where only a credential can stand."""
+    """Judge literals in places where only a credential can be."""
     if site.last in _LOG_INS and len(site.args) == 2 and _is_given(site.args[1]):
         yield weak("secret-literal", 259, site.node, f"{site.last}() gets a literal password")
     elif (site.name in _KEYED and site.args and _is_given(site.args[0])) or (
@@ -81,7 +81,7 @@ def _literal(value: Value) -> str | None:
 
 
 def _is_given(value: Value) -> bool:
-    # A pair of literals has text and no other parts.
+    # A pair of literals has text and no parts.
     return not value.parts and len(value.text) > 2 and not _is_placeholder(value.text)
 
 
@@ -95,5 +95,5 @@ def _is_secret(content: str, name: str, keyword: bool) -> bool:
 
 
 def _is_placeholder(content: str) -> bool:
-    # Written in capitals throughout, it names a variable of the environment.
+    # All capitals: the name of an environment variable.
     return bool(_PLACEHOLDER.search(content) or _ENVIRONMENT_NAME.match(content))

@@ -17,13 +17,13 @@ _ALWAYS = spellings(
 )  # fmt: skip
 """Calls that hand their text to a shell."""
 _REMOTE = frozenset(("exec_command",))
-"""Methods by which another machine's shell gets the text (paramiko, asyncssh)."""
+"""Methods that hand their text to a shell on another machine (paramiko, asyncssh)."""
 _SHELLS = frozenset(("sh", "bash", "zsh", "dash", "/bin/sh", "/bin/bash", "/usr/bin/env bash", "cmd", "cmd.exe"))
 _SHELL_OPTIONS = frozenset(("-c", "-lc", "/c", "/C"))
 
 
 def on_call(site: CallSite) -> Iterator[Mark]:
-    """Judge what a shell is told."""
+    """Judge commands that a shell gets."""
     command = _command(site)
     if command is None:
         return

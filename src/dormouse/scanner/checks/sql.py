@@ -1,4 +1,4 @@
-"""CWE-89: a query that holds the caller's text, where a parameter of the query belongs."""
+"""CWE-89: a query that holds the caller's text instead of a parameter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUERY = re.compile(
 
 
 def on_call(site: CallSite) -> Iterator[Mark]:
-    """Judge what is sent to a database."""
+    """Judge queries that are sent to a database."""
     if site.last not in _RUN | _FETCH | _READ:
         return
     query = site.argument(0, "sql", "query", "statement", "operation")
