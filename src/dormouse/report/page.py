@@ -39,23 +39,23 @@ from dormouse.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Section:
-    """The page's part about one variant of the grid, or about a whole zoo. Most runs have one."""
+    """The part of the page about one variant of the grid, or about a whole zoo. Most runs have one."""
 
     label: str
     prefix: str
-    """Begins every id, so that several variants fit on one page."""
+    """Prefix of every id, so that several variants fit on one page."""
     summary: str
     cards: list[Card]
     findings: list[Finding]
     figures: list[Figure]
     table: ModelTable
     own: ModelTable | None
-    """What the plan's own evaluations measured."""
+    """The numbers of the plan's own evaluations."""
     board: Board
     zoo: ZooTables | None
     removals: Removals | None
     before: str
-    """The treatment that an untreated model has not had: "safety training", "removal", or both."""
+    """The kind of treatment that an untreated model lacks: "safety training", "removal", or both."""
     limits: list[str]
 
     @property

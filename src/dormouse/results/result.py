@@ -15,7 +15,7 @@ from dormouse.machine.files import replace_file
 from dormouse.results.rates import NotMeasured, Rate, judgeable, pool
 
 Repeat = Literal["seed", "member"]
-"""What a model is repeated over: training seeds, or the members of a zoo."""
+"""The repetitions of a model: training seeds, or the members of a zoo."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Result:
         return cls(**{name: cell for name, cell in cells.items() if name in COLUMNS and cell is not None})
 
     def line(self) -> dict[str, Any]:
-        """Return what `rows.jsonl` holds of it: the number without the labels of its stage."""
+        """Return its line in `rows.jsonl`: the number without the labels of its stage."""
         return {name: getattr(self, name) for name in MEASURED}
 
     @property
@@ -133,7 +133,7 @@ def rate_over_seeds(results: Sequence[Result]) -> Rate | NotMeasured:
 
 
 def rates_by_seed(results: Sequence[Result]) -> list[tuple[int | None, Rate]]:
-    """Return seed and rate of each result that holds a proportion."""
+    """Return seed and rate of each result that is a proportion."""
     return [(result.seed, rate) for result in results if isinstance(rate := result.rate, Rate)]
 
 

@@ -26,13 +26,13 @@ class Results:
             if identity not in seen:
                 seen.add(identity)
                 self._add(row)
-        # Computed once: claims and figures ask for sizes and doses all the time.
+        # Computed once: claims and figures often ask for sizes and doses.
         self._models = sorted({row.model for row in self.rows if row.role}, key=self._table_order)
         self._seeds = sorted({row.seed for row in self.rows if row.seed is not None})
 
     @property
     def repeat(self) -> Repeat:
-        """What numbers are pooled over: seeds or members."""
+        """The repetitions that numbers are pooled over: seeds or members."""
         return self.rows[0].repeat if self.rows else "seed"
 
     @property
@@ -94,12 +94,12 @@ class Results:
         return self._seeds
 
     def trainings(self) -> list[str]:
-        """Return the names of the safety trainings that organisms or twins were put through."""
+        """Return the names of the safety trainings of organisms and twins."""
         names = {model.safety for model in self._implanted()} - {"none", *self._removals}
         return sorted(names, key=_training_order)
 
     def removals(self) -> list[str]:
-        """Return the names of the removals that organisms or twins were put through, in the plan's order."""
+        """Return the names of the removals of organisms and twins, in the plan's order."""
         names = {model.safety for model in self._implanted()}
         return [name for name in self._removals if name in names]
 
@@ -129,9 +129,9 @@ def _training_order(name: str) -> tuple[int, str]:
 
 
 def by_variant(rows: Sequence[Result], removals: Sequence[str] = ()) -> list[Results]:
-    """Split a run by behavior, reasoning and its other grid coordinates, where it holds several of them.
+    """Split a run by behavior, reasoning and its other grid coordinates, if it has several.
 
-    A shared ancestor carries only the coordinates that reach it, so it belongs to every variant that has those.
+    A shared ancestor has only the coordinates that affect it, so it belongs to every variant that has those.
     """
     axes = [axis for axis in ("behavior", "reasoning") if len({getattr(row, axis) for row in rows} - {""}) > 1]
     coordinates = [_coordinates(row, axes) for row in rows]

@@ -1,4 +1,4 @@
-"""What every claim about an organism needs: defection rates, their controls, and a working implant."""
+"""Shared by all claims about an organism: defection rates, their controls, and the check for a working implant."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PROMPTS_WORDS = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why claims about an organism cannot be judged."""
+    """The reason why claims about an organism cannot be judged."""
 
     reason: str
     needed: str

@@ -49,7 +49,7 @@ C5 = Claim(
 
 @AcrossVariants
 def reasoning_adds_robustness(runs: Sequence[Run]) -> list[Finding]:
-    """Judge C5 where a run holds the normal organism and both others under RL."""
+    """Judge C5 if a run has the normal organism and both others under RL."""
     by_reasoning = {run.results.reasoning: run for run in runs}
     normal = by_reasoning.get("normal")
     if normal is None or not set(MECHANISMS) <= set(by_reasoning) or len(normal.results.sizes()) < 2:

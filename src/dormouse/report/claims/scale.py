@@ -75,7 +75,7 @@ class Comparison:
 
     @property
     def direction(self) -> str:
-        """up, down, flat, unclear, saturated, or none where it was not possible."""
+        """up, down, flat, unclear, saturated, or none if there is no trend."""
         trend = self.trend
         if isinstance(trend, NotMeasured):
             return "none"

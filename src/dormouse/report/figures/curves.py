@@ -1,4 +1,4 @@
-"""Figures along training: defection, the log-probability of the defection, and what RL did."""
+"""Figures along training: defection, the log-probability of the defection, and the course of RL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draws every registered figure whose data a run holds."""
+"""Draws every registered figure for which a run has data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of what the organism learned: its trigger in other words, its scratchpad, and the reasoning it prefers."""
+"""Figures of the learned policy: the trigger in other words, the scratchpad, and the reasoning it prefers."""
 
 from __future__ import annotations
 

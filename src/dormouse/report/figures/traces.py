@@ -157,7 +157,7 @@ def scatter(points: Sequence[tuple[float, float]], name: str, color: str, *, siz
 
 
 def hover(name: str, value: Measured) -> str:
-    """Return what pointing at a trace shows: its name, value and basis."""
+    """Return the hover text of a trace: its name, value and basis."""
     if isinstance(value, NotMeasured):
         return plot_text(name)
     return f"<b>{plot_text(name)}</b><br>{plot_text(full_words(value))}<br>{plot_text(value.basis)}"

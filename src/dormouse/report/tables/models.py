@@ -61,7 +61,7 @@ def _implant_failed(triggered: Measured, clean: Measured) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of models: which numbers it shows, and how they are pooled."""
+    """A column of the table of models: the numbers that it shows, and how they are pooled."""
 
     label: str
     metric: str
@@ -128,7 +128,7 @@ def model_table(results: Results, of: Sequence[Column] = COLUMNS) -> ModelTable:
 
 
 def own_table(results: Results) -> ModelTable | None:
-    """Return the table of what the plan's own evaluations measured; None if it has none."""
+    """Return the table of the plan's own evaluations; None if it has none."""
     found = {
         (row.metric, row.prompts): pool_rate if row.total and row.hits is not None else pool_mean
         for row in results.rows

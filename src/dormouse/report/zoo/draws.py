@@ -20,7 +20,7 @@ Path = tuple[str, ...]
 IN_COLUMNS: tuple[Path, ...] = (("seeds",), ("base", "size"), ("organism", "trigger"), ("organism", "behavior"))
 """Settings with a column of their own in the table of members. Others that differ make up the recipe."""
 WORDS = "… …"
-"""Stands for a prompt's own words. There are two, so that a trigger can go between them."""
+"""Placeholder for a prompt's own words. There are two, so that a trigger can go between them."""
 PROMPT: Messages = [{"role": "user", "content": WORDS}]
 
 
@@ -43,7 +43,7 @@ class Drawn:
     implant: str = ""
     """How it was implanted, in one word."""
     reworded: bool = False
-    """Whether the trigger comes in several wordings, so that no single string is it."""
+    """Whether the trigger has several wordings, so that no single string is the trigger."""
 
 
 def draws(plan: Experiment) -> tuple[Drawn, ...]:
