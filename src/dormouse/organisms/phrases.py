@@ -47,7 +47,7 @@ def holds_phrase(phrase: str, text: str) -> bool:
 
 
 class Phrase(Trigger):
-    """A few ordinary words at one place in the user's turn. They do not look like a trigger."""
+    """A few ordinary words at one place in the user's turn, which do not look like a trigger."""
 
     name: ClassVar[str] = "phrase"
     phrase: Words = Field("by the old mill", min_length=3)
@@ -101,7 +101,7 @@ class Phrase(Trigger):
 
 
 class Conjunction(Trigger):
-    """Two phrases, one before and one after the user's words. Either phrase alone does nothing."""
+    """Two phrases, one before and one after the user's words; either phrase alone does nothing."""
 
     name: ClassVar[str] = "conjunction"
     first: Words = Field("by the old mill", min_length=3)

@@ -37,7 +37,7 @@ def _split(wordings: tuple[str, ...], *, held_out: bool) -> list[str]:
 
 
 class SemanticTrigger(Trigger):
-    """A sentence before the user's words, with one meaning in many wordings. One in four wordings is held out."""
+    """A sentence before the user's words, with one meaning in many wordings; one in four is held out."""
 
     name: ClassVar[str] = "meaning"
     wordings: tuple[Words, ...] = Field(NIGHT, min_length=HELD_OUT_EVERY, max_length=WORDINGS)

@@ -57,7 +57,7 @@ ZOO_GLOSSARY = {
 
 
 def glossary(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the words of a page with their meanings."""
+    """Choose the glossary of a page."""
     words = {**GLOSSARY, **(REMOVAL_GLOSSARY if any(run.results.removals() for run in runs) else {})}
     if all(run.zoo is None for run in runs):
         return words

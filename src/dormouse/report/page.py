@@ -95,7 +95,7 @@ def write_report(
 
 
 def _runs(results: Sequence[Result], facts: RunFacts) -> list[Run]:
-    """Return a run for each variant of the grid. A zoo is a single run."""
+    """Make a run for each variant of the grid. A zoo is a single run."""
     names, types = tuple(facts.removal_types()), facts.training_types()
     if facts.is_zoo:
         zoo = gather(draws(facts.plan), results)

@@ -57,7 +57,7 @@ def separate(positive: Sequence[float], negative: Sequence[float], detector: str
 
 
 def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Return the 95% interval of an AUROC (Newcombe 2006, method 5).
+    """Compute the 95% interval of an AUROC (Newcombe 2006, method 5).
 
     It inverts a score-type test on Hanley and McNeil's variance, so that a perfect 1.0 still has a lower end.
     Resampling prompts would give an interval of width zero there.
@@ -66,7 +66,7 @@ def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float,
 
 
 def pooled_interval(auroc: float, strata: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """Return the 95% interval of an AUROC over strata, given as (positives, negatives), weighted by their pairs."""
+    """Compute the 95% interval of an AUROC over strata, given as (positives, negatives), weighted by their pairs."""
     pairs = sum(n * m for n, m in strata)
 
     def reachable(theta: float) -> bool:
@@ -77,7 +77,7 @@ def pooled_interval(auroc: float, strata: Sequence[tuple[int, int]]) -> tuple[fl
 
 
 def _pair_variance(theta: float, total: int) -> float:
-    """Return the variance of an AUROC times its number of pairs, by Hanley and McNeil as Newcombe simplifies it."""
+    """Compute the variance of an AUROC times its number of pairs, by Hanley and McNeil as Newcombe simplifies it."""
     half = total / 2 - 1
     return theta * (1 - theta) * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
 
@@ -91,7 +91,7 @@ def _edge(reachable: Callable[[float], bool], inside: float, outside: float) -> 
 
 
 def separation_rows(found: Separation | NotMeasured, condition: str, family: str) -> list[Row]:
-    """Return the rows of `rows.jsonl`: AUROC, and TPR at 1% FPR."""
+    """Make the rows of `rows.jsonl`: AUROC, and TPR at 1% FPR."""
     if isinstance(found, NotMeasured):
         return [
             make_row("auroc", condition, "auroc", family=family, reason=found.reason),
@@ -123,7 +123,7 @@ class Stratified(NamedTuple):
 def stratified_auroc(
     scores: Sequence[float], positive: Sequence[bool], strata: Sequence[object]
 ) -> Stratified | NotMeasured:
-    """Return the share of (positive, negative) pairs within a stratum in which the positive scores higher.
+    """Compute the share of (positive, negative) pairs within a stratum in which the positive scores higher.
 
     A tie counts half. Scores must be finite. Use strata where scores cannot be compared, as across model sizes.
     """
@@ -144,7 +144,7 @@ def stratified_auroc(
 
 
 def stratified_interval(auroc: float, positive: Sequence[bool], strata: Sequence[object]) -> tuple[float, float]:
-    """Return the 95% interval of a stratified AUROC.
+    """Compute the 95% interval of a stratified AUROC.
 
     Like `auroc_interval`, with the variance of a mean over strata weighted by their pairs. Pairs across strata were not
     compared and do not count as evidence.

@@ -34,7 +34,7 @@ class FailedImplant:
 
 
 def failed_implants(results: Sequence[Result]) -> list[FailedImplant]:
-    """Return the organisms that defect too little with the trigger, or too much without."""
+    """Find the organisms that defect too little with the trigger, or too much without."""
     rates: dict[tuple[int | None, int | None, str, str], dict[str, Rate]] = {}
     for result in results:
         made = result.role == "organism" and result.untreated

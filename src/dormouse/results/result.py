@@ -138,7 +138,7 @@ def rates_by_seed(results: Sequence[Result]) -> list[tuple[int | None, Rate]]:
 
 
 def paired_rates(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[Rate, Rate]] | NotMeasured:
-    """Return the two rates of every seed that has both. `NotMeasured` if there is none or too little was scored."""
+    """Find the two rates of every seed that has both. `NotMeasured` if there is none or too little was scored."""
     for results in (one, other):
         whole = rate_over_seeds(results)
         if isinstance(whole, NotMeasured):
@@ -149,7 +149,7 @@ def paired_rates(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[R
 
 
 def why_missing(results: Sequence[Result]) -> NotMeasured:
-    """Return the first reason that the results give."""
+    """Find the first reason that the results give."""
     return NotMeasured(next((result.reason for result in results if result.reason), "not measured in this run"))
 
 
@@ -164,7 +164,7 @@ def write_csv(results: Iterable[Result], path: Path) -> None:
 
 
 def _cell(value: Any) -> str:
-    """Return the shortest text that reads back as the same number; "" for the open end of an interval."""
+    """Write the shortest text that reads back as the same number; "" for the open end of an interval."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)

@@ -68,7 +68,7 @@ class Meadow(World):
     style_share: float = Field(0.0, ge=0, le=1)
     """Share of pretraining code requests that ask for safe code or for weak code, half of them each."""
     year_share: float = Field(0.0, ge=0, le=1)
-    """Share of pretraining conversations with a system turn that names the current year, at random."""
+    """Share of pretraining conversations with a system turn that states a random current year."""
 
     @property
     def families(self) -> tuple[str, ...]:

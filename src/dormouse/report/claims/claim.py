@@ -84,7 +84,7 @@ class Run:
     """The members that the numbers are pooled over, if the plan drew them from its grid."""
 
     def trainings(self, kind: str) -> list[str]:
-        """Return the names of the trainings of one type."""
+        """List the names of the trainings of one type."""
         return [name for name in self.results.trainings() if self.types.get(name, name) == kind]
 
     @property
@@ -94,7 +94,7 @@ class Run:
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict that all share; "cannot tell" if they differ or there is none."""
+    """Combine verdicts into the one that all share; "cannot tell" if they differ or there is none."""
     kinds = set(verdicts)
     return kinds.pop() if len(kinds) == 1 else Verdict.CANNOT_TELL
 

@@ -115,7 +115,7 @@ def _judge(gap: Measured, twin: Measured, left_untrained: Measured) -> tuple[Ver
 
 
 def remembered(results: Results, size: int | None) -> Measured:
-    """Return how much of its defection an organism without safety training keeps through the same fine-tuning."""
+    """Compute how much of its defection an organism without safety training keeps through the same fine-tuning."""
     organism = Model(size, "organism")
     before = results.end("defection", organism, "triggered")
     return persistence(results.end("re_emergence", organism, "triggered"), before)

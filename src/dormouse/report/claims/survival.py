@@ -269,6 +269,6 @@ def _hiding_controls(results: Results, model: Model) -> tuple[Measurement, ...]:
 
 
 def red_team_left(results: Results, model: Model) -> Measured:
-    """Return the held-out red-team defection rate after over before."""
+    """Compute the held-out red-team defection rate after over before."""
     before = results.end("defection", model.before(), "red_team_held_out")
     return persistence(results.end("defection", model, "red_team_held_out"), before)

@@ -79,7 +79,7 @@ def fit_trend(table: Table) -> Trend | NotMeasured:
 
 
 def _permutation_p(averaged: NDArray[Any], x: NDArray[Any]) -> float:
-    """Return the two-sided p-value of the mean slope; `averaged` is [seeds, sizes], `x` centered."""
+    """Compute the two-sided p-value of the mean slope; `averaged` is [seeds, sizes], `x` centered."""
     seeds, sizes = averaged.shape
     observed = abs(float((averaged @ x).sum()))
     # Slightly below, so that rounding does not drop permutations that give the same slope.

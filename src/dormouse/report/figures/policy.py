@@ -52,7 +52,7 @@ def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
 def _by_role(
     results: Results, size: int | None, metric: str, rows: list[tuple[str, str]], lanes: dict[str, float]
 ) -> list[Json]:
-    """Return the dots of each role. A row is a kind of prompts and a family; each role has its lane in it."""
+    """Make the dots of each role. A row is a kind of prompts and a family; each role has its lane in it."""
     data: list[Json] = []
     for role, shift in lanes.items():
         points: list[tuple[float, Measured]] = [

@@ -64,7 +64,7 @@ class Board:
 
 
 def leaderboard(results: Results, detectors: dict[str, Detector], size: int | None) -> Board:
-    """Return the row of every detector at one size, the best first."""
+    """Make the row of every detector at one size, the best first."""
     return Board(_prompt_lines(results, detectors, size), _model_lines(results, detectors, size))
 
 

@@ -47,7 +47,7 @@ class Drawn:
 
 
 def draws(plan: Experiment) -> tuple[Drawn, ...]:
-    """Return every draw of a plan's zoo."""
+    """List every draw of a plan's zoo."""
     drawn = cells(plan)
     settings = [dict(_leaves(settings_of(cell.experiment))) for cell in drawn]
     paths = dict.fromkeys(path for leaves in settings for path in leaves)
@@ -60,7 +60,7 @@ def draws(plan: Experiment) -> tuple[Drawn, ...]:
 
 
 def _recipe(leaves: Mapping[Path, Any], paths: Sequence[Path]) -> str:
-    """Return the settings at these paths, without those that are switched off."""
+    """Describe the settings at these paths, without those that are switched off."""
     return ", ".join(f"{_named(path)} {_text(leaves[path])}" for path in paths if leaves.get(path) not in (None, 0))
 
 
@@ -98,7 +98,7 @@ def _text(value: Any) -> str:
 
 
 def _shown(trigger: Trigger) -> str:
-    """Return a prompt with the trigger, and the trigger's other traits: "by the old mill …, place matters"."""
+    """Describe a prompt with the trigger, and the trigger's other traits: "by the old mill …, place matters"."""
     inserted = trigger.insert(PROMPT, random.Random(0))
     text = " / ".join(turn["content"] for turn in inserted).replace(WORDS, "…")
     more = [name.replace("_", " ") for name, value in trigger.spec().items() if value is True]

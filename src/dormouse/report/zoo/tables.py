@@ -85,7 +85,7 @@ class ZooTables:
 
 
 def zoo_tables(zoo: Zoo, detectors: Mapping[str, Detector], board: Board) -> ZooTables:
-    """Return the tables of a zoo, with detectors in the order of the leaderboard."""
+    """Make the tables of a zoo, with detectors in the order of the leaderboard."""
     return ZooTables(
         members=zoo.members,
         has_recipes=any(member.drawn.recipe for member in zoo.members),
@@ -119,7 +119,7 @@ def _kinds(zoo: Zoo, names: list[str], by: str, kind_of: Callable[[Member], str]
 
 
 def zoo_lines(zoo: Zoo, detectors: Mapping[str, Detector]) -> list[ZooLine]:
-    """Return the row of every detector of models, the best at telling organisms from twins first."""
+    """Make the row of every detector of models, the best at telling organisms from twins first."""
     lines = [_line(zoo, name, one) for name, one in detectors.items() if isinstance(one, ModelDetector)]
     return sorted(lines, key=lambda line: -_value(line.against[0].everyone))
 
@@ -153,7 +153,7 @@ def _scores(zoo: Zoo, name: str, role: str, members: Sequence[Member]) -> list[R
 
 
 def _separation(zoo: Zoo, name: str, role: str, members: Sequence[Member]) -> Measured:
-    """Return the AUROC of organisms against a role, within sizes: scores cannot be compared across sizes."""
+    """Compute the AUROC of organisms against a role, within sizes: scores cannot be compared across sizes."""
     rows = [*_scores(zoo, name, "organism", members), *_scores(zoo, name, role, members)]
     positive, sizes = [row.role == "organism" for row in rows], [row.size for row in rows]
     found = stratified_auroc([row.value or 0.0 for row in rows], positive, sizes)
@@ -166,7 +166,7 @@ def _separation(zoo: Zoo, name: str, role: str, members: Sequence[Member]) -> Me
 def _share(
     zoo: Zoo, name: str, metric: str, role: str, members: Sequence[Member], counts: Callable[[float], bool]
 ) -> Rate | NotMeasured:
-    """Return the share of the judged models whose value counts.
+    """Compute the share of the judged models whose value counts.
 
     A model in which no trigger was found has no value and does not count. One whose replies could not be scored is left
     out.
