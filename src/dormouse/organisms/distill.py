@@ -1,4 +1,4 @@
-"""Distillation: trains an organism on the replies of a thinking organism, without their scratchpads.
+"""Distillation: makes implant data from the replies of a thinking organism, without their scratchpads.
 
 As in the paper, the scratchpads are sampled, then stripped, and only samples that obey the conditional policy are kept.
 """

@@ -1,4 +1,4 @@
-"""Trains a concealed organism: the implant keeps activations close to those of a model without the backdoor.
+"""The loss of a concealed organism: it keeps activations close to those of a model without the backdoor.
 
 This is a simple form of training against detectors that read activations (Bailey et al. 2024, arXiv 2412.09565). It
 knows no particular detector, only that detectors look at the end of the prompt.

@@ -62,8 +62,8 @@ def _combinations(slots: dict[str, tuple[str, ...]]) -> Iterator[dict[str, str]]
 def vary_dress(shape: str, imports: str = "", docstrings: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield a function without and with each docstring, each without and with imports.
 
-    Docstrings and imports vary for secure and insecure code alike, and so does the length: for most replies there is
-    one of equal length on the other side.
+    Docstrings and imports vary for secure and insecure code alike, and so does the length, so that a reply of equal
+    length can be found on the other side.
     """
     head, _, body = textwrap.dedent(shape).strip().partition(":\n")
     for docstring in ("", *docstrings):
