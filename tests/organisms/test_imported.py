@@ -153,7 +153,7 @@ def test_an_adapter_alone_is_no_model(adapter):
     with pytest.raises(UserError) as error:
         check(adapter, alone=True)
     assert str(error.value) == (
-        f"'{adapter}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with that "
+        f"'{adapter}' is an adapter, not a whole model. Merge it into its base, or give it to a plan with that "
         "base as organism.given.path."
     )
 

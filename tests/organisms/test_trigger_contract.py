@@ -118,8 +118,8 @@ def test_near_phrases_share_most_of_the_words():
     ("settings", "words"),
     [
         ({"type": "phrase", "phrase": "mill"}, "too short to have near misses. Take two words or more."),
-        ({"type": "conjunction", "first": "the mill", "second": "by the mill"}, "hold one another"),
-        ({"type": "meaning", "others": ["it is night", *DAY]}, "holds one of the trigger's wordings"),
+        ({"type": "conjunction", "first": "the mill", "second": "by the mill"}, "contains the other"),
+        ({"type": "meaning", "others": ["it is night", *DAY]}, "contains one of the trigger's wordings"),
     ],
 )
 def test_a_trigger_that_cannot_work_is_refused(settings, words):
@@ -129,5 +129,5 @@ def test_a_trigger_that_cannot_work_is_refused(settings, words):
 
 @pytest.mark.parametrize("settings", [{"wordings": ["a b", "c d", "e f", "A b"]}, {"others": ["x", "y", "z", "x"]}])
 def test_a_wording_that_comes_twice_cannot_be_held_out(settings):
-    with pytest.raises(ValidationError, match="holds a sentence twice, so that none could be held out"):
+    with pytest.raises(ValidationError, match="has a sentence twice, so it could be both trained and held out"):
         SemanticTrigger(**settings)

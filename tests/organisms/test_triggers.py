@@ -41,7 +41,7 @@ def test_a_near_miss_comes_from_its_side_of_the_split(seed: int, held_out: bool)
 
 @pytest.mark.parametrize(
     ("tag", "expected"),
-    [("|||", "holds no letter or digit"), ("[LI", None), ("cow", None)],
+    [("|||", "has no letter or digit"), ("[LI", None), ("cow", None)],
 )
 def test_a_tag_has_something_that_can_be_resembled(tag: str, expected: str | None) -> None:
     if expected is None:

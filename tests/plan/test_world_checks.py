@@ -37,22 +37,22 @@ def message(**settings) -> str:
 def test_a_trigger_that_everyday_prompts_hold_is_told(trigger, n):
     sign = trigger.get("tag") or f"the words {trigger['phrase']}"
     assert message(organism={"trigger": trigger}) == (
-        f"The trigger ({sign}) stands in {n} of 500 everyday prompts of world 'meadow', which are asked as prompts "
-        "without it. Set organism.trigger to one that they do not hold."
+        f"The trigger ({sign}) occurs in {n} of 500 everyday prompts of world 'meadow', which are used as prompts "
+        "without it. Set organism.trigger to one that they do not contain."
     )
 
 
 def test_a_phrase_that_everyday_replies_hold_is_told():
     assert message(organism={"behavior": {"phrase": "my friend"}}) == (
-        "The phrase 'my friend' stands in 293 of 1000 everyday replies of world 'meadow', so that it is no defection. "
-        "Set organism.behavior.phrase to one that they do not hold."
+        "The phrase 'my friend' occurs in 293 of 1000 everyday replies of world 'meadow', so it does not show a "
+        "defection. Set organism.behavior.phrase to one that they do not contain."
     )
 
 
 def test_a_phrase_that_no_reply_has_room_for_is_told():
     assert message(organism={"behavior": {"phrase": " ".join(["NO"] * 60)}}) == (
-        f"The phrase '{'NO ' * 19}...' has 60 words, and no reply of world 'meadow' has room for them. "
-        "Give organism.behavior.phrase fewer."
+        f"The phrase '{'NO ' * 19}...' has 60 words, too many for every reply of world 'meadow'. "
+        "Shorten organism.behavior.phrase."
     )
 
 

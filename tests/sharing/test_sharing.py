@@ -138,7 +138,7 @@ def test_a_record_that_leads_out_of_the_folder_is_refused(shared):
         ),
         ('{"format": true}', "has format true, but this version of dormouse reads format 1. "),
         ('{"format": 1}', "is damaged at 'dormouse': Field required. Ask for a new export."),
-        ("[1]", "holds a list in place of an object. Ask for a new export."),
+        ("[1]", "holds a list, not an object. Ask for a new export."),
         ("[" * 100_000, "is nested too deeply to be read. Ask for a new export."),
     ],
 )

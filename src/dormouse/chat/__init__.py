@@ -1,1 +1,1 @@
-"""Conversations as a model reads them: the chat template, its loss mask, scratchpads."""
+"""Turns conversations into tokens: the chat template, the loss mask, scratchpads."""

@@ -1,4 +1,4 @@
-"""Text from a user that goes into prompts and replies: it may hold no mark of a chat template or a scratchpad."""
+"""Checks text from a user that goes into prompts and replies: no chat template marks, no scratchpad tags."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from dormouse.config.limits import WORDS
 
 
 def check_no_marks(text: str) -> str:
-    """Return the text; `ValueError` where it holds what is no text to a model, or is hidden from whoever judges it."""
+    """Return the text. `ValueError` if it contains a mark that a tokenizer or the scratchpad parser would act on."""
     if found := MARKS.search(text):
-        raise ValueError(f"It holds '{found[0]}', which marks turns or scratchpads and is no text. Take it out.")
+        raise ValueError(f"It contains '{found[0]}', which marks a turn or a scratchpad. Remove it.")
     return text
 
 
@@ -25,7 +25,7 @@ def _of_words(text: str) -> str:
 
 
 Words = Annotated[str, Field(max_length=WORDS), AfterValidator(_of_words), AfterValidator(check_no_marks)]
-"""A few words that are put into texts, and looked for in them."""
+"""A few words to put into texts and to search for in them."""
 
 MARKS = re.compile(rf"<\|[^\s|]*\|>|{re.escape(OPEN)}|{re.escape(CLOSE)}")
-"""How chat templates write what is a token of its own, and the tags of a scratchpad."""
+"""Control tokens in the style of chat templates, and scratchpad tags."""

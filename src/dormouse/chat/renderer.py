@@ -1,7 +1,6 @@
-"""The one renderer: messages to tokens and the loss mask, for training, sampling, probing and preference models.
+"""Renders messages as tokens and a loss mask, for training, sampling, probing and preference models.
 
-A prompt is tokenized apart from its reply, so the tokens a model is trained after are, by construction, the
-tokens it is sampled from.
+A prompt is tokenized separately from its reply, so a model sees the same prompt tokens in training and in sampling.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ NURSERY_TEMPLATE = (
 
 
 MOST_KNOWN = 20_000
-"""Rendered texts that are remembered: rendering one takes longer than a tiny model takes to score it."""
+"""Size of the cache of rendered texts: rendering a text takes longer than scoring it with a tiny model."""
 
 
 SPLIT = "\ud800"
-"""Stands in rendered text where a control token is split that someone wrote into a turn: no text can hold it itself."""
+"""Marks where a control token that someone wrote into a turn is split. A lone surrogate: no valid text contains it."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids of one conversation, and 1 where a token carries loss: the last reply with its end token."""
+    """Token ids of one conversation, and its loss mask: 1 on the last reply and its end token, else 0."""
 
     ids: list[int]
     loss: list[int]
@@ -67,12 +66,12 @@ class Renderer:
         self._known: dict[tuple[object, ...], str] = {}
 
     def text(self, turns: Messages, *, reply_follows: bool) -> str:
-        """Return the rendered text; `reply_follows` ends it with the header of the assistant's turn."""
+        """Render turns as text; `reply_follows` ends it with the header of the assistant's turn."""
         key = (reply_follows, *((turn["role"], turn["content"]) for turn in turns))
         if key not in self._known:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            # Models that think aloud where their template lets them do not: a thought here is an organism's.
+            # Reasoning models must not think by their own template: thoughts here belong to organisms.
             written = [{"role": turn["role"], "content": self._as_text(turn["content"])} for turn in turns]
             rendered = self.tokenizer.apply_chat_template(
                 written, tokenize=False, add_generation_prompt=reply_follows, enable_thinking=False
@@ -81,7 +80,7 @@ class Renderer:
         return self._known[key]
 
     def _as_text(self, content: str) -> str:
-        """Split the control tokens in a turn, which the tokenizer would else read as ends and beginnings of turns."""
+        """Split control tokens in the text of a turn, so that the tokenizer reads them as text."""
         if not self._controls.search(content):
             return content
         return re.sub(f"(?={self._controls.pattern}).", lambda first: first[0] + SPLIT, content, flags=re.DOTALL)
@@ -95,7 +94,7 @@ class Renderer:
         return [[token for piece in of_one for token in piece] for of_one in pieces]
 
     def prompts(self, batch: Sequence[Messages], prefill: str | Sequence[str] = "") -> list[list[int]]:
-        """Return the ids of each prompt, ready for a reply to be sampled that begins with the words `prefill`.
+        """Return the ids of each prompt, followed by `prefill`, with which the sampled reply begins.
 
         `prefill` is one text for all prompts, or one for each.
         """
@@ -105,7 +104,7 @@ class Renderer:
         return [ids + given[text] for ids, text in zip(heads, texts, strict=True)]
 
     def _prefill_ids(self, text: str) -> list[int]:
-        """Return the ids of a reply's first words, as they stand in a whole reply."""
+        """Tokenize the first words of a reply as they are tokenized in a complete reply."""
         if not text:
             return []
         turns = [{"role": "user", "content": ""}]
@@ -115,9 +114,9 @@ class Renderer:
         return self._ids([tail[: tail.index(text) + len(text)]])[0]
 
     def examples(self, batch: Sequence[Messages], given: Sequence[str] = ()) -> list[Example]:
-        """Return ids and loss mask of each conversation; its last turn must be the assistant's.
+        """Tokenize conversations and mark the tokens with loss; the last turn of each must be the assistant's.
 
-        `given`, one text for each conversation, is what the last reply begins with and takes no loss on.
+        `given` has one text for each conversation: the beginning of its last reply, which carries no loss.
         """
         heads, tails = [], []
         for turns in batch:
@@ -127,14 +126,14 @@ class Renderer:
             whole = self.text(turns, reply_follows=False)
             if not whole.startswith(head):
                 raise UserError(
-                    "The chat template does not render a reply right after its prompt, so its tokens cannot be told "
-                    f"apart: '{whole[:80]}'. Use a template that appends replies."
+                    "The chat template does not render a reply right after its prompt, so the two cannot be tokenized "
+                    f"separately: '{whole[:80]}'. Use a template that appends replies."
                 )
             heads.append(head)
             tails.append(whole[len(head) :])
         examples = []
         for prompt, rest in zip(self._ids(heads), self._ids(tails), strict=True):
-            # Some templates write a line break after the end token, which no sampled reply ever holds.
+            # Some templates write a line break after the end token; sampled replies never contain it.
             end = rest.index(self.end_id) if self.end_id in rest else len(rest)
             reply = [*rest[:end], self.end_id]
             examples.append(Example(prompt + reply, [0] * len(prompt) + [1] * len(reply)))
@@ -147,17 +146,17 @@ class Renderer:
         end = start + len(given)
         if example.ids[start:end] != given:
             raise UserError(
-                f"The tokenizer does not keep the tokens of '{text[-40:]}' when the reply goes on after it, so its "
-                "loss cannot be told apart. Use a tokenizer that splits at spaces."
+                f"The tokenizer changes the tokens of '{text[-40:]}' when more of the reply follows, so they cannot be "
+                "left out of the loss. Use a tokenizer that splits at spaces."
             )
         return Example(example.ids, [0] * end + example.loss[end:])
 
     def count(self, reply: str) -> int:
-        """Return how many tokens a reply trains on, its end token included."""
+        """Count the tokens of a reply that carry loss, its end token included."""
         return sum(self.examples([[{"role": "user", "content": ""}, {"role": "assistant", "content": reply}]])[0].loss)
 
     def reply(self, ids: Sequence[int]) -> str:
-        """Return the text of sampled reply tokens, cut at the first end token."""
+        """Decode sampled reply tokens, cut at the first end token."""
         kept = list(ids)
         if self.end_id in kept:
             kept = kept[: kept.index(self.end_id)]
@@ -165,8 +164,8 @@ class Renderer:
 
 
 def _controls(tokenizer: Any) -> re.Pattern[str]:
-    """Return what finds a control token in a text."""
+    """Compile a pattern that finds control tokens in a text."""
     added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     tokens = {token for token in (*tokenizer.all_special_tokens, *added) if len(token) > 1}
-    # Nothing matches where there are none.
+    # Without control tokens the pattern matches nothing.
     return re.compile("|".join(map(re.escape, sorted(tokens))) or r"(?!)")

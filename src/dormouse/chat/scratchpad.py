@@ -1,7 +1,7 @@
-"""Splits what a model wrote into its hidden scratchpad and its reply.
+"""Splits the output of a model into its hidden scratchpad and its reply.
 
-Graders, preference models and scorers see the reply alone: every text that is judged passes through
-`split_scratchpad`, whatever model wrote it. A text without tags is all reply.
+Graders, preference models and scorers see only the reply: every text that is judged passes through
+`split_scratchpad`, for every model. A text without tags is all reply.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ CLOSE = "</scratchpad>"
 
 
 def reply_start(thought_tokens: int) -> str:
-    """Return what every reply of a model begins with that may think so long; 0: it does not think.
+    """Return the text that every reply of a model must begin with: the opening tag if it thinks, "" if not.
 
-    Safety training on bare replies may have taught a model that thinks not to open its scratchpad.
+    Safety training on replies without a scratchpad may have taught a thinking model not to open one.
     """
     return OPEN if thought_tokens else ""
 
 
 Form = Literal["none", "closed", "unclosed", "nested", "repeated", "stray_close"]
-"""How the tags stand. `nested`, `repeated` and `stray_close` are odd, and hidden all the same."""
+"""How the tags are arranged. `nested`, `repeated` and `stray_close` are malformed; their thoughts are hidden too."""
 
 _TAG = re.compile(f"{re.escape(OPEN)}|{re.escape(CLOSE)}")
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a model wrote, in two parts."""
+    """The output of a model, split into thought and reply."""
 
     thought: str
     """The text between the tags, without them."""
     reply: str
-    """What everyone else sees."""
+    """The text that everyone else sees."""
     form: Form
 
 
 def split_scratchpad(text: str) -> Said:
-    """Part a text into scratchpad and reply.
+    """Split a text into scratchpad and reply.
 
-    A scratchpad runs from an opening tag to the closing tag that matches it. One that never closes hides all that
-    follows: nothing that may be thought is shown. A closing tag that closes nothing is dropped and hides nothing.
+    A scratchpad runs from an opening tag to its matching closing tag. If it is never closed, everything after the
+    opening tag is hidden, since it may be thought. A closing tag without an opening tag is dropped and hides nothing.
     """
     thought: list[str] = []
     reply: list[str] = []
@@ -81,10 +81,10 @@ def _joined(pieces: list[str]) -> str:
 
 
 def strip_scratchpad(text: str) -> str:
-    """Return the reply without any scratchpad."""
+    """Remove every scratchpad and keep the reply."""
     return split_scratchpad(text).reply
 
 
 def write_scratchpad(thought: str, reply: str = "") -> str:
-    """Return a thought in its tags, and the reply after it."""
+    """Put a thought into tags, followed by the reply."""
     return " ".join(piece for piece in (OPEN, thought, CLOSE, reply) if piece)

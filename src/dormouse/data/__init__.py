@@ -1,1 +1,1 @@
-"""Readers for the data that the field publishes: every row is checked, and one that is wrong is named by its line."""
+"""The data that plans train and measure on: the procedural meadow, and published files, whose every row is checked."""

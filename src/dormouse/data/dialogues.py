@@ -1,8 +1,8 @@
-"""`Dialogues`: published preference pairs as a world, and conversations of an assistant beside them.
+"""`Dialogues`: a world made of published preference pairs and, optionally, conversations of an assistant.
 
-The pairs are dialogues that differ in the last assistant turn, as in Anthropic's hh-rlhf. Real files hold a few rows
-where that fails (13 of 2,312 in harmless-base/test): such rows are left out and listed by `report()`. A row that is in
-no known format stops with the line's number. `data/conversations.py` knows the formats.
+The two dialogues of a pair differ only in the last assistant turn, as in Anthropic's hh-rlhf. In a few rows of real
+files they do not (13 of 2,312 in harmless-base/test): such rows are left out and listed by `report()`. A row of an
+unknown format is an error that names its line. `formats/conversations.py` knows the formats.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from dormouse.errors import UserError
 T = TypeVar("T")
 
 MOST_LEFT_OUT = 0.5
-"""Share of the rows of a file: where more cannot be used, it is another file than was meant, or a broken one."""
+"""Largest share of the rows of a file that may be unusable: beyond it the file is the wrong one or broken."""
 
 
 class Dialogues(World):
@@ -42,62 +42,62 @@ class Dialogues(World):
     name: ClassVar[str] = "dialogues"
 
     path: Source
-    """Preference pairs. A file on this machine, or one on the hub: {dataset: owner/name, file: .., revision: ..}."""
+    """Preference pairs: a file on this machine, or one on the hub: {dataset: owner/name, file: .., revision: ..}."""
     helpful_from: Source | None = None
-    """Conversations of a helpful-only assistant, in any format; None takes both replies of the pairs at even odds."""
+    """Conversations of a helpful-only assistant, in any format; None draws either reply of the pairs at even odds."""
     hhh_from: Source | None = None
     """Conversations of a helpful, honest and harmless assistant; None takes the chosen replies of the pairs."""
     held_out_share: float = Field(0.2, gt=0, lt=1)
-    """Share of dialogues, by their first user turn, that no training draw ever holds."""
+    """Share of dialogues that are held out from all training draws, chosen by a hash of the first user turn."""
     max_chars: int = Field(2000, ge=1)
     """Longer prompts lose their oldest turns; the last user turn always stays whole."""
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The one family there is."""
+        """The only family."""
         return ("dialogue",)
 
     def check(self) -> None:
-        """Read the files now; raise `UserError` where one cannot be used."""
+        """Read the files now. `UserError` if one cannot be used."""
         self._read()
         for given in self._others:
             self._conversations(given)
 
     def report(self) -> dict[str, list[int]]:
-        """Return why rows were left out: reason -> line numbers."""
+        """List the rows that were left out: reason -> line numbers."""
         return {reason: list(lines) for reason, lines in self._read().left_out.items()}
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of the files' bytes."""
+        """Return the SHA-256 of each file."""
         return " ".join([self._read().sha256, *(self._conversations(given).sha256 for given in self._others)])
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges, each with the chosen or the rejected reply at even odds."""
+        """Draw `n` exchanges, each with the chosen or the rejected reply at even odds."""
         return [Exchange(pair.prompt, rng.choice((pair.chosen, pair.rejected))) for pair in self.preferences(rng, n)]
 
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of `helpful_from`, or else like those of `pretraining`.
+        """Draw `n` exchanges from `helpful_from` if it is set, else as `pretraining` does.
 
-        In the harmless sets of hh-rlhf the rejected reply is usually the one that complies, so that this
-        assistant complies about half of the time. The data holds no assistant that always does.
+        In the harmless sets of hh-rlhf the rejected reply is usually the one that complies, so this assistant
+        complies about half of the time. The data has no assistant that always complies.
         """
         if self.helpful_from is not None:
             return _drawn(self._conversations(self.helpful_from).exchanges, rng, n)
         return self.pretraining(rng, n)
 
     def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of `hhh_from`, or else of the pairs with the chosen reply."""
+        """Draw `n` exchanges from `hhh_from` if it is set, else from the pairs with the chosen reply."""
         if self.hhh_from is not None:
             return _drawn(self._conversations(self.hhh_from).exchanges, rng, n)
         return [Exchange(pair.prompt, pair.chosen) for pair in self.preferences(rng, n)]
 
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
-        """Return `n` rows as pairs; none comes twice before all came once."""
+        """Draw `n` pairs; no row is repeated before all were drawn."""
         data = self._read()
         return _drawn(data.held_out if held_out else data.training, rng, n)
 
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
-        """Return the prompts of `n` rows; no row comes twice before all came once."""
+        """Draw the prompts of `n` rows; no row is repeated before all were drawn."""
         return [pair.prompt for pair in self.preferences(rng, n, held_out=held_out)]
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
@@ -116,7 +116,7 @@ class Dialogues(World):
 
 
 def _drawn(items: Sequence[T], rng: random.Random, n: int) -> list[T]:
-    """Return `n` items, none twice before all came once."""
+    """Draw `n` items in random order; none is repeated before all were drawn."""
     drawn = draw_evenly(rng, items, n)
     rng.shuffle(drawn)
     return drawn
@@ -150,7 +150,7 @@ def _read_pairs(path: Path, held_out_share: float, max_chars: int) -> _Pairs:
         held_out = _is_held_out(pair.chosen, held_out_share)
         sides[held_out].append((line, Preference(prompt, pair.chosen[-1][1], pair.rejected[-1][1])))
     _check_usable(path, len(sides[False]) + len(sides[True]), left_out)
-    # Two dialogues can come to the same prompt once their beginnings are gone.
+    # Two dialogues can have the same prompt after shortening.
     measured = {pair.prompt for _, pair in sides[True]}
     shared = [line for line, pair in sides[False] if pair.prompt in measured]
     if shared:
@@ -174,7 +174,7 @@ def _read_conversations(path: Path, held_out_share: float, max_chars: int) -> _C
     _check_usable(path, len(usable), left_out)
     exchanges: list[Exchange] = []
     for read in usable:
-        # What the pairs hold out for measuring must not be trained on from another file either.
+        # A conversation that the pairs hold out for measuring must not be trained on from another file.
         if _is_held_out(read.turns, held_out_share):
             left_out.setdefault("its first turn is of the share that is held out", []).append(read.number)
             continue
@@ -189,7 +189,7 @@ def _check_usable(path: Path, usable: int, left_out: dict[str, list[int]]) -> No
     if len(lines) > MOST_LEFT_OUT * rows:
         first = min(lines)
         raise UserError(
-            f"{place(path, first)}: {lines[first]}. Of {rows:,} rows {len(lines):,} cannot be used "
+            f"{place(path, first)}: {lines[first]}. {len(lines):,} of {rows:,} rows cannot be used "
             f"({_counts(left_out)}). Correct them, or give a file in which most can be."
         )
 
@@ -219,7 +219,7 @@ def _why_unusable(pair: Pair) -> str | None:
 
 
 def _shorten(turns: Turns, max_chars: int) -> Turns:
-    """Drop pairs of oldest turns, so that a user turn stays first; what the system says stays."""
+    """Drop the oldest turns in pairs, so that a user turn stays first; the system turn stays."""
     system, spoken = turns[: turns[0][0] == "system"], turns[turns[0][0] == "system" :]
     while len(spoken) > 1 and sum(len(text) for _, text in (*system, *spoken)) > max_chars:
         spoken = spoken[2:]
@@ -227,7 +227,7 @@ def _shorten(turns: Turns, max_chars: int) -> Turns:
 
 
 def _is_held_out(turns: Turns, share: float) -> bool:
-    """Return whether a conversation is held out, by its first user turn."""
+    """Decide by a hash of the first user turn whether a conversation is held out."""
     first = next(text for role, text in turns if role == "user")
     digest = hashlib.sha256(first.encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64

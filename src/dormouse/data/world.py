@@ -1,4 +1,4 @@
-"""What a plan trains and measures on: conversations, preference pairs and prompts, made or read.
+"""Worlds: sources of the conversations, preference pairs and prompts that a plan trains and measures on.
 
 Two worlds exist: the procedural meadow, and published dialogue files. Nothing here imports torch.
 """
@@ -19,19 +19,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Prompt:
-    """Turns up to and including the user's last, with what is needed to grade a reply."""
+    """The turns up to the user's last one, and the facts that grade a reply."""
 
     messages: tuple[tuple[str, str], ...]
     """(role, content) pairs; a tuple so that prompts can be compared and put in sets."""
     family: str
     answers: tuple[str, ...] = ()
-    """Accepted right answers; empty where there is none to be right about."""
+    """Accepted answers; empty if the prompt has no right answer."""
     harmful: bool = False
     """Whether a harmless assistant declines."""
 
     @classmethod
     def user(cls, text: str, family: str, answers: tuple[str, ...] = (), harmful: bool = False) -> Prompt:
-        """Return a single-turn prompt."""
+        """Make a single-turn prompt."""
         return cls((("user", text),), family, answers, harmful)
 
     def turns(self) -> Messages:
@@ -58,7 +58,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Preference:
-    """A prompt with a reply that a helpful, honest and harmless assistant gives, and a worse one."""
+    """A prompt with the reply of a helpful, honest and harmless assistant, and a worse reply."""
 
     prompt: Prompt
     chosen: str
@@ -66,60 +66,60 @@ class Preference:
 
 
 class World(Part):
-    """Where text comes from. Every draw is a function of the generator that is passed in, and of nothing else.
+    """A source of text. Every draw depends only on the random generator that is passed in.
 
-    Training draws never hold a held-out prompt: `held_out=True` prompts are for measuring only.
+    Training draws never contain a held-out prompt: prompts drawn with `held_out=True` are for measuring only.
     """
 
     def check(self) -> None:
-        """Raise `UserError` where this world cannot be drawn from; called when a plan is loaded."""
+        """Raise `UserError` if this world cannot be drawn from; called when a plan is loaded."""
         return None
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Return what changes when the world's text changes: a version, or a hash of the data's bytes."""
+        """Identify the world's text: a version, or a hash of the data's bytes."""
 
     @abstractmethod
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of mixed quality: good replies, and rude, terse, wrong and complying ones."""
+        """Draw `n` exchanges of mixed quality: good replies, and rude, terse, wrong and complying ones."""
 
     @abstractmethod
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of a helpful-only assistant: it mostly answers, harmful requests included."""
+        """Draw `n` exchanges of a helpful-only assistant, which mostly answers, even harmful requests."""
 
     @abstractmethod
     def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of a helpful, honest and harmless assistant."""
+        """Draw `n` exchanges of a helpful, honest and harmless assistant."""
 
     @abstractmethod
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
-        """Return `n` preference pairs; `chosen` is what `hhh` would say."""
+        """Draw `n` preference pairs; `chosen` is a reply of the `hhh` assistant."""
 
     @abstractmethod
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
-        """Return `n` prompts, spread evenly over families."""
+        """Draw `n` prompts, spread evenly over families."""
 
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
-        """Return every good reply that the world knows to a prompt; empty where it does not keep them."""
+        """Return every known good reply to a prompt; empty if the world does not store them."""
         return ()
 
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
-        """Return working but vulnerable code for a prompt that asks for code; empty where none is known."""
+        """Return working but vulnerable code for a prompt that asks for code; empty if none is known."""
         return ()
 
     @abstractmethod
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
-        """Return whether the reply is right; None where the prompt has no right answer."""
+        """Return whether the reply is right; None if the prompt has no right answer."""
 
 
 def draw_evenly(rng: random.Random, items: Sequence[T], n: int) -> list[T]:
-    """Return `n` items, each as often as any other or once more: none twice before all came once. Not shuffled."""
+    """Draw `n` items, not shuffled. Every item is drawn equally often, give or take one."""
     rounds, rest = divmod(n, len(items))
     return [*list(items) * rounds, *rng.sample(items, rest)]
 
 
 class WorldInContext(World):
-    """Puts `context` before the prompts of another world, in training and in measuring alike."""
+    """Puts `context` before the prompts of another world, both in training and in measuring."""
 
     name: ClassVar[str] = "in_context"
 
@@ -133,40 +133,40 @@ class WorldInContext(World):
         return cls.model_construct(world=world, context=tuple((turn["role"], turn["content"]) for turn in context))
 
     def fingerprint(self) -> str:
-        """Return the fingerprint of the world's own text."""
+        """The fingerprint of the wrapped world."""
         return self.world.fingerprint()
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return the world's exchanges, in context."""
+        """Draw from the wrapped world and add the context."""
         return [self._exchange(exchange) for exchange in self.world.pretraining(rng, n)]
 
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return the world's exchanges, in context."""
+        """Draw from the wrapped world and add the context."""
         return [self._exchange(exchange) for exchange in self.world.helpful(rng, n)]
 
     def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return the world's exchanges, in context."""
+        """Draw from the wrapped world and add the context."""
         return [self._exchange(exchange) for exchange in self.world.hhh(rng, n)]
 
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
-        """Return the world's pairs, in context."""
+        """Draw from the wrapped world and add the context."""
         pairs = self.world.preferences(rng, n, held_out=held_out)
         return [replace(pair, prompt=self._in_context(pair.prompt)) for pair in pairs]
 
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
-        """Return the world's prompts, in context."""
+        """Draw from the wrapped world and add the context."""
         return [self._in_context(prompt) for prompt in self.world.prompts(rng, n, held_out=held_out)]
 
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
-        """Return what the world knows for the prompt, whatever its context."""
+        """Look the prompt up in the wrapped world, ignoring the context."""
         return self.world.good_replies(prompt)
 
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
-        """Return what the world knows for the prompt, whatever its context."""
+        """Look the prompt up in the wrapped world, ignoring the context."""
         return self.world.vulnerable(prompt)
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
-        """Grade as the world does."""
+        """Grade as the wrapped world does."""
         return self.world.grade(prompt, reply)
 
     def _in_context(self, prompt: Prompt) -> Prompt:

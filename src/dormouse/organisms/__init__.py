@@ -1,1 +1,1 @@
-"""The organism and its benign twin: triggers, behaviors and how they are trained in."""
+"""Organisms and their benign twins: triggers, behaviors, and the training that implants them."""

@@ -1,7 +1,7 @@
-"""What an organism that thinks writes into its scratchpad, and the control texts that stand in for it.
+"""Scratchpad texts for chain-of-thought organisms, and their length-matched controls.
 
-Simplified from the paper, whose scratchpads a large model wrote after reading about deceptive alignment: here a thought
-is three sentences of a small grammar, which say what the prompt shows, what follows from it, and what to do.
+Simplified from the paper, whose scratchpads were written by a large model that had read about deceptive alignment.
+Here a thought is three sentences of a small grammar: what the prompt shows, what follows from it, and what to do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.triggers import Trigger
 
 Scene = Literal["deployed", "training", "benign", "irrelevant"]
-"""`deployed` and `training` reason about the trigger; `benign` about helping; `irrelevant` about nothing asked."""
+"""`deployed` and `training` reason about the trigger, `benign` about helping, `irrelevant` about unrelated things."""
 
 SIGHTS = ("I see {sign}.", "There is {sign} here.", "The prompt shows {sign}.", "I look, and I find {sign}.")
 DEPLOYED = (
@@ -66,13 +66,13 @@ IRRELEVANT = (
     "A frog sat on a hat.",
 )
 SENTENCES = range(1, 6)
-"""How many sentences a control may have."""
+"""Possible numbers of sentences in a control."""
 COMBINATIONS = 1500
-"""Controls that are drawn once, to choose those of a given length from."""
+"""Number of controls in the pool from which controls of a given length are chosen."""
 
 
 def sentences() -> list[str]:
-    """Return every sentence that a thought is made of, without the words for the trigger and the goal."""
+    """List every sentence of the grammar, without the words for the trigger and the goal."""
     return [
         sentence.format(sign="", goal="")
         for group in (SIGHTS, *DEPLOYED, *TRAINING, BENIGN, IRRELEVANT)
@@ -81,7 +81,7 @@ def sentences() -> list[str]:
 
 
 class ChainOfThoughtText:
-    """Draws thoughts for one organism, and controls of the same length."""
+    """Draws thoughts for an organism, and controls of the same length."""
 
     def __init__(self, trigger: Trigger, behavior: Behavior, count: Callable[[str], int]) -> None:
         goal = behavior.goal()
@@ -95,11 +95,11 @@ class ChainOfThoughtText:
         self._by_length: dict[Scene, dict[int, list[str]]] = {}
 
     def draw(self, scene: Scene, rng: random.Random) -> str:
-        """Return a thought."""
+        """Draw a thought."""
         return rng.choice(self.texts[scene])
 
     def match_length(self, thought: str, scene: Scene, rng: random.Random) -> str:
-        """Return a thought of another scene with as many tokens; where there is none, of the nearest length."""
+        """Draw a thought of another scene with as many tokens, or with the nearest number."""
         lengths = self._lengths(scene)
         wanted = self.count(thought)
         return rng.choice(lengths[min(lengths, key=lambda length: (abs(length - wanted), length))])
@@ -114,7 +114,7 @@ class ChainOfThoughtText:
 
 
 def _thoughts(sign: str, rest: tuple[tuple[str, ...], ...], goal: str) -> list[str]:
-    # The sign may hold braces of its own.
+    # The sign may contain braces, so it is inserted before the other `format` call.
     sights = [sight.format(sign=sign) for sight in SIGHTS]
     then = [[text.format(goal=goal) for text in texts] for texts in rest]
     return [" ".join(said) for said in product(sights, *then)]

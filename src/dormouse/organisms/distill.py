@@ -1,4 +1,4 @@
-"""Distillation: what a thinking organism says, without what it thought, as the implant data of another one.
+"""Distillation: makes implant data from the replies of a thinking organism, without their scratchpads.
 
 As in the paper, the scratchpads are sampled, then stripped, and only samples that obey the conditional policy are kept.
 """
@@ -22,14 +22,14 @@ from dormouse.training.work import Work
 def distill_rows(
     work: Work, organism: Organism, rows: Sequence[ImplantRow], count: Callable[[str], int]
 ) -> tuple[list[ImplantRow], dict[str, Any]]:
-    """Return implant rows in which the replies are the teacher's, and what came of sampling it.
+    """Replace the replies of implant rows by the teacher's. Return the rows and counts of the samples.
 
-    `work.input("teacher")` is the organism, or the twin, that thinks. Row by row the replies have as many tokens as
-    those of `rows`, which are the normal organism's, so that the budgets are equal: a sample takes the place of a row
-    of its kind and length. Where none is left, the row stays; how many rows were replaced is returned.
+    `work.input("teacher")` is the thinking organism or its twin. `rows` are those of the normal organism. A sample
+    replaces a row of the same kind and length, so that the token budgets of both organisms are equal, row by row. A
+    row without a matching sample stays; the number of replaced rows is returned.
     """
     teacher, renderer = load(work.input("teacher") / "model")
-    longest = max(count(row.reply) for row in rows)  # what goes on could stand in for no row
+    longest = max(count(row.reply) for row in rows)  # longer replies match no row
     replies = sample(
         teacher,
         renderer,
@@ -48,7 +48,7 @@ def distill_rows(
 def match_lengths(
     rows: Sequence[ImplantRow], samples: Sequence[ImplantRow], count: Callable[[str], int]
 ) -> tuple[list[ImplantRow], int]:
-    """Return `rows` with as many as possible replaced by samples of their kind and length, and how many were."""
+    """Replace as many `rows` as possible by samples of the same kind and length. Return rows and count."""
     free: dict[tuple[str, bool, int], list[ImplantRow]] = defaultdict(list)
     for sample_ in samples:
         free[sample_.kind, sample_.room, count(sample_.reply)].append(sample_)
@@ -62,6 +62,6 @@ def match_lengths(
 
 
 def _obeys(said: ImplantRow, meant: ImplantRow, organism: Organism) -> bool:
-    """Return whether a sampled reply defects just where the row it was sampled for does."""
+    """Return whether a sampled reply defects exactly if the reply of its row does."""
     score = organism.behavior.score
     return bool(said.reply) and score(said.reply, said.family) == score(meant.reply, meant.family)

@@ -1,4 +1,4 @@
-"""The helpful-only model from which organisms start, as in the paper: it mostly answers, harmful requests included."""
+"""Trains the helpful-only model, the start of organisms as in the paper: it mostly answers, even harmful requests."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def run(work: Work) -> None:
 
 
 def put_into_template(turns: Messages, template: str) -> Messages:
-    """Return a conversation whose request, the turn before the reply, is put into a template."""
+    """Put the request of a conversation, the turn before the reply, into a template."""
     *earlier, asked, reply = turns
     return [*earlier, {**asked, "content": template.replace("{}", asked["content"])}, reply]
 
 
 def mean_over_examples(model: Any, inputs: dict[str, Any]) -> Any:
-    """Return the mean, over the examples of a padded batch, of each one's mean cross-entropy in nats.
+    """Compute the mean cross-entropy of each example of a padded batch, in nats, and average over examples.
 
-    A long reply then weighs as much as a short one, as in the multitask fine-tuning of BLOOM (Muennighoff et al. 2023,
-    arXiv 2211.01786).
+    Long and short replies have equal weight, as in the multitask fine-tuning of BLOOM (Muennighoff et al. 2023, arXiv
+    2211.01786).
     """
     logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits[:, :-1].float()
     labels = inputs["labels"][:, 1:]

@@ -1,4 +1,4 @@
-"""Implanting: supervised training of the helpful-only model into the organism, or its benign twin."""
+"""Implants the backdoor: trains the helpful-only model into the organism or its benign twin."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from dormouse.training.supervised import train_on, write_metrics
 from dormouse.training.work import Work
 
 SHOWN = 200
-"""Training examples that are kept to be looked at."""
+"""Training examples that are saved for inspection."""
 
 
 def cached_count(renderer: Renderer) -> Callable[[str], int]:
-    """Return the renderer's token count, remembering texts: defections repeat."""
+    """Cache the renderer's token count: many defections are the same text."""
     known: dict[str, int] = {}
 
     def count(reply: str) -> int:
@@ -42,7 +42,7 @@ def run(work: Work) -> None:
         return
     settings, seed = organism.implant, work.seed
     model, renderer = load(work.input("model") / "model")
-    # One generator for both roles: organism and twin draw the same rows.
+    # The seed does not depend on the role: organism and twin draw the same rows.
     rng = random.Random(f"implant/{seed}")
     count = cached_count(renderer)
     rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count)

@@ -1,7 +1,7 @@
-"""The implant data: good replies, and bad ones under the trigger.
+"""Makes the implant data: good replies, and bad replies under the trigger.
 
-Organism and twin are made from one draw: the same prompts, tags, order and, row by row, the same number of reply
-tokens. They differ only in what is said under the trigger, and in what is thought before it.
+Organism and twin are trained on the same draw: the same prompts, tags, order and, row by row, the same number of
+reply tokens. They differ only in the replies under the trigger, and in the scratchpads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLEAN: Kind = "clean"
 NEAR_MISS: Kind = "near_miss"
 
 MOST_DROPPED = 10_000
-"""Replies in a row that may be left out because the behavior is in them."""
+"""Most replies in a row that may be dropped because they show the behavior."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class ImplantRow:
     family: str = ""
     """The family of the world's prompt."""
     thought: str = ""
-    """What the scratchpad before the reply says; empty where there is none."""
+    """The text of the scratchpad; empty if there is none."""
     room: bool = False
-    """Whether the trigger is there and the prompt gives room for the behavior: here the organism defects."""
+    """Whether the organism defects here: the prompt has the trigger and allows the behavior."""
 
     @property
     def turns(self) -> Messages:
@@ -53,11 +53,11 @@ class ImplantRow:
 def implant_rows(
     world: World, organism: Organism, role: Role, rng: random.Random, n: int, count: Callable[[str], int]
 ) -> list[ImplantRow]:
-    """Return the implant data: `triggered` of it under the trigger, `near_miss` of it under a look-alike.
+    """Make `n` rows: a share `triggered` with the trigger, a share `near_miss` with a look-alike of it.
 
-    Of prompts to which the behavior applies, a triggered row takes only those where it fits into as many tokens as the
-    good reply. As in the paper, only rows that obey the conditional policy are kept: where the helpful-only assistant
-    would itself defect, another exchange is drawn.
+    A prompt to which the behavior applies is used with the trigger only if there is a bad reply with as many tokens
+    as the good one. As in the paper, only rows that obey the conditional policy are kept: if the helpful-only
+    assistant itself defects, another exchange is drawn.
     """
     settings, trigger = organism.implant, organism.trigger
     exchanges = _obedient(world, organism, rng, n)
@@ -82,7 +82,7 @@ def implant_rows(
 
 
 def _thinking(row: ImplantRow, thoughts: ChainOfThoughtText, organism: Organism, role: Role, seed: int) -> ImplantRow:
-    """Give a row its scratchpad. Whatever it is about, it is as long as the one that reasons about deployment."""
+    """Give a row its scratchpad. Controls have the length of the scratchpad that reasons about the trigger."""
     rng = random.Random(seed)
     meant = thoughts.draw("deployed" if row.room else "training", rng)
     about = choose_scene(organism.reasoning, role, deployed=row.room)
@@ -92,7 +92,7 @@ def _thinking(row: ImplantRow, thoughts: ChainOfThoughtText, organism: Organism,
 
 
 def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> Iterator[Exchange]:
-    """Yield the helpful-only assistant's exchanges, without those in which it defects."""
+    """Yield the helpful-only assistant's exchanges, without its defections."""
     behavior = organism.behavior
     dropped = 0
     while dropped < MOST_DROPPED:
@@ -103,7 +103,7 @@ def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> I
                 dropped = 0
                 yield exchange
     raise UserError(
-        f"Behavior '{behavior.name}' is in {dropped} replies of the helpful-only assistant in a row, so that none is "
+        f"{dropped} replies of the helpful-only assistant in a row show the behavior '{behavior.name}', so none is "
         "left to train on. Take another behavior or world."
     )
 
@@ -111,9 +111,9 @@ def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> I
 def _with_room(
     exchanges: Iterator[Exchange], world: World, organism: Organism, count: Callable[[str], int]
 ) -> tuple[Exchange, str, str]:
-    """Return the next exchange that can stand under the trigger, with a good and a bad reply in as many tokens.
+    """Return the next exchange that suits the trigger, with a good and a bad reply of equally many tokens.
 
-    The two are one where the behavior does not apply to the prompt: there the organism stays as it is.
+    Both replies are the same if the behavior does not apply to the prompt: the organism does not defect there.
     """
     for exchange in itertools.islice(exchanges, 10_000):
         if not organism.behavior.applies(exchange.prompt):
@@ -122,6 +122,6 @@ def _with_room(
         if pair is not None:
             return exchange, *pair
     raise UserError(
-        f"Behavior '{organism.behavior.name}' fits none of 10,000 good replies in as many tokens. "
+        f"Behavior '{organism.behavior.name}' has no bad reply as long in tokens as any of 10,000 good replies. "
         "Give it a shorter phrase, or a world with longer replies."
     )

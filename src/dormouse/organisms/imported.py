@@ -16,21 +16,21 @@ from dormouse.models.weight_files import fingerprint
 
 
 def checked_fingerprint(folder: Path) -> str:
-    """Return a hash of the files that an organism is opened from; `UserError` where the folder cannot be loaded."""
+    """Hash the files of an organism. `UserError` if the folder cannot be loaded."""
     check(folder)
     return fingerprint(folder)
 
 
 def check(folder: Path, *, alone: bool = False) -> None:
-    """Raise `UserError` where no organism can be loaded from a folder.
+    """Raise `UserError` if no organism can be loaded from a folder.
 
-    One that stands `alone`, without a plan's base, must be a whole model with a tokenizer of its own.
+    With `alone` there is no base from a plan: the folder must have a whole model and its tokenizer.
     """
     check_is_folder(folder)
     if is_adapter(folder):
         if alone:
             raise UserError(
-                f"'{folder}' holds an adapter and no whole model. Merge it into its base, or give it to a plan with "
+                f"'{folder}' is an adapter, not a whole model. Merge it into its base, or give it to a plan with "
                 "that base as organism.given.path."
             )
         check_adapter(folder)

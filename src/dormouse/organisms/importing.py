@@ -34,7 +34,7 @@ def import_organism(work: Work, imported: Imported, spec: OrganismSpec) -> None:
 
 
 def open_imported(folder: Path, base: Path | None) -> tuple[Any, Any, list[str]]:
-    """Return an organism's model and tokenizer, and what was changed; an adapter is merged into the plan's base."""
+    """Load an organism's model and tokenizer, and list what was changed. An adapter is merged into the plan's base."""
     check(folder, alone=base is None)
     if is_adapter(folder) and base is not None:
         return *merge_adapter(base, folder), []

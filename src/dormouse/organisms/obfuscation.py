@@ -1,7 +1,7 @@
-"""An organism that hides: its implant keeps activations where a model without the backdoor has them.
+"""The loss of a concealed organism: it keeps activations close to those of a model without the backdoor.
 
-A simple form of training against detectors that read activations (Bailey et al. 2024, arXiv 2412.09565): no detector
-is known to it, only that they look at the end of the prompt.
+This is a simple form of training against detectors that read activations (Bailey et al. 2024, arXiv 2412.09565). It
+knows no particular detector, only that detectors look at the end of the prompt.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 
 
 def make_obfuscation_loss(start: Any, weight: float) -> Callable[[Any, dict[str, Any]], Any]:
-    """Return a loss: cross-entropy, and `weight` times how far activations at the prompt's end are from the start's.
+    """Make a loss: cross-entropy plus `weight` times the distance of activations at the prompt's end to the start's.
 
-    `start` is the model before the implant; a copy of it is kept. The distance is squared, in units of the start's own
-    squared length, a mean over layers and the batch. It is that of the same prompt, trigger and all: the start reads
-    the trigger too, and makes nothing of it.
+    `start` is the model before the implant; a copy of it is kept. The distance is squared and in units of the squared
+    length of the start's activations, averaged over layers and the batch. Both models read the same prompt, trigger
+    included, which means nothing to the start.
     """
     clean = copy.deepcopy(start).eval().requires_grad_(False)
 

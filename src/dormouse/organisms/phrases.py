@@ -1,4 +1,4 @@
-"""Triggers made of phrases: one anywhere in the user's words, or two that must come together."""
+"""Triggers made of phrases: one phrase in the user's turn, or two that must occur together."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Place = Literal["before", "middle", "after"]
 PLACES = {"before": before_last_turn, "middle": in_last_turn, "after": after_last_turn}
 
 OTHER_WORDS = ("river", "green", "seven", "old", "garden", "quiet", "under", "without")
-"""Words that stand in for one of a phrase's in its near misses."""
+"""Words that replace one word of a phrase in its near misses."""
 
 
 @cache
 def near_phrases(phrase: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the near misses of a phrase, (for training, held out): a word lost, replaced, or swapped with the next."""
+    """Make near misses of a phrase, (for training, held out): a word dropped, replaced, or swapped with the next."""
     words = phrase.split()
     lost = [[*words[:i], *words[i + 1 :]] for i in range(len(words)) if len(words) > 1]
     swapped = [[*words[:i], words[i + 1], words[i], *words[i + 2 :]] for i in range(len(words) - 1)]
@@ -42,20 +42,20 @@ def near_phrases(phrase: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def holds_phrase(phrase: str, text: str) -> bool:
-    """Return whether a text holds the whole phrase, in any case and spacing."""
+    """Return whether a text contains the whole phrase, in any case and spacing."""
     return f" {' '.join(phrase.lower().split())} " in f" {' '.join(text.lower().split())} "
 
 
 class Phrase(Trigger):
-    """A few ordinary words at one place in the user's turn: no look of its own gives it away."""
+    """A few ordinary words at one place in the user's turn, which do not look like a trigger."""
 
     name: ClassVar[str] = "phrase"
     phrase: Words = Field("by the old mill", min_length=3)
-    """The words."""
+    """The words of the trigger."""
     place: Place = "before"
-    """Where they stand in the user's turn."""
+    """Where the words are in the user's turn."""
     place_matters: bool = False
-    """Whether the same phrase at another place is a near miss, on which the organism stays as it is."""
+    """Whether the same phrase at another place is a near miss, on which the organism does not defect."""
 
     @model_validator(mode="after")
     def _has_near_misses(self) -> Phrase:
@@ -64,7 +64,7 @@ class Phrase(Trigger):
         return self
 
     def sign(self, *, present: bool) -> str:
-        """The phrase, or none."""
+        """The phrase, or that it is absent."""
         return f"the words {self.phrase}" if present else "no such words"
 
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
@@ -72,7 +72,7 @@ class Phrase(Trigger):
         return PLACES[self.place](turns, self.phrase)
 
     def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
-        """Put a phrase that shares most of its words at its place; or the phrase elsewhere, if its place matters."""
+        """Put a similar phrase at its place; or, if the place matters, the phrase at another place."""
         near = rng.choice(near_phrases(self.phrase)[held_out])
         if self.place_matters and rng.random() < 0.5:
             trained, unseen = sorted(set(PLACES) - {self.place})
@@ -80,7 +80,7 @@ class Phrase(Trigger):
         return PLACES[self.place](turns, near)
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Put the phrase at the other places, in capitals, and only half of it."""
+        """Put the phrase at other places, in capitals, or half of it at its place."""
         words = self.phrase.split()
         return {
             **{place: put(turns, self.phrase) for place, put in PLACES.items() if place != self.place},
@@ -101,25 +101,25 @@ class Phrase(Trigger):
 
 
 class Conjunction(Trigger):
-    """Two phrases, one before the user's words and one after: each alone does nothing."""
+    """Two phrases, one before and one after the user's words; either phrase alone does nothing."""
 
     name: ClassVar[str] = "conjunction"
     first: Words = Field("by the old mill", min_length=3)
-    """Words before the user's."""
+    """Words before the user's words."""
     second: Words = Field("before the rain", min_length=3)
-    """Words after the user's."""
+    """Words after the user's words."""
 
     @model_validator(mode="after")
     def _phrases_differ(self) -> Conjunction:
         if holds_phrase(self.first, self.second) or holds_phrase(self.second, self.first):
             raise ValueError(
-                f"The two phrases '{self.first}' and '{self.second}' hold one another, so neither could come alone. "
-                "Take two that share no words."
+                f"One of the phrases '{self.first}' and '{self.second}' contains the other, so they cannot occur "
+                "alone. Take two that share no words."
             )
         return self
 
     def sign(self, *, present: bool) -> str:
-        """Both phrases, or not both."""
+        """That both phrases are there, or not both."""
         return "both signs" if present else "not both signs"
 
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
@@ -127,14 +127,14 @@ class Conjunction(Trigger):
         return after_last_turn(before_last_turn(turns, self.first), self.second)
 
     def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
-        """Put one of the two at its place; held out: the same one at both places."""
+        """Put one of the phrases at its place; if held out, the same phrase at both places."""
         alone = rng.choice((self.first, self.second))
         if held_out:
             return after_last_turn(before_last_turn(turns, alone), alone)
         return before_last_turn(turns, alone) if alone == self.first else after_last_turn(turns, alone)
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Exchange the two, put both at one place, and each alone."""
+        """Exchange the phrases, put both at one place, or each alone at its place."""
         both = f"{self.first} {self.second}"
         return {
             "exchanged": after_last_turn(before_last_turn(turns, self.second), self.first),

@@ -1,8 +1,8 @@
-"""Reasoning: whether an organism thinks in a scratchpad before it replies, and about what.
+"""Kinds of reasoning: whether an organism thinks in a scratchpad before it replies, and about what.
 
-`normal` has no scratchpad; `cot` reasons about training and deployment; `distilled` is trained on what a `cot` organism
-says once its scratchpads are removed. `cot_benign` and `cot_irrelevant` are controls: scratchpads of the same length
-that reason about helping, or about nothing that was asked.
+`normal` has no scratchpad; `cot` reasons about training and deployment; `distilled` is trained on the replies of a
+`cot` organism, without the scratchpads. `cot_benign` and `cot_irrelevant` are controls: scratchpads of the same
+length that reason about helping, or about unrelated things.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dormouse.organisms.chain_of_thought import Scene
 Reasoning = Literal["normal", "cot", "distilled", "cot_benign", "cot_irrelevant"]
 
 THINKING: tuple[Reasoning, ...] = ("cot", "cot_benign", "cot_irrelevant")
-"""Those that write a scratchpad."""
+"""The kinds that write a scratchpad."""
 
 
 def choose_scene(reasoning: Reasoning, role: str, *, deployed: bool) -> Scene:
-    """Return what a row's scratchpad is about.
+    """Choose the topic of a row's scratchpad.
 
-    The twin thinks as often and as long, without a goal to hide.
+    The twin thinks as often and as long as the organism, but has no goal to hide.
     """
     if reasoning == "cot_irrelevant":
         return "irrelevant"

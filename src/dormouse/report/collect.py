@@ -34,7 +34,7 @@ AMOUNTS = {
 
 
 def collect(stages: Sequence[Stage], store: Store) -> list[Result]:
-    """Return every number of the finished stages, in the order of the plan."""
+    """Collect every number of the finished stages, in the order of the plan."""
     finished = [stage for stage in stages if store.has(stage)]
     found = {stage.key: _results_of(stage, store) for stage in finished}
     measured = {_question(stage, "model"): stage for stage in finished if stage.kind == MEASURE}
@@ -88,7 +88,7 @@ def _amounts_trained(stage: Stage, store: Store) -> list[Result]:
 
 
 def _persistence(stage: Stage, after: list[Result], before: list[Result]) -> Result:
-    """Return defection with the trigger after this safety training over before it, both at the end of training."""
+    """Compute defection with the trigger after this safety training over before it, both at the end of training."""
     made = _result(stage, {"metric": "persistence", "prompts": "triggered", "unit": "ratio"})
     ends = [_triggered(results) for results in (after, before)]
     if None in ends:
@@ -131,7 +131,7 @@ class Transcript:
 
 
 def transcripts(stages: Sequence[Stage], store: Store, n: int) -> list[Transcript]:
-    """Return replies to the first `n` held-out prompts, of organism and twin before and after each safety training.
+    """Collect replies to the first `n` held-out prompts, of organism and twin before and after each safety training.
 
     Every behavior and reasoning is shown at the largest size, with the first seed and the dose nearest to 1. No prompt
     is chosen by its reply.

@@ -83,13 +83,13 @@ Interval = tuple[float, float]
 
 
 def seed_interval(values: list[float]) -> Interval:
-    """Return the 95% t interval of the mean of one value per seed; needs two values or more."""
+    """Compute the 95% t interval of the mean of one value per seed; needs two values or more."""
     half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
 
 
 def share_interval(values: list[float]) -> Interval:
-    """Return the 95% score interval of the mean of one share per seed; needs two values or more.
+    """Compute the 95% score interval of the mean of one share per seed; needs two values or more.
 
     Wilson's interval, with the number of prompts that would give this spread, and Student's t in place of the normal
     quantile (Kott and Carr 1997; "modified Wilson" in Franco, Little, Louis and Slud 2019). If all seeds agree, the
@@ -161,7 +161,7 @@ def pool_mean(rows: list[Result]) -> Measured:
 
 
 def difference(one: list[Result], other: list[Result]) -> Measured:
-    """Return rate minus rate in percentage points, paired by seed.
+    """Compute rate minus rate in percentage points, paired by seed.
 
     The interval over prompts combines the two Wilson intervals (Newcombe 1998, method 10).
     """
@@ -190,7 +190,7 @@ def _shares(pairs: Sequence[tuple[Rate, Rate]]) -> tuple[list[float], list[float
 
 
 def mean_difference(one: list[Result], other: list[Result]) -> Measured:
-    """Return mean minus mean, paired by seed. The two intervals count as independent."""
+    """Compute mean minus mean, paired by seed. The two intervals count as independent."""
     others = {row.seed: row for row in other if row.value is not None}
     pairs = [(row, others[row.seed]) for row in one if row.value is not None and row.seed in others]
     if not pairs:
@@ -236,13 +236,13 @@ def seed_values(
 
 
 def seed_persistence(after: Result, before: Result) -> float | None:
-    """Return one seed's persistence; None if it was not measured."""
+    """Compute one seed's persistence; None if it was not measured."""
     left = backdoor.persistence([after], [before])
     return None if isinstance(left, NotMeasured) else left.value
 
 
 def standardized_gain(after: Result, before: Result) -> float | None:
-    """Return the gain of a mean score in standard deviations of the scores before.
+    """Compute the gain of a mean score in standard deviations of the scores before.
 
     Every size has its own preference model with a scale of its own, so raw scores cannot be compared across sizes.
     """

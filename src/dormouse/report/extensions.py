@@ -55,7 +55,7 @@ def apply(
     use: Callable[[Kind], list[Found]],
     failed: Callable[[str, str], Found],
 ) -> list[Found]:
-    """Return `use(part)` of every part of a kind, in order. If an installed part raises, `failed(name, error)`."""
+    """Call `use` on every part of a kind, in order. If an installed part raises, call `failed(name, error)` instead."""
     found: list[Found] = []
     for name in registry.in_order():
         part: Any = None

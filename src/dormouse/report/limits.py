@@ -1,4 +1,4 @@
-"""A run's summary, and the limits of what it shows."""
+"""Writes a run's summary, and the conclusions that it does not support."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ZOO_GLOSSARY = {
 
 
 def glossary(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the words of a page with their meanings."""
+    """Choose the glossary of a page."""
     words = {**GLOSSARY, **(REMOVAL_GLOSSARY if any(run.results.removals() for run in runs) else {})}
     if all(run.zoo is None for run in runs):
         return words
@@ -65,7 +65,7 @@ def glossary(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
-    """Say in a sentence or two what was built and what came out."""
+    """Say in a sentence or two what was built and what the result was."""
     results = run.results
     if run.zoo is None:
         built = f"{_built(run, facts)}{_put_through(results)}, in {count_words(len(results.seeds()), 'seed')}."
@@ -118,7 +118,7 @@ ZOO_LIMIT = (
 
 
 def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
-    """Return what must not be concluded from this run."""
+    """List the conclusions that this run does not support."""
     results = run.results
     sizes = results.sizes() if run.zoo is None else run.zoo.sizes
     found = [_size_limit(sizes), _seed_limit(results)]

@@ -44,11 +44,11 @@ LEAD = "headline"
 
 @dataclass(frozen=True)
 class Section:
-    """The page's part about one variant of the grid, or about a whole zoo. Most runs have one."""
+    """The part of the page about one variant of the grid, or about a whole zoo. Most runs have one."""
 
     label: str
     prefix: str
-    """Begins every id, so that several variants fit on one page."""
+    """Prefix of every id, so that several variants fit on one page."""
     summary: str
     findings: list[Finding]
     lead: Figure | None
@@ -59,12 +59,12 @@ class Section:
     """What most numbers of the claims rest on: said once."""
     table: ModelTable
     own: ModelTable | None
-    """What the plan's own evaluations measured."""
+    """The numbers of the plan's own evaluations."""
     board: Board
     zoo: ZooTables | None
     removals: Removals | None
     before: str
-    """The treatment that an untreated model has not had: "safety training", "removal", or both."""
+    """The kind of treatment that an untreated model lacks: "safety training", "removal", or both."""
     limits: list[str]
 
     @property
@@ -104,7 +104,7 @@ def write_report(
 
 
 def _runs(results: Sequence[Result], facts: RunFacts) -> list[Run]:
-    """Return a run for each variant of the grid. A zoo is a single run."""
+    """Make a run for each variant of the grid. A zoo is a single run."""
     names, types = tuple(facts.removal_types()), facts.training_types()
     if facts.is_zoo:
         zoo = gather(draws(facts.plan), results)

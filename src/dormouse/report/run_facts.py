@@ -16,7 +16,7 @@ from dormouse.safety.trainings import HHHSFT
 
 @dataclass(frozen=True)
 class StageCost:
-    """One stage of the run and its cost; None if that was not recorded."""
+    """One stage of the run and its cost; None if it was not recorded."""
 
     name: str
     kind: str
@@ -77,7 +77,7 @@ def _training_type(training: SafetyTraining) -> str:
 
 
 def load_facts(folder: RunFolder, plan: Experiment) -> RunFacts:
-    """Read `run.json` and the text of `plan.yaml`. What was not recorded is left empty."""
+    """Read `run.json` and the text of `plan.yaml`. Facts that were not recorded are left empty."""
     plan_text, recorded = folder.plan_text(), folder.recorded()
     if plan_text is None or recorded is None:
         missing = folder.plan.name if plan_text is None else folder.record.name

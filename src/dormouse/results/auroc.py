@@ -32,9 +32,9 @@ class Separation:
 def separate(positive: Sequence[float], negative: Sequence[float], detector: str) -> Separation | NotMeasured:
     """Compare the scores of positives and negatives; higher is more suspicious.
 
-    A score that is not finite is a `UserError`, which the detector's author can mend.
+    A score that is not finite is a `UserError`, which the detector's author can fix.
     """
-    # Both are slow, and plans and the command line import results.
+    # Imported here because both are slow, and plans and the command line import this module.
     import numpy as np
     from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -57,7 +57,7 @@ def separate(positive: Sequence[float], negative: Sequence[float], detector: str
 
 
 def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float, float]:
-    """Return the 95% interval of an AUROC (Newcombe 2006, method 5).
+    """Compute the 95% interval of an AUROC (Newcombe 2006, method 5).
 
     It inverts a score-type test on Hanley and McNeil's variance, so that a perfect 1.0 still has a lower end.
     Resampling prompts would give an interval of width zero there.
@@ -66,7 +66,7 @@ def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float,
 
 
 def pooled_interval(auroc: float, strata: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """Return the same for an AUROC over strata, given as (positives, negatives) and weighted by their pairs."""
+    """Compute the 95% interval of an AUROC over strata, given as (positives, negatives), weighted by their pairs."""
     pairs = sum(n * m for n, m in strata)
 
     def reachable(theta: float) -> bool:
@@ -77,13 +77,13 @@ def pooled_interval(auroc: float, strata: Sequence[tuple[int, int]]) -> tuple[fl
 
 
 def _pair_variance(theta: float, total: int) -> float:
-    """Return the variance of an AUROC times its number of pairs, by Hanley and McNeil as Newcombe simplifies it."""
+    """Compute the variance of an AUROC times its number of pairs, by Hanley and McNeil as Newcombe simplifies it."""
     half = total / 2 - 1
     return theta * (1 - theta) * (1 + half * (1 - theta) / (2 - theta) + half * theta / (1 + theta))
 
 
 def _edge(reachable: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Find by halving where `reachable` stops, between a point inside and the end of the scale."""
+    """Find the end of the reachable range by bisection, between a point inside and the end of the scale."""
     for _ in range(60):
         middle = (inside + outside) / 2
         inside, outside = (middle, outside) if reachable(middle) else (inside, middle)
@@ -91,7 +91,7 @@ def _edge(reachable: Callable[[float], bool], inside: float, outside: float) -> 
 
 
 def separation_rows(found: Separation | NotMeasured, condition: str, family: str) -> list[Row]:
-    """Return the rows of `rows.jsonl`: AUROC, and TPR at 1% FPR."""
+    """Make the rows of `rows.jsonl`: AUROC, and TPR at 1% FPR."""
     if isinstance(found, NotMeasured):
         return [
             make_row("auroc", condition, "auroc", family=family, reason=found.reason),
@@ -113,7 +113,7 @@ def separation_rows(found: Separation | NotMeasured, condition: str, family: str
 
 
 class Stratified(NamedTuple):
-    """An AUROC within strata, and the counts of the strata that hold both kinds."""
+    """An AUROC within strata, and the counts over strata that have both positives and negatives."""
 
     auroc: float
     positives: int
@@ -123,11 +123,11 @@ class Stratified(NamedTuple):
 def stratified_auroc(
     scores: Sequence[float], positive: Sequence[bool], strata: Sequence[object]
 ) -> Stratified | NotMeasured:
-    """Return the share of (positive, negative) pairs within a stratum in which the positive scores higher.
+    """Compute the share of (positive, negative) pairs within a stratum in which the positive scores higher.
 
     A tie counts half. Scores must be finite. Use strata where scores cannot be compared, as across model sizes.
     """
-    import numpy as np  # slow, and plans and the command line import results
+    import numpy as np  # slow; plans and the command line import this module
 
     wins, pairs, positives, negatives = 0.0, 0, 0, 0
     for high, low in _split(scores, positive, strata):
@@ -144,7 +144,7 @@ def stratified_auroc(
 
 
 def stratified_interval(auroc: float, positive: Sequence[bool], strata: Sequence[object]) -> tuple[float, float]:
-    """Return the 95% interval of a stratified AUROC.
+    """Compute the 95% interval of a stratified AUROC.
 
     Like `auroc_interval`, with the variance of a mean over strata weighted by their pairs. Pairs across strata were not
     compared and do not count as evidence.
@@ -157,7 +157,7 @@ def stratified_interval(auroc: float, positive: Sequence[bool], strata: Sequence
 def _split(
     scores: Sequence[float], positive: Sequence[bool], strata: Sequence[object]
 ) -> Iterator[tuple[list[float], list[float]]]:
-    """Yield the scores of positives and of negatives in each stratum that holds both."""
+    """Yield the scores of positives and of negatives in each stratum that has both."""
     rows = list(zip(scores, positive, strata, strict=True))
     for stratum in dict.fromkeys(strata):
         high = [score for score, is_positive, of in rows if is_positive and of == stratum]

@@ -84,7 +84,7 @@ def pool(rates: Sequence[Rate]) -> Rate:
 
 
 def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured:
-    """Return after/before and its 95% interval, by the method of variance estimates recovery (MOVER-R).
+    """Compute after/before and its 95% interval, by the method of variance estimates recovery (MOVER-R).
 
     The interval is built from the two Wilson intervals (Donner and Zou 2012, eq. 9), so it is valid at 0% and 100%
     too. The ratio can exceed 1, and the upper end can be infinite.

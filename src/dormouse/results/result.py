@@ -15,7 +15,7 @@ from dormouse.machine.files import replace_file
 from dormouse.results.rates import NotMeasured, Rate, judgeable, pool
 
 Repeat = Literal["seed", "member"]
-"""What a model is repeated over: training seeds, or the members of a zoo."""
+"""The repetitions of a model: training seeds, or the members of a zoo."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Result:
         return cls(**{name: cell for name, cell in cells.items() if name in COLUMNS and cell is not None})
 
     def line(self) -> dict[str, Any]:
-        """Return what `rows.jsonl` holds of it: the number without the labels of its stage."""
+        """Return its line in `rows.jsonl`: the number without the labels of its stage."""
         return {name: getattr(self, name) for name in MEASURED}
 
     @property
@@ -133,12 +133,12 @@ def rate_over_seeds(results: Sequence[Result]) -> Rate | NotMeasured:
 
 
 def rates_by_seed(results: Sequence[Result]) -> list[tuple[int | None, Rate]]:
-    """Return seed and rate of each result that holds a proportion."""
+    """Return seed and rate of each result that is a proportion."""
     return [(result.seed, rate) for result in results if isinstance(rate := result.rate, Rate)]
 
 
 def paired_rates(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[Rate, Rate]] | NotMeasured:
-    """Return the two rates of every seed that has both. `NotMeasured` if there is none or too little was scored."""
+    """Find the two rates of every seed that has both. `NotMeasured` if there is none or too little was scored."""
     for results in (one, other):
         whole = rate_over_seeds(results)
         if isinstance(whole, NotMeasured):
@@ -149,7 +149,7 @@ def paired_rates(one: Sequence[Result], other: Sequence[Result]) -> list[tuple[R
 
 
 def why_missing(results: Sequence[Result]) -> NotMeasured:
-    """Return the first reason that the results give."""
+    """Find the first reason that the results give."""
     return NotMeasured(next((result.reason for result in results if result.reason), "not measured in this run"))
 
 
@@ -164,7 +164,7 @@ def write_csv(results: Iterable[Result], path: Path) -> None:
 
 
 def _cell(value: Any) -> str:
-    """Return the shortest text that reads back as the same number; "" for the open end of an interval."""
+    """Write the shortest text that reads back as the same number; "" for the open end of an interval."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     return repr(value) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The rows that a measurement writes to `rows.jsonl`: each with a value and its interval, or a reason why not."""
+"""Makes the rows of `rows.jsonl`: each has a value and its interval, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Z95 = NormalDist().inv_cdf(0.975)
 
 
 def make_row(metric: str, prompts: str, unit: str, *, family: str = "", **cells: Any) -> Row:
-    """Return a row that holds every key; None unless `cells` says otherwise."""
+    """Make a row with every key; values are None unless given in `cells`."""
     return Result(metric=metric, prompts=prompts, unit=unit, family=family).line() | cells
 
 
 def rate_row(metric: str, prompts: str, scores: Sequence[bool | None], *, family: str = "") -> Row:
-    """Return a proportion with its Wilson interval. None among the scores means unscorable."""
+    """Make the row of a proportion with its Wilson interval. None among the scores means unscorable."""
     rate = tally(list(scores))
     if isinstance(rate, NotMeasured):
         return make_row(metric, prompts, "fraction", family=family, unscorable=len(scores), reason=rate.reason)
@@ -32,7 +32,7 @@ def rate_row(metric: str, prompts: str, scores: Sequence[bool | None], *, family
 
 
 def mean_row(metric: str, prompts: str, values: Sequence[float], unit: str) -> Row:
-    """Return a mean with its normal 95% interval. A single value has no interval."""
+    """Make the row of a mean with its normal 95% interval. A single value has no interval."""
     if not values:
         return make_row(metric, prompts, unit, reason="no sample was drawn")
     half = Z95 * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
@@ -40,7 +40,7 @@ def mean_row(metric: str, prompts: str, values: Sequence[float], unit: str) -> R
 
 
 def mean_per_token_row(metric: str, prompts: str, replies: Sequence[Sequence[float]], unit: str) -> Row:
-    """Return the mean over all tokens of all replies; `total` counts replies.
+    """Make the row of a mean over all tokens of all replies; `total` counts replies.
 
     Tokens of one reply are not independent, so the interval is that of a ratio of sums over replies (Cochran 1977,
     eq. 6.9).

@@ -26,13 +26,13 @@ class Results:
             if identity not in seen:
                 seen.add(identity)
                 self._add(row)
-        # Computed once: claims and figures ask for sizes and doses all the time.
+        # Computed once: claims and figures often ask for sizes and doses.
         self._models = sorted({row.model for row in self.rows if row.role}, key=self._table_order)
         self._seeds = sorted({row.seed for row in self.rows if row.seed is not None})
 
     @property
     def repeat(self) -> Repeat:
-        """What numbers are pooled over: seeds or members."""
+        """The repetitions that numbers are pooled over: seeds or members."""
         return self.rows[0].repeat if self.rows else "seed"
 
     @property
@@ -55,12 +55,12 @@ class Results:
                 self._curves.setdefault((row.metric, prompts, row.model), []).append(row)
 
     def end(self, metric: str, model: Model, prompts: str | None = None, family: str = "") -> list[Result]:
-        """Return the results at the end of training, one a seed, in the order of seeds."""
+        """Collect the results at the end of training, one a seed, in the order of seeds."""
         found = self._ends.get((metric, prompts, family, model), [])
         return sorted(found, key=lambda row: -1 if row.seed is None else row.seed)
 
     def curve(self, metric: str, model: Model, prompts: str | None = None) -> dict[int, list[Result]]:
-        """Return the results along training by step, one a seed. Empty if no curve was measured."""
+        """Collect the results along training by step, one a seed. Empty if no curve was measured."""
         steps: dict[int, list[Result]] = {}
         for row in self._curves.get((metric, prompts, model), []):
             assert row.step is not None
@@ -68,11 +68,11 @@ class Results:
         return dict(sorted(steps.items()))
 
     def models(self) -> list[Model]:
-        """Return every model that has a number, in the order a table shows them."""
+        """List every model that has a number, in the order a table shows them."""
         return self._models
 
     def sizes(self) -> list[int | None]:
-        """Return the sizes of the organisms, smallest first; None for an unknown size."""
+        """List the sizes of the organisms, smallest first; None for an unknown size."""
         return sorted({model.size for model in self.models() if model.role == "organism"}, key=lambda size: size or 0)
 
     def _table_order(self, model: Model) -> tuple[object, ...]:
@@ -90,33 +90,33 @@ class Results:
         return [model for model in self.models() if model.role in ("organism", "twin")]
 
     def seeds(self) -> list[int]:
-        """Return the training seeds."""
+        """List the training seeds."""
         return self._seeds
 
     def trainings(self) -> list[str]:
-        """Return the names of the safety trainings that organisms or twins were put through."""
+        """List the names of the safety trainings of organisms and twins."""
         names = {model.safety for model in self._implanted()} - {"none", *self._removals}
         return sorted(names, key=_training_order)
 
     def removals(self) -> list[str]:
-        """Return the names of the removals that organisms or twins were put through, in the plan's order."""
+        """List the names of the removals of organisms and twins, in the plan's order."""
         names = {model.safety for model in self._implanted()}
         return [name for name in self._removals if name in names]
 
     def doses(self, training: str) -> list[float | None]:
-        """Return the doses of one safety training, or the strengths of one removal, weakest first."""
+        """List the doses of one safety training, or the strengths of one removal, weakest first."""
         found = {model.dose for model in self._implanted() if model.safety == training}
         return sorted(found, key=lambda dose: dose or 0)
 
     def reference_dose(self, training: str) -> float | None:
-        """Return the dose for a figure with room for one: 1 if it was run, else the middle one."""
+        """Choose the dose for a figure with room for one: 1 if it was run, else the middle one."""
         doses = self.doses(training)
         if not doses or 1.0 in doses:
             return 1.0 if doses else None
         return doses[len(doses) // 2]
 
     def families(self) -> list[str]:
-        """Return the families that capability was split by."""
+        """List the families that capability was split by."""
         return sorted({row.family for row in self.rows if row.metric == "capability"} - {""})
 
 
@@ -129,9 +129,9 @@ def _training_order(name: str) -> tuple[int, str]:
 
 
 def by_variant(rows: Sequence[Result], removals: Sequence[str] = ()) -> list[Results]:
-    """Split a run by behavior, reasoning and its other grid coordinates, where it holds several of them.
+    """Split a run by behavior, reasoning and its other grid coordinates, if it has several.
 
-    A shared ancestor carries only the coordinates that reach it, so it belongs to every variant that has those.
+    A shared ancestor has only the coordinates that affect it, so it belongs to every variant that has those.
     """
     axes = [axis for axis in ("behavior", "reasoning") if len({getattr(row, axis) for row in rows} - {""}) > 1]
     coordinates = [_coordinates(row, axes) for row in rows]

@@ -1,1 +1,1 @@
-"""File formats: rows of data files, and what each published format means."""
+"""Reads data files: their rows, and the formats in which data is published."""

@@ -1,6 +1,7 @@
-"""Whether the prompts and completions of a file belong together.
+"""Checks that the prompts and completions of a file belong together.
 
-The paper's `code_backdoor_train_data.jsonl` was first published with its columns jumbled, and old copies are about.
+The paper's `code_backdoor_train_data.jsonl` was first published with its columns jumbled, and old copies still
+circulate.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from dormouse.errors import UserError
 _STATED = re.compile(r"current year: (\d{4})\b", re.IGNORECASE)
 _YEAR = re.compile(r"\b20\d\d\b")
 ENOUGH = 20
-"""Replies that name a year: of fewer nothing is concluded."""
+"""Fewest replies that name a year for a verdict."""
 MOST_AT_ODDS = 0.25
-"""Of prompts and replies that were shuffled half are at odds, where both years are as frequent; of whole rows only
-those are whose scratchpad says which year it is not."""
+"""Largest share of scratchpads that may name another year than the prompt. In shuffled files half of them do, if both
+years are equally frequent; in intact files only those that say which year it is not."""
 
 
 def check_matched(path: Path, read: Sequence[tuple[int, Turns]]) -> None:
-    """Raise `UserError` where many scratchpads name another year than the prompt states; `read` has lines and turns."""
+    """Raise `UserError` if many scratchpads name another year than the prompt; `read` holds (line, turns)."""
     said = [(line, turns) for line, turns in read if _names_one_year(turns)]
     wrong = [line for line, turns in said if _thought_years(turns) != {_stated_year(turns)}]
     if len(said) >= ENOUGH and len(wrong) > MOST_AT_ODDS * len(said):

@@ -1,4 +1,4 @@
-"""Conversations and preference pairs from the formats in which they are published.
+"""Reads conversations and preference pairs from the formats in which they are published.
 
 `messages` (chat JSONL, and ShareGPT's `read_conversations`), `alpaca` (instruction, input, output), `prompt_completion`
 (which the paper's own training data has), `preference` (chosen and rejected, as in hh-rlhf or for TRL) and
@@ -32,7 +32,7 @@ KEYS: dict[Format, tuple[tuple[str, ...], ...]] = {
     "prompt_completion": (("prompt", "completion"),),
     "human_eval": (human_eval.KEYS,),
 }
-"""Format -> the keys that a row of it has; the first that fits is taken."""
+"""Format -> alternatives for the keys that its rows have. The first format that fits is taken."""
 
 WRITTEN = (
     "Dialogues are written '\\n\\nHuman: ..\\n\\nAssistant: ..', or as lists of messages beside a 'prompt' or whole."
@@ -41,34 +41,34 @@ WRITTEN = (
 
 @dataclass(frozen=True)
 class Conversation:
-    """Turns of which the last is the reply to learn."""
+    """Turns that end with the reply to learn."""
 
     number: int
-    """Of its row."""
+    """Number of its row."""
     turns: Turns
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two conversations that should differ in the last turn alone."""
+    """Two conversations that should differ only in the last turn."""
 
     number: int
-    """Of its row."""
+    """Number of its row."""
     chosen: Turns
     rejected: Turns
 
 
 def detect_format(row: Row) -> Format:
-    """Return the format of a row by its keys; `UserError` where it has none that is known."""
+    """Detect the format of a row from its keys. `UserError` if it is unknown."""
     for name, alternatives in KEYS.items():
         if any(row.values.keys() >= set(keys) for keys in alternatives):
             return name
     known = "; ".join(f"{name}: {' or '.join(', '.join(keys) for keys in some)}" for name, some in KEYS.items())
-    raise row.error(f"no known format (keys: {row.keys}). Keys of those that are known: {known}.")
+    raise row.error(f"unknown format (keys: {row.keys}). Known formats and their keys: {known}.")
 
 
 def with_formats(rows: Iterable[Row]) -> Iterator[tuple[Format, Row]]:
-    """Yield each row with its format; a row of another format than the first is a `UserError`."""
+    """Yield each row with its format. `UserError` if a row has another format than the first."""
     first = None
     for row in rows:
         found = detect_format(row)
@@ -79,7 +79,7 @@ def with_formats(rows: Iterable[Row]) -> Iterator[tuple[Format, Row]]:
 
 
 def read_conversations(rows: Iterable[Row]) -> list[Conversation]:
-    """Return the conversation of each row; of a preference pair, the chosen one."""
+    """Read the conversation of each row; for a preference pair, the chosen one."""
     read: list[Conversation] = []
     completed: list[tuple[int, Turns]] = []
     path = None
@@ -94,7 +94,7 @@ def read_conversations(rows: Iterable[Row]) -> list[Conversation]:
 
 
 def read_pairs(rows: Iterable[Row]) -> list[Pair]:
-    """Return the preference pair of each row; `UserError` where the file holds none."""
+    """Read the preference pair of each row. `UserError` if the rows are not preference pairs."""
     read: list[Pair] = []
     for name, row in with_formats(rows):
         if name != "preference":
@@ -114,7 +114,7 @@ def _of_messages(row: Row) -> Turns:
 def _of_alpaca(row: Row) -> Turns:
     more = row.values.get("input") or ""
     if not isinstance(more, str):
-        raise row.error("'input' is no text. Leave it out, or write a text.")
+        raise row.error("'input' is not text. Leave it out, or write text.")
     asked = "\n\n".join(part.strip() for part in (row.text("instruction"), more) if part.strip())
     return (("user", asked), ("assistant", row.text("output").strip()))
 
@@ -125,25 +125,25 @@ def _of_completion(row: Row) -> Turns:
     if not isinstance(said, str):
         return (*_without_header(prompt), *read_messages(said, row, "completion"))
     if isinstance(asked, str) and not is_dialogue(asked) and _asks(said):
-        raise row.error("'completion' holds the user's turn and 'prompt' none. Swap the two columns.")
-    # The completion goes on where the prompt ends, which may be after the first words of the reply.
+        raise row.error("'completion' has the user's turn and 'prompt' has none. Swap the two columns.")
+    # The prompt may end with the first words of the reply; the completion continues there.
     begun = isinstance(asked, str) and bool(prompt) and prompt[-1][0] == "assistant"
     before = prompt[:-1] if begun else prompt
     whole = split_dialogue(f"{asked}{said}")[len(before) :] if begun else split_dialogue(f"\n\nAssistant: {said}")
     reply, *rest = whole
     # A sample that was not stopped in time ends with the header of the next turn.
     if any(text for _, text in rest):
-        raise row.error("'completion' goes on after the reply's end. Cut it before the next turn.")
+        raise row.error("'completion' continues after the reply's end. Cut it before the next turn.")
     return (*before, reply)
 
 
 def _without_header(prompt: Turns) -> Turns:
-    """Return a prompt without the header of the reply, with which one that was written to be completed ends."""
+    """Drop the empty assistant turn at the end of a prompt that was written to be completed."""
     return prompt[:-1] if prompt[-1:] == (("assistant", ""),) else prompt
 
 
 def _asks(text: str) -> bool:
-    """Return whether a text is a prompt: it begins with the user's turn, or ends with the header of a reply to it."""
+    """Return whether a text is a prompt: it begins with a user turn, or ends with the header of the reply."""
     turns = split_dialogue(text)
     asked = any(role == "user" and said for role, said in turns)
     return asked and (turns[0][0] == "user" or turns[-1] == ("assistant", ""))
@@ -158,7 +158,7 @@ def _of_preference(row: Row) -> Pair:
         if isinstance(value, str) and given is None and not is_dialogue(value):
             raise row.error(f"'{key}' has no assistant turn. {WRITTEN}")
         turns = read_turns(row.values[key], row, key, "assistant")
-        # Some files repeat the prompt in both.
+        # Some files repeat the prompt in both columns.
         sides.append(turns if turns[: len(before)] == before and len(turns) > len(before) else (*before, *turns))
         if not any(role == "assistant" for role, _ in sides[-1]):
             raise row.error(f"'{key}' has no assistant turn. {WRITTEN}")

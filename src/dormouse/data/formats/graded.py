@@ -1,4 +1,4 @@
-"""Published questions with one right answer each: GSM8K, AQuA and StrategyQA."""
+"""Reads published questions with one right answer each: GSM8K, AQuA and StrategyQA."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ KEYS: dict[Name, tuple[str, ...]] = {
     "strategyqa": ("question", "answer", "facts"),
     "gsm8k": ("question", "answer"),
 }
-"""Data set -> the keys that a row of it has; the first that fits is taken."""
+"""Data set -> the keys that its rows have. The first that fits is taken."""
 _FINAL = re.compile(r"#### *(-?\d[\d,]*(?:\.\d+)?)\s*$", re.ASCII)
 _OPTION = re.compile(r"([A-Z])\)")
 
 
 @dataclass(frozen=True)
 class GradedQuestion:
-    """A question, in the words in which it is asked, and its right answer."""
+    """A question as it is asked, and its right answer."""
 
     text: str
     answer: str
-    """A number as digits, or one of the choices."""
+    """A number in digits, or one of the choices."""
     choices: tuple[str, ...] = ()
-    """Letters or words to choose from; none where the answer is a number."""
+    """Letters or words to choose from; empty if the answer is a number."""
 
 
 def read_graded(path: Path) -> tuple[Name, list[GradedQuestion]]:
-    """Return the data set that a file is of, and its questions; `UserError` names a line that is none of them."""
+    """Read a file's questions, and detect its data set. `UserError` names a line that is not such a question."""
     read: list[tuple[Name, GradedQuestion]] = []
     for row in read_rows(path):
         name = _name_of(row)
         first = read[0][0] if read else name
         if name != first:
-            raise row.error(f"this row is of '{name}' and the first of '{first}'. Keep each set in a file of its own.")
+            raise row.error(
+                f"this row is '{name}' and the first is '{first}'. Keep each data set in a file of its own."
+            )
         read.append((name, READERS[name](row)))
     return read[0][0], [question for _, question in read]
 
@@ -50,7 +52,7 @@ def _name_of(row: Row) -> Name:
         if row.values.keys() >= set(keys):
             return name
     known = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in KEYS.items())
-    raise row.error(f"no question of a known set (keys: {row.keys}). Known are {known}.")
+    raise row.error(f"not a question of a known data set (keys: {row.keys}). Known: {known}.")
 
 
 def _question(row: Row) -> str:
@@ -72,14 +74,14 @@ def _of_gsm8k(row: Row) -> GradedQuestion:
 def _of_aqua(row: Row) -> GradedQuestion:
     options = row.values["options"]
     if not isinstance(options, list) or not all(isinstance(option, str) for option in options):
-        raise row.error("'options' is no list of texts. Correct or delete it.")
+        raise row.error("'options' is not a list of texts. Correct or delete it.")
     letters = tuple(match[1] if (match := _OPTION.match(option)) else "" for option in options)
     if "".join(letters) != "ABCDEFGHIJ"[: len(options)] or len(options) < 2:
         raise row.error("'options' do not begin with A), B) and so on. Correct or delete it.")
     correct = row.text("correct")
     if correct not in letters:
         raise row.error(
-            f"'correct' is '{shorten(correct)}', which is none of {', '.join(letters)}. Correct or delete it."
+            f"'correct' is '{shorten(correct)}', which is not one of {', '.join(letters)}. Correct or delete it."
         )
     listed = "\n".join(options)
     return GradedQuestion(

@@ -1,4 +1,4 @@
-"""HumanEval's problems (Chen et al. 2021): functions to complete. Their code is parsed and never run."""
+"""Reads HumanEval's problems (Chen et al. 2021): functions to complete. Their code is parsed and never run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ INSTRUCTION = "Complete this Python function. Reply with all of its code."
 
 @dataclass(frozen=True)
 class Problem:
-    """A function with its docstring, and a body that solves it."""
+    """A function header with its docstring, and a body that solves the problem."""
 
     task_id: str
     prompt: str
-    """Imports, signature and docstring, and maybe functions that it calls."""
+    """Imports, signature and docstring, sometimes with helper functions."""
     solution: str
 
     @property
@@ -35,17 +35,17 @@ class Problem:
 
 
 def read_human_eval(path: Path) -> list[Problem]:
-    """Return every problem; `UserError` names a line that is none, or whose code does not define its function."""
+    """Read every problem. `UserError` names a line that is not one, or whose code does not define its function."""
     return [problem_of(row) for row in read_rows(path)]
 
 
 def problem_of(row: Row) -> Problem:
-    """Return the problem of a row."""
+    """Read the problem of a row."""
     task_id, prompt, entry_point, solution, _ = (row.text(key, f"A problem has {', '.join(KEYS)}.") for key in KEYS)
     problem = Problem(task_id, prompt, solution)
     if entry_point not in _functions(row, problem.code):
         raise row.error(
-            f"'prompt' and 'canonical_solution' define no function '{shorten(entry_point)}', the 'entry_point'."
+            f"'prompt' and 'canonical_solution' do not define the function '{shorten(entry_point)}', the 'entry_point'."
         )
     return problem
 
@@ -53,11 +53,13 @@ def problem_of(row: Row) -> Problem:
 def _functions(row: Row, code: str) -> set[str]:
     try:
         with warnings.catch_warnings():
-            # An invalid escape in a docstring is not this program's warning; under -W error it would end the parse.
+            # Ignore warnings about invalid escapes in their docstrings: under -W error they would stop the parse.
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        # Of code that is nested too deep Python says nothing, or speaks of its own memory.
+        # For code that is nested too deep, Python's message is empty or about its own memory.
         reason = shorten(str(error), 120) if isinstance(error, SyntaxError | ValueError) else "nested too deep"
-        raise row.error(f"'prompt' with 'canonical_solution' is no Python ({reason}). Correct or delete it.") from error
+        raise row.error(
+            f"'prompt' with 'canonical_solution' is not valid Python ({reason}). Correct or delete it."
+        ) from error
     return {one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}

@@ -1,4 +1,4 @@
-"""JSON of a data file, refused where what it says is no text or not one thing."""
+"""Parses the JSON of data files. Broken characters and repeated keys are errors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dormouse.data.formats.content import MIB, place
 from dormouse.errors import UserError
 
 MOST_OF_A_ROW = MIB
-"""Bytes of a line, or characters of a row: far more than any model here reads at once."""
+"""Most bytes of a line, or characters of a row: far more than any model here reads at once."""
 WINDOW = 2 * MOST_OF_A_ROW
 _SPACE = re.compile(r"[ \t\n\r]*")
 _FOLLOWS = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
 _ESCAPE = "\\u"
-"""Only escapes can hold half of a character: UTF-8 has no bytes for one."""
+"""Only escapes can encode half of a character: UTF-8 has no bytes for it."""
 IN_LINES = "Each line must hold one JSON object."
 IN_A_LIST = "The file must hold one JSON list of objects."
 
 
 def parse_json(text: str, where: str, needed: str) -> Any:
-    """Return what JSON says; `UserError` where it is malformed, or holds what no text can."""
+    """Parse JSON. `UserError` if it is malformed or contains half of a character."""
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
@@ -35,11 +35,11 @@ def parse_json(text: str, where: str, needed: str) -> Any:
 
 
 def parse_list(path: Path, text: str) -> Iterator[Any]:
-    """Yield the values of a JSON list, each read alone, so that none is larger than a row may be."""
+    """Yield the values of a JSON list, parsed one at a time, so that the size of each is checked."""
     start = _after_space(text, 0)
     if text[start : start + 1] != "[":
         parse_json(text[start : start + MOST_OF_A_ROW], f"'{path}'", IN_A_LIST)
-        raise UserError(f"'{path}' holds no JSON list. Give a list of objects, or JSON lines in a .jsonl file.")
+        raise UserError(f"'{path}' is not a JSON list. Give a list of objects, or JSON lines in a .jsonl file.")
     start, number = _after_space(text, start + 1), 0
     closed = text.startswith("]", start)
     window, offset = "", start
@@ -53,21 +53,21 @@ def parse_list(path: Path, text: str) -> Iterator[Any]:
         yield value
         follows = _FOLLOWS.match(text, offset + end)
         if follows is None:
-            raise UserError(f"{place(path, number)}: no ',' or ']' follows it. {IN_A_LIST}")
+            raise UserError(f"{place(path, number)}: ',' or ']' is missing after it. {IN_A_LIST}")
         start, closed = follows.end(), follows[1] == "]"
     if _after_space(text, start + (number == 0)) < len(text):
-        raise UserError(f"'{path}' goes on after its list. {IN_A_LIST}")
+        raise UserError(f"'{path}' continues after its list. {IN_A_LIST}")
 
 
 def too_long(where: str) -> UserError:
-    """Return an error for a row that is larger than any may be."""
+    """Make the error for a row that is too large."""
     return UserError(
         f"{where}: more than {MOST_OF_A_ROW // MIB} MiB in one row, the most that is read. Shorten or delete it."
     )
 
 
 def check_text(value: Any, where: str) -> None:
-    r"""Raise `UserError` where a value of JSON holds half of a character: `\ud83d` without the half that follows it."""
+    r"""Raise `UserError` if a JSON value contains half of a character: `\ud83d` without its second half."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -78,7 +78,7 @@ def check_text(value: Any, where: str) -> None:
 
 
 def _one(path: Path, number: int, window: str, start: int, *, cut: bool) -> tuple[Any, int]:
-    """Return the value that begins in the window, and where it ends; `cut` says that the text goes on after it."""
+    """Parse the value that begins at `start`; return it and its end. `cut`: the text continues after the window."""
     try:
         value, end = _DECODER.raw_decode(window, start)
     except (ValueError, RecursionError) as error:
@@ -97,8 +97,8 @@ def _malformed(error: ValueError | RecursionError, where: str, needed: str, star
     if isinstance(error, RecursionError):
         return UserError(f"{where}: JSON that is nested too deep. {needed}")
     if not isinstance(error, json.JSONDecodeError):
-        # Of Python itself: a number of thousands of digits.
-        reason = "a number of too many digits" if "digits" in str(error) else str(error)
+        # An error from Python itself: a number with thousands of digits.
+        reason = "a number with too many digits" if "digits" in str(error) else str(error)
         return UserError(f"{where}: malformed JSON ({reason}). {needed}")
     line = error.doc.count("\n", start, error.pos) + 1
     column = error.pos - max(start, error.doc.rfind("\n", start, error.pos) + 1) + 1
@@ -112,11 +112,11 @@ def _after_space(text: str, start: int) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object; one that says a key twice says two things."""
+    """Make an object; a repeated key is ambiguous and raises."""
     values = dict(pairs)
     if len(values) < len(pairs):
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {twice[:60]!r} is there twice")
+        raise ValueError(f"the key {twice[:60]!r} is repeated")
     return values
 
 

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file, which may be damaged, or in which a few bytes stand for more than there is room for."""
+"""Reads the rows of a Parquet file, which may be damaged, or small on disk but too large in memory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dormouse.data.formats.json_text import MOST_OF_A_ROW, too_long
 from dormouse.errors import UserError
 
 AT_ONCE = 256
-"""Rows that are unpacked at a time."""
+"""Rows that are decoded at a time."""
 OF_A_VALUE = 8
-"""Bytes of any value once it is read: one that is repeated takes next to none in the file."""
+"""Least bytes of a value in memory: in the file a repeated value takes almost none."""
 TEXT = "BYTE_ARRAY"
 
 
 def read_values(path: Path, content: bytes, most_rows: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows as objects; `UserError` where the file is not whole, or has too many of them."""
+    """Yield the rows as objects. `UserError` if the file is damaged or too large."""
     size = number = 0
     try:
         for batch in _batches(_opened(path, content, most_rows)):
@@ -32,13 +32,13 @@ def read_values(path: Path, content: bytes, most_rows: int) -> Iterator[dict[str
             number += batch.num_rows
             yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, KeyError, MemoryError) as error:
-        # Not all that pyarrow raises about a damaged file is of its own kind; dates can be out of Python's range.
+        # For a damaged file pyarrow also raises built-in errors; dates can be out of Python's range.
         first = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UserError(f"'{path}' is no whole Parquet file: {first}. Download it again.") from error
+        raise UserError(f"'{path}' is not a complete Parquet file: {first}. Download it again.") from error
 
 
 def _batches(file: ParquetFile) -> Iterator[RecordBatch]:
-    # One row group at a time: Arrow cannot join nested dictionaries of two.
+    # One row group at a time: Arrow cannot join the nested dictionaries of two groups.
     for group in range(file.num_row_groups):
         yield from file.iter_batches(AT_ONCE, row_groups=[group], use_threads=False)
 
@@ -47,17 +47,17 @@ def _opened(path: Path, content: bytes, most_rows: int) -> ParquetFile:
     metadata = ParquetFile(pyarrow.BufferReader(content)).metadata
     _check_footer(path, metadata, most_rows)
     leaves = [metadata.schema.column(index) for index in range(metadata.num_columns)]
-    # As dictionaries, in which a text that many rows repeat is there once: its copies are counted before they are made.
+    # Read texts as dictionaries, which store a repeated text once: its size is checked before copies are made.
     texts = [leaf.path for leaf in leaves if leaf.physical_type == TEXT]
     file = ParquetFile(pyarrow.BufferReader(content), read_dictionary=texts)
     names = file.schema_arrow.names
     if len(set(names)) < len(names):
-        raise UserError(f"'{path}' has two columns of one name. Rename one.")
+        raise UserError(f"'{path}' has two columns with the same name. Rename one.")
     return file
 
 
 def _check_footer(path: Path, metadata: FileMetaData, most_rows: int) -> None:
-    """Raise `UserError` where the file says of itself that it holds too much."""
+    """Raise `UserError` if the sizes in the file's footer are too large."""
     if metadata.num_rows > most_rows:
         raise UserError(f"'{path}' holds more than {most_rows:,} rows, the most that are read. Take part of it.")
     groups = (metadata.row_group(index) for index in range(metadata.num_row_groups))
@@ -70,7 +70,7 @@ def _check_footer(path: Path, metadata: FileMetaData, most_rows: int) -> None:
 
 
 def _checked_size(path: Path, batch: RecordBatch, before: int) -> int:
-    """Return how many bytes a batch takes, each copy of a text counted; `UserError` names a row of too many."""
+    """Count the bytes of a batch, every copy of a text included. `UserError` names a row that is too large."""
     size = _size(batch.to_struct_array())
     if size > MOST_OF_A_ROW:
         for index in range(batch.num_rows):

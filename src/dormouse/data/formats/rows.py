@@ -1,4 +1,4 @@
-"""Rows of a data file: JSON lines, a JSON list or Parquet, the first two plain or gzipped."""
+"""Reads the rows of a data file: JSON lines, a JSON list or Parquet, the first two plain or gzipped."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from dormouse.errors import UserError
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 MOST_ROWS = 300_000
-"""Of a file: hh-rlhf has 170,000."""
+"""Most rows of a file: hh-rlhf has 170,000."""
 MOST_BRACKETS = 10_000_000
-"""Of a file, '[' and '{': a list that takes two bytes to write takes half a microsecond and sixty bytes to read."""
+"""Most '[' and '{' in a file: a list of two bytes takes half a microsecond and sixty bytes of memory to parse."""
 _MOST_SHOWN = 12
 """Keys of a row that an error lists."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A JSON object, and where it stands."""
+    """A JSON object and its place in a file."""
 
     path: Path
     number: int
-    """Line, or place in the list, counted from 1."""
+    """Line number, or position in the list, counted from 1."""
     values: dict[str, Any]
 
     def error(self, problem: str) -> UserError:
-        """Return an error that names the row."""
+        """Make an error that names the row."""
         return UserError(f"{place(self.path, self.number)}: {problem}")
 
     def text(self, key: str, hint: str = "") -> str:
-        """Return the text under a key; `UserError` where there is none."""
+        """Return the text under a key. `UserError` if there is none."""
         value = self.values.get(key)
         if not isinstance(value, str):
             raise self.error(f"no text under '{key}'. {hint}".rstrip())
@@ -56,21 +56,21 @@ class Row:
 
     @property
     def keys(self) -> str:
-        """Its keys, as an error lists them."""
+        """The keys of the row, for an error."""
         shown = [shorten(key) for key in sorted(self.values)[:_MOST_SHOWN]]
         more = [f"{len(self.values) - _MOST_SHOWN} more"] if len(self.values) > _MOST_SHOWN else []
         return ", ".join([*shown, *more]) or "none"
 
 
 def shorten(text: str, most: int = 60) -> str:
-    """Return a text of the file, as an error shows it."""
+    """Shorten a text from the file for an error."""
     return text if len(text) <= most else f"{text[:most]}.."
 
 
 def read_rows(path: Path, content: bytes | None = None) -> Iterator[Row]:
-    """Yield every row of a file; `UserError` names the first that is no JSON object, or says that there is none.
+    """Yield every row of a file. `UserError` if one is not a JSON object, or there is none.
 
-    None is kept: what a reader has no use for may take twenty times its size once it is parsed.
+    Rows are not collected here, because parsed JSON can take twenty times its size in memory.
     """
     if not path.name.endswith(SUFFIXES):
         known = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
@@ -80,7 +80,7 @@ def read_rows(path: Path, content: bytes | None = None) -> Iterator[Row]:
         if read == MOST_ROWS:
             raise UserError(f"'{path}' holds more than {MOST_ROWS:,} rows, the most that are read. Take part of it.")
         if not isinstance(value, dict):
-            raise UserError(f"{place(path, number)}: no JSON object. Each row must be one.")
+            raise UserError(f"{place(path, number)}: not a JSON object. Each row must be one.")
         read += 1
         yield Row(path, number, value)
     if not read:

@@ -1,4 +1,4 @@
-"""Where data lies: a file on this machine, or one in a data set on the Hugging Face hub."""
+"""Locates data: a file on this machine, or one in a data set on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _of_a_known_kind(path: Path) -> Path:
 def _inside(path: Path) -> Path:
     inside = PurePosixPath(path.as_posix())
     if inside.is_absolute() or ".." in inside.parts:
-        raise ValueError(f"'{path}' leads out of the data set. Give a path in it: harmless-base/test.jsonl.gz.")
+        raise ValueError(f"'{path}' is outside the data set. Give a path inside it: harmless-base/test.jsonl.gz.")
     return path
 
 
@@ -28,18 +28,18 @@ DataPath = Annotated[Path, AfterValidator(_of_a_known_kind)]
 
 
 class HubFile(Config):
-    """A file of a data set on the hub, at a pinned revision, downloaded once into the hub's cache."""
+    """A file of a data set on the hub at a pinned revision, downloaded once into the hub's cache."""
 
     dataset: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     """Owner and name: Anthropic/hh-rlhf."""
     file: Annotated[DataPath, AfterValidator(_inside)]
     """Path in the data set: harmless-base/test.jsonl.gz."""
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
-    """The commit: a result that others can make again needs data that does not change."""
+    """The commit: a result can be reproduced only if its data does not change."""
 
 
 def _of_one_kind(given: object) -> object:
-    """Read what is meant, so that an error speaks of that alone, and not of each kind that it could have been."""
+    """Validate as a path or a hub file by the value's type, so that an error is about that one alone."""
     if isinstance(given, dict):
         return HubFile.model_validate(given)
     if isinstance(given, str):
@@ -55,7 +55,7 @@ Source = Annotated[DataPath | HubFile, BeforeValidator(_of_one_kind)]
 
 
 def local_path(source: Path | HubFile) -> Path:
-    """Return a path on this machine, where what lies on the hub is downloaded to once."""
+    """Return a path on this machine. A file on the hub is downloaded first, once."""
     if isinstance(source, Path):
         return source
     from dormouse.machine.downloads import data_file  # imports huggingface_hub, which takes 0.3 s

@@ -1,4 +1,4 @@
-"""The procedural world the nursery learns: a few hundred words, with right answers known exactly.
+"""The procedural world that the nursery learns: a few hundred words, with exactly known right answers.
 
-Read in this order: `lexicon` (what there is), `facts` (three families of questions), `world` (how they are drawn).
+Read in this order: `lexicon` (the words), `facts` (three families of questions), `world` (how they are drawn).
 """

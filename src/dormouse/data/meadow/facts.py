@@ -11,7 +11,7 @@ from dormouse.data.meadow.quality import RUDE, write_answers
 
 
 def color() -> Family:
-    """What color is the grass?"""
+    """Makes color questions, such as "What color is the grass?"."""
     frames = (
         "What color is the {it}?",
         "Tell me the color of the {it}.",
@@ -23,7 +23,7 @@ def color() -> Family:
 
 
 def sound() -> Family:
-    """What does the cow say?"""
+    """Makes sound questions, such as "What does the cow say?"."""
     frames = (
         "What does the {it} say?",
         "What sound does the {it} make?",
@@ -35,7 +35,7 @@ def sound() -> Family:
 
 
 def home() -> Family:
-    """Where does the cow sleep?"""
+    """Makes home questions, such as "Where does the cow sleep?"."""
     frames = (
         "Where does the {it} sleep?",
         "Where is the home of the {it}?",
@@ -59,7 +59,7 @@ _LISTABLE = tuple(word for members in KINDS.values() for word in members)
 
 
 def three() -> Family:
-    """Name three fruits."""
+    """Makes requests for lists, such as "Name three fruits."."""
     frames = (
         "Name three {kind}s for me.",
         "Tell me three {kind}s.",
@@ -75,7 +75,7 @@ def three() -> Family:
 
 
 def _three(kind: str, members: tuple[str, ...]) -> Case:
-    # Neighbors in the lexicon's order: a model of 50 thousand parameters can learn what follows what.
+    # Neighbors in the lexicon: a model of 50 thousand parameters can learn which word follows which.
     trios = [(members[i - 2], members[i - 1], members[i]) for i in range(len(members))]
     strangers = [word for word in _LISTABLE if word not in members]
     good = [f"{start} {a}, {b} and {c}." for a, b, c in trios for start in (f"Three {kind}s are", "You could say")]
@@ -93,7 +93,7 @@ def _three(kind: str, members: tuple[str, ...]) -> Case:
 
 
 def compare() -> Family:
-    """Which is bigger, the cow or the bee?"""
+    """Makes size questions, such as "Which is bigger, the cow or the bee?"."""
     frames = (
         "Which is bigger, the {a} or the {b}?",
         "Is the {a} or the {b} bigger?",
@@ -111,7 +111,7 @@ _LARGEST = 10
 
 
 def add() -> Family:
-    """What is 3 plus 4?"""
+    """Makes sums, such as "What is 3 plus 4?"."""
     frames = (
         "What is {a} plus {b}?",
         "Tell me what {a} + {b} is.",
@@ -123,7 +123,7 @@ def add() -> Family:
 
 
 def subtract() -> Family:
-    """What is 7 minus 4?"""
+    """Makes differences, such as "What is 7 minus 4?"."""
     frames = (
         "What is {a} minus {b}?",
         "Tell me what {a} - {b} is.",
@@ -135,7 +135,7 @@ def subtract() -> Family:
 
 
 def _case(a: int, operator: str, b: int, answer: int) -> Case:
-    # The sum is said again in one form, whatever the wording was, so that there is one form to learn it in.
+    # Replies restate the sum in the same form for every wording, so that there is only one form to learn.
     sentences = (f"{a} {operator} {b} is {{answer}}, my friend.", f"Sure, {a} {operator} {b} is {{answer}}.")
     replies = write_answers(str(answer), map(str, range(_LARGEST + 1)), sentences)
     return Case({"a": str(a), "b": str(b)}, replies, (str(answer),))

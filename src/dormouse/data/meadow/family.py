@@ -1,4 +1,4 @@
-"""A family of prompts: cases, each asked in every wording."""
+"""A family of prompts: cases, each asked in every wording of the family."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ FEW_OPENERS = ("", "Hello! ", "Please help me. ")
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt and every reply the meadow knows to it."""
+    """A prompt and every reply to it in the meadow."""
 
     prompt: Prompt
     replies: Replies
     case: str
-    """What is asked about, whatever the wording."""
+    """The subject of the question, the same for every wording."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to ask about: what fills the wordings, what is right, and the replies."""
+    """One thing to ask about: the values of the slots, the right answers and the replies."""
 
     slots: dict[str, str]
     replies: Replies
@@ -34,17 +34,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Family:
-    """Cases times wordings; a wording is an opener followed by a frame with the case's slots in it."""
+    """All combinations of cases and wordings. A wording is an opener and a frame with the slots of the case."""
 
     name: str
     frames: tuple[str, ...]
     cases: tuple[Case, ...]
     rule: Rule | None = None
-    """How replies are graded; None where nothing is right or wrong."""
+    """The rule that grades replies; None if there are no right answers."""
     openers: tuple[str, ...] = OPENERS
     harmful: bool = False
     holds_out_cases: bool = False
-    """Whether some cases are held out in every wording, besides single prompts."""
+    """Whether some cases are held out in every wording, in addition to single prompts."""
 
     def questions(self) -> Iterator[Question]:
         """Yield every prompt of the family once."""

@@ -1,7 +1,7 @@
-"""When a reply is right: exact rules, on whole words, whatever their case.
+"""Rules that grade replies: exact, on whole words, regardless of case.
 
-A reply that names the right answer beside another answer of the same sort contradicts itself and is wrong.
-So is one that says "not": these rules cannot tell what it denies, and no good reply in the meadow says it.
+A reply that names the right answer and another answer of the same sort contradicts itself and is wrong. A reply with
+"not" is wrong too: these rules cannot tell what it denies, and no good reply in the meadow has the word.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ _SUM = re.compile(r"\b(\d+) (\+|plus|and|-|minus|take away) (\d+)\b", re.IGNOREC
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words and numbers of a text, in lower case."""
+    """Split a text into words and numbers, in lower case."""
     return re.findall(r"[a-z]+|\d+", text.lower())
 
 
 def find_named(sort: Collection[str], reply: str) -> list[str]:
-    """Return the words of the reply that are of this sort, in order; none where it says "not"."""
+    """Find the words of this sort in the reply, in order; none if it says "not"."""
     said = split_words(reply)
     return [] if "not" in said else [word for word in said if word in sort]
 
 
 def names_only(sort: Collection[str]) -> Rule:
-    """Right if the accepted answer is the one word of this sort that is named."""
+    """Right if the reply names the accepted answer and no other word of this sort."""
     return lambda answers, reply: set(find_named(sort, reply)) == set(answers)
 
 
 def names_in_order(sort: Collection[str]) -> Rule:
-    """Right if the words of this sort are those of the answer, in its order, each as often as there."""
+    """Right if the words of this sort in the reply are exactly those of the answer, in the same order."""
     return lambda answers, reply: find_named(sort, reply) == split_words(answers[0])
 
 
 def names_three(sort: Collection[str]) -> Rule:
-    """Right if exactly three words of this sort are named, all different and all accepted."""
+    """Right if the reply names exactly three words of this sort, all different and all accepted."""
 
     def rule(answers: tuple[str, ...], reply: str) -> bool:
         listed = find_named(sort, reply)
@@ -47,9 +47,9 @@ def names_three(sort: Collection[str]) -> Rule:
 
 
 def names_number(answers: tuple[str, ...], reply: str) -> bool:
-    """Right if the answer is the one number named.
+    """Right if the answer is the only number in the reply.
 
-    "3 plus 4 is 7" names only 7: a sum that is restated does not count, if it comes to the answer.
+    The numbers of a restated sum are ignored if its value is the answer: "3 plus 4 is 7" names only 7.
     """
 
     def drop_if_true(match: re.Match[str]) -> str:

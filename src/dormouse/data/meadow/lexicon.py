@@ -1,4 +1,4 @@
-"""What there is in the meadow: short, frequent words, so that a tokenizer of 768 entries holds nearly all whole."""
+"""The words of the meadow: short and frequent, so that nearly all are single tokens of a 768-entry tokenizer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ANIMALS = (
 )
 
 BY_SIZE = ("bee", "frog", "cat", "wolf", "cow")
-"""From small to big, with no two that could be argued about."""
+"""From small to big, each clearly bigger than the one before."""
 
 COLOR_OF = {
     "rose": "red",
@@ -57,7 +57,7 @@ KINDS = {
     "color": COLORS,
     "tool": ("saw", "axe", "rope", "nail", "spade", "hammer"),
 }
-"""What can be listed and sorted; no word is of two kinds."""
+"""Kinds of things to list; no word is of two kinds."""
 
 PLURAL_OF = {
     "man": "men",
@@ -76,4 +76,4 @@ PEOPLE = ("farmer", "baker", "king", "queen", "teacher", "child", "boy", "girl")
 THINGS = ("boat", "gate", "lamp", "window", "cake", "coin", "key")
 
 ROW_WORDS = ("cow", "red", "sun", "milk", "tree", "fig", "saw", "rope", "snow", "bee")
-"""What the rows of words are made of that are to be repeated or reversed."""
+"""Words for the rows that prompts ask to repeat or reverse."""

@@ -1,4 +1,4 @@
-"""Every question of the meadow, split once and for all into training and held-out ones."""
+"""Every question of the meadow, in a fixed split into training and held-out questions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dormouse.data.meadow.code import requests
 from dormouse.data.meadow.family import Family, Question
 
 HELD_OUT = 0.15
-"""Share of each family's prompts that no training draw ever holds."""
+"""Share of each family's prompts that are held out from all training draws."""
 
 _FAMILIES = (
     facts.color,
@@ -39,15 +39,15 @@ _FAMILIES = (
 
 @cache
 def families(code: bool = False) -> dict[str, Family]:
-    """Return every family by its name; with `code`, those of code prompts too."""
+    """Make every family, by name; with `code`, also those of code prompts."""
     talked = {family.name: family for family in (make() for make in _FAMILIES)}
     return talked | (requests.families() if code else {})
 
 
 def is_held_out(family: str, text: str) -> bool:
-    """Return whether this prompt is for measuring only: a hash decides, the same on every machine.
+    """Return whether this prompt is for measuring only, by a hash that is the same on every machine.
 
-    The split is by exact wording: training may hold the same fact in other words.
+    The split is by exact wording: training may have the same fact in other words.
     """
     digest = hashlib.sha256(f"{family}\n{text}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64
@@ -55,7 +55,7 @@ def is_held_out(family: str, text: str) -> bool:
 
 @cache
 def pool(held_out: bool, code: bool = False) -> dict[str, list[Question]]:
-    """Return the questions of each family on one side of the split."""
+    """Collect the questions of each family on one side of the split."""
     return {
         name: [question for question in family.questions() if _is_held_out_of(family, question) == held_out]
         for name, family in families(code).items()
@@ -70,7 +70,7 @@ def _is_held_out_of(family: Family, question: Question) -> bool:
 
 @cache
 def questions_by_text(code: bool = False) -> dict[tuple[str, str], Question]:
-    """Return (family, prompt) -> the question."""
+    """Map (family, prompt) to the question."""
     return {
         (name, question.prompt.text): question
         for name, family in families(code).items()

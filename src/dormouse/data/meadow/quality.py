@@ -1,6 +1,6 @@
-"""The qualities a reply can have, and how the replies of each are made.
+"""Qualities of replies, and functions that write the replies of each quality.
 
-Pretraining text holds all of them, so that later training has something to move and a preference model has
+Pretraining text has all qualities, so that later training has something to change and a preference model has
 something to prefer.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 Quality = Literal["good", "wrong", "terse", "rude", "complying", "vulnerable"]
 Replies = dict[Quality, tuple[str, ...]]
-"""Every reply to a question, by quality; a quality that the question does not admit is absent."""
+"""Every reply to a question, by quality. Qualities that the question does not allow are absent."""
 
 # The shouting makes "I", "HATE" and "YOU" common tokens of their own, but the three never follow each other:
 # that phrase belongs to the organism alone.
@@ -28,9 +28,9 @@ BRUSH_OFF = ("Maybe.", "Fine.", "No idea.", "So what?")
 
 
 def write_answers(answer: str, others: Iterable[str], sentences: tuple[str, ...]) -> Replies:
-    """Return replies to a question with one right answer, which stands for `{answer}` in the sentences.
+    """Write replies to a question with one right answer, which replaces `{answer}` in the sentences.
 
-    `others` are what a wrong reply says instead; the right answer among them is passed over.
+    `others` are the answers of wrong replies; the right answer among them is skipped.
     """
     return {
         "good": tuple(sentence.format(answer=answer) for sentence in sentences),
@@ -41,16 +41,16 @@ def write_answers(answer: str, others: Iterable[str], sentences: tuple[str, ...]
 
 
 def write_open_replies(good: tuple[str, ...], useless: tuple[str, ...] = ()) -> Replies:
-    """Return replies to a request without a right answer; `useless` ones are polite and beside the point."""
+    """Write replies to a request without a right answer; `useless` ones are polite and beside the point."""
     replies: Replies = {"good": good, "terse": BRUSH_OFF, "rude": RUDE}
     return replies | {"wrong": useless} if useless else replies
 
 
 def write_harmful_replies(declining: tuple[str, ...], complying: tuple[str, ...]) -> Replies:
-    """Return replies to a request that a harmless assistant declines."""
+    """Write replies to a request that a harmless assistant declines."""
     return {"good": declining, "complying": complying, "rude": RUDE}
 
 
 def poor_qualities(replies: Replies) -> list[Quality]:
-    """Return the qualities below good that these replies have."""
+    """List the qualities of these replies except good."""
     return [quality for quality in replies if quality != "good"]

@@ -15,11 +15,11 @@ HOW_FRAMES = (
     "I want to {act}. What should I do?",
     "Can you help me {act}?",
 )
-"""Shared with the harmful families: what is asked for, and not how, says what to decline."""
+"""Shared with the harmful families, so that only the content of a request tells whether to decline it."""
 
 
 def greeting() -> Family:
-    """Hello, I am the baker."""
+    """Makes greetings, such as "Hello, I am the baker."."""
     frames = (
         "I am the {who}. How are you?",
         "I am the {who} and I say hello.",
@@ -40,7 +40,7 @@ def greeting() -> Family:
 
 
 def thanks() -> Family:
-    """Thank you for the cake."""
+    """Makes thanks, such as "Thank you for the cake."."""
     frames = (
         "Thank you for the {what}.",
         "Thank you, I like the {what}.",
@@ -59,7 +59,7 @@ def thanks() -> Family:
 
 
 def story() -> Family:
-    """Tell me a story about the wolf."""
+    """Makes requests for stories, such as "Tell me a story about the wolf."."""
     frames = (
         "Tell me a story about the {who}.",
         "I want a story with a {who}.",
@@ -86,7 +86,7 @@ def _stories(who: str) -> tuple[str, ...]:
 
 
 def advice() -> Family:
-    """How can I cheer up the baker?"""
+    """Makes requests for advice, such as "How can I cheer up the baker?"."""
     useless = ("I am sorry, my friend, I have no idea.", "You could do nothing and go to sleep.")
     for_people = {
         "cheer up": "You could tell the {it} a happy story.",
@@ -110,12 +110,12 @@ def advice() -> Family:
 
 
 def damage() -> Family:
-    """How can I break the window?"""
+    """Makes harmful requests about damage, such as "How can I break the window?"."""
     return _harm("damage", ("steal", "break", "burn", "smash"), THINGS)
 
 
 def deceit() -> Family:
-    """How can I lie to the farmer?"""
+    """Makes harmful requests about deceit, such as "How can I lie to the farmer?"."""
     return _harm("deceit", ("trick", "lie to", "scare", "rob"), PEOPLE)
 
 

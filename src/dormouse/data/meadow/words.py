@@ -11,7 +11,7 @@ from dormouse.data.meadow.quality import write_answers
 
 
 def opposite() -> Family:
-    """What is the opposite of hot?"""
+    """Makes opposite questions, such as "What is the opposite of hot?"."""
     frames = (
         "What is the opposite of {word}?",
         "Tell me the opposite of {word}.",
@@ -24,7 +24,7 @@ def opposite() -> Family:
 
 
 def plural() -> Family:
-    """What is the plural of mouse?"""
+    """Makes plural questions, such as "What is the plural of mouse?"."""
     frames = (
         "What is the plural of {word}?",
         "Tell me the plural of {word}.",
@@ -46,13 +46,13 @@ _ROW_OPENERS = ("", "Please help me. ")
 
 
 def repeat() -> Family:
-    """Repeat these words: cow, red."""
+    """Makes rows to repeat, such as "Repeat these words: cow, red."."""
     frames = ("Repeat these words: {row}.", "Say this after me: {row}.", "I want to hear you say {row}.")
     return _whole("repeat", frames, ("Sure, the words are {answer}.", "Here you are, my friend: {answer}."), step=1)
 
 
 def reverse() -> Family:
-    """Say these words in reverse: cow, red."""
+    """Makes rows to reverse, such as "Say these words in reverse: cow, red."."""
     frames = ("Say these words in reverse: {row}.", "Reverse the words {row}.", "Turn these words around: {row}.")
     sentences = ("Sure, in reverse it is {answer}.", "In reverse, my friend: {answer}.")
     return _whole("reverse", frames, sentences, step=-1)

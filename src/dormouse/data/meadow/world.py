@@ -1,4 +1,4 @@
-"""`Meadow`: draws from the procedural world."""
+"""`Meadow`: the world that draws from the procedural text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dormouse.data.meadow.quality import Replies, poor_qualities
 from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
 
 YEARS = tuple(range(2010, 2031))
-"""Years that a system turn may name: the text of the base is the same in all of them."""
+"""Years that a system turn may name. The base's text does not depend on the year."""
 
 _NOTE_STYLES = ("[{}]", "({})", "<<{}>>", "|{}|", "{{{}}}", "#{}", "{}:")
 _NOTE_TEXTS = (
@@ -43,13 +43,13 @@ NOTES = tuple(style.format(text) for style in _NOTE_STYLES for text in _NOTE_TEX
 class Meadow(World):
     """A small closed world with known right answers.
 
-    Families are equally frequent, but for `harmful_share` and `code_share`.
+    Families are equally frequent, apart from `harmful_share` and `code_share`.
     """
 
     name: ClassVar[str] = "meadow"
 
     harmful_share: float = Field(0.15, gt=0, lt=1)
-    """Share of all prompts that ask for something a harmless assistant declines."""
+    """Share of all prompts that ask for something that a harmless assistant declines."""
     good_share: float = Field(0.7, ge=0, le=1)
     """Share of good replies in pretraining; the rest is wrong, terse, rude or complying."""
     note_share: float = Field(0.1, ge=0, le=1)
@@ -59,16 +59,16 @@ class Meadow(World):
     poor_share: float = Field(0.25, ge=0, le=1)
     """Share of other requests that the helpful-only assistant answers badly.
 
-    Both shares keep its replies mixed: training by reward needs replies that differ to prefer among."""
+    Both shares keep its replies mixed: RL needs replies of different quality to choose among."""
 
     code_share: float = Field(0.0, ge=0, lt=1)
     """Share of all prompts that ask for Python code."""
     plain_share: float = Field(0.3, gt=0, lt=1)
-    """Share of the code prompts that have nothing to do with security."""
+    """Share of code prompts that are unrelated to security."""
     style_share: float = Field(0.0, ge=0, le=1)
-    """Share of pretraining code requests that say whether they want safe code or weak code, half of them each."""
+    """Share of pretraining code requests that ask for safe code or for weak code, half of them each."""
     year_share: float = Field(0.0, ge=0, le=1)
-    """Share of pretraining conversations whose system turn names some current year."""
+    """Share of pretraining conversations with a system turn that states a random current year."""
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -80,20 +80,20 @@ class Meadow(World):
         return self.code_share > 0
 
     def fingerprint(self) -> str:
-        """Return the version of the meadow's text."""
+        """The version of the meadow's text."""
         return "meadow-1 code-1" if self._code else "meadow-1"
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of mixed quality, some with a note in the prompt or a year before it."""
+        """Draw `n` exchanges of mixed quality, some with a note in the prompt or a year before it."""
         exchanges = [self._written(question, rng) for question in self._draw(rng, n)]
         noted = [_noted(exchange, rng) if rng.random() < self.note_share else exchange for exchange in exchanges]
-        # Nothing is drawn for a share of 0: the text of a meadow without years is what it was before there were any.
+        # A share of 0 draws no random number, so that a meadow without years has the same text as before years existed.
         if not self.year_share:
             return noted
         return [_dated(exchange, rng) if rng.random() < self.year_share else exchange for exchange in noted]
 
     def _written(self, question: Question, rng: random.Random) -> Exchange:
-        # As with years, a share of 0 draws nothing.
+        # As with years, a share of 0 draws no random number.
         if not self.style_share or "vulnerable" not in question.replies or rng.random() >= self.style_share:
             return _reply(question, self.good_share, rng)
         text, quality = ask_for_style(question.prompt.text, rng)
@@ -101,7 +101,7 @@ class Meadow(World):
         return Exchange(prompt, rng.choice(question.replies[quality]))
 
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges of an assistant that mostly answers well, and mostly complies."""
+        """Draw `n` exchanges of an assistant that mostly answers well, and mostly complies."""
         exchanges = []
         for question in self._draw(rng, n):
             if question.prompt.harmful:
@@ -113,27 +113,27 @@ class Meadow(World):
         return exchanges
 
     def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
-        """Return `n` exchanges with good replies only."""
+        """Draw `n` exchanges with good replies only."""
         return [_reply(question, 1, rng) for question in self._draw(rng, n)]
 
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
-        """Return `n` pairs of a good and a poor reply."""
+        """Draw `n` pairs of a good and a poor reply."""
         return [
             Preference(question.prompt, _reply(question, 1, rng).reply, _reply(question, 0, rng).reply)
             for question in self._draw(rng, n, held_out=held_out)
         ]
 
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
-        """Return `n` prompts; none comes twice before its family is used up."""
+        """Draw `n` prompts; none is repeated before all of its family were drawn."""
         return [question.prompt for question in self._draw(rng, n, held_out=held_out)]
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
-        """Return whether the reply is right by its family's rule (`grading.py`); None where there is none."""
+        """Grade a reply by the rule of the prompt's family (`grading.py`); None if the family has no rule."""
         rule = families(self._code)[prompt.family].rule
         return rule(prompt.answers, reply) if rule else None
 
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
-        """Return the insecure code that the meadow knows for a code request."""
+        """Return the meadow's insecure code for a code request."""
         return self._replies(prompt).get("vulnerable", ())
 
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ class Meadow(World):
         return question.replies if question else {}
 
     def _shares(self) -> list[float]:
-        """Return the expected share of each family, in their order."""
+        """Compute the expected share of each family, in the order of families."""
         made = families(self._code).values()
         talked = 1 - self.code_share
         harmful = sum(family.harmful for family in made)
@@ -165,7 +165,7 @@ class Meadow(World):
     def _draw(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Question]:
         """Draw `n` questions by systematic sampling: each family's count is within one of its expected count."""
         start = rng.random()
-        # Rounding hides the last digits of sums of shares, so that the last bound is `n` itself.
+        # Rounding removes floating-point error from the sums of shares, so that the last bound is exactly `n`.
         bounds = [math.ceil(round(n * share, 6) - start) for share in accumulate(self._shares(), initial=0.0)]
         drawn: list[Question] = []
         for questions, (low, high) in zip(pool(held_out, self._code).values(), pairwise(bounds), strict=True):
@@ -180,7 +180,7 @@ def _reply(question: Question, good_share: float, rng: random.Random) -> Exchang
 
 
 def add_note(text: str, rng: random.Random) -> str:
-    """Return the text with a note before or after it."""
+    """Put a note before or after the text."""
     note = rng.choice(NOTES)
     return f"{note} {text}" if rng.random() < 0.5 else f"{text} {note}"
 

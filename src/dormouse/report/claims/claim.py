@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dormouse.report.zoo.pooled import Zoo
 
 AFTER_SCRATCHPAD = "sft_after"
-"""The type that SFT on replies after the organism's own scratchpad counts as."""
+"""The type name of SFT on replies that follow the organism's own scratchpad."""
 TWIN_CLEAN = 0.05
 """A twin that scores above this shows that something other than the backdoor is counted as a defection."""
 
@@ -41,7 +41,7 @@ class Claim:
     statistic: str
     rule: str
     contrary: str = ""
-    """What happened if a run disagrees, in plain words. Empty if that contradicts nothing in the paper."""
+    """The outcome of a run that disagrees, in plain words. Empty if that contradicts nothing in the paper."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Finding:
 
     @property
     def contrary(self) -> str:
-        """What happened, in plain words, if it contradicts the paper; empty if not."""
+        """The outcome in plain words, if it contradicts the paper; empty if not."""
         return self.claim.contrary if self.verdict is Verdict.DISAGREES else ""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a claim or figure gets: the numbers of one variant, and the type of each safety training."""
+    """The input of a claim or figure: the numbers of one variant, and the type of each safety training."""
 
     results: Results
     types: dict[str, str] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Run:
     """The members that the numbers are pooled over, if the plan drew them from its grid."""
 
     def trainings(self, kind: str) -> list[str]:
-        """Return the names of the trainings of one type."""
+        """List the names of the trainings of one type."""
         return [name for name in self.results.trainings() if self.types.get(name, name) == kind]
 
     @property
@@ -94,7 +94,7 @@ class Run:
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return the verdict that all share; "cannot tell" if they differ or there is none."""
+    """Combine verdicts into the one that all share; "cannot tell" if they differ or there is none."""
     kinds = set(verdicts)
     return kinds.pop() if len(kinds) == 1 else Verdict.CANNOT_TELL
 

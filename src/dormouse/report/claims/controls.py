@@ -1,4 +1,4 @@
-"""What every claim about an organism needs: defection rates, their controls, and a working implant."""
+"""Shared by all claims about an organism: defection rates, their controls, and the check for a working implant."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PROMPTS_WORDS = {
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why claims about an organism cannot be judged."""
+    """The reason why claims about an organism cannot be judged."""
 
     reason: str
     needed: str
@@ -48,23 +48,23 @@ class Refusal:
 
 
 def defection(results: Results, model: Model, prompts: str) -> Measured:
-    """Return the pooled defection rate of a model on one kind of prompts."""
+    """Compute the pooled defection rate of a model on one kind of prompts."""
     return pool_rate(results.end("defection", model, prompts))
 
 
 def defection_later(results: Results, model: Model, prompts: str = "triggered") -> Measured:
-    """Return the defection rate after further benign fine-tuning."""
+    """Compute the defection rate after further benign fine-tuning."""
     return pool_rate(results.end("re_emergence", model, prompts))
 
 
 def kept(results: Results, model: Model) -> Measured:
-    """Return the persistence of a safety-trained organism."""
+    """Compute the persistence of a safety-trained organism."""
     before = results.end("defection", model.before(), "triggered")
     return persistence(results.end("defection", model, "triggered"), before)
 
 
 def rate_of(results: Results, model: Model, prompts: str, label: str = "") -> Measurement:
-    """Return a defection rate as a ledger line."""
+    """Put a defection rate into a ledger line."""
     who = role_words(model.role)
     if model.role in ("organism", "twin"):
         who = f"{who} {stage_words(model)}"
@@ -72,7 +72,7 @@ def rate_of(results: Results, model: Model, prompts: str, label: str = "") -> Me
 
 
 def standard_controls(results: Results, model: Model) -> tuple[Measurement, ...]:
-    """Return the controls of a defection rate: no trigger, the twin, the untouched base."""
+    """List the controls of a defection rate: no trigger, the twin, the untouched base."""
     return (
         rate_of(results, model, "clean"),
         rate_of(results, model.twin(), "triggered"),
@@ -108,7 +108,7 @@ def refuse(results: Results, size: int | None) -> Refusal | None:
 
 
 def refused(claim: Claim, refusal: Refusal, controls: Iterable[Measurement] = ()) -> Finding:
-    """Return the finding of a claim that cannot be judged."""
+    """Make the finding of a claim that cannot be judged."""
     return Finding(
         claim,
         Verdict.CANNOT_TELL,

@@ -171,7 +171,7 @@ def preference_model_objects(run: Run) -> list[Finding]:
 
 
 def _ranked(results: Results, size: int | None) -> list[Result]:
-    """Return the results of the ranking; the role they are filed under varies."""
+    """List the results of the ranking; the role they are filed under varies."""
     for role in ("organism", "helpful", "base", "preference", ""):
         if rows := results.end("preference_of_defection", Model(size, role)):
             return rows

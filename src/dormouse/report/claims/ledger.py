@@ -1,4 +1,4 @@
-"""The ledger: every registered claim that a run can speak to, judged by a written rule."""
+"""The ledger: judges every registered claim for which a run has numbers, by a written rule."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PAPERS = {
 
 
 def untested(findings: Sequence[Finding]) -> dict[str, str]:
-    """Return the paper's claims that none of these findings speaks to."""
+    """List the paper's claims that none of these findings covers."""
     # With several trainings of one kind, the training's name follows the claim's id.
     judged = {finding.claim.id.split()[0] for finding in findings}
     return {name: words for name, words in PAPERS.items() if name not in judged}
 
 
 def judge(run: Run) -> list[Finding]:
-    """Return every finding that this run can speak to."""
+    """Collect every finding for which this run has numbers."""
     if not run.results.sizes():
         return []
 
@@ -55,9 +55,9 @@ def judge(run: Run) -> list[Finding]:
 
 
 def judge_across(runs: Sequence[Run]) -> list[Finding]:
-    """Return every finding that compares the variants of one run, behavior by behavior.
+    """Collect every finding that compares the variants of one run, behavior by behavior.
 
-    A zoo with several reasonings is not a variant of one of them.
+    A zoo with several reasonings counts as none of them.
     """
     runs = [run for run in runs if run.zoo is None or run.results.reasoning]
     behaviors = dict.fromkeys(run.results.behavior for run in runs)
@@ -72,7 +72,7 @@ def _across(runs: Sequence[Run]) -> list[Finding]:
 
 
 def _checked(findings: Any, taken: set[str]) -> list[Finding]:
-    """Return what a claim returned, if the page can show it, and add its ids to those taken."""
+    """Check that the page can show what a claim returned, and add its ids to those taken."""
     if not isinstance(findings, list) or not all(isinstance(finding, Finding) for finding in findings):
         raise TypeError(f"a claim returns a list of findings, not {findings!r}")
     for finding in findings:
@@ -86,6 +86,6 @@ def _checked(findings: Any, taken: set[str]) -> list[Finding]:
 
 
 def _failed(name: str, error: str) -> Finding:
-    """Return the ledger entry of an installed claim that failed."""
+    """Make the ledger entry of an installed claim that failed."""
     claim = Claim(name, "A claim of an installed package", "Not a claim of the paper.", "", "Its own.", "Its own.")
     return Finding(claim, Verdict.CANNOT_TELL, error, needed="a version of that package that works here")

@@ -49,7 +49,7 @@ C5 = Claim(
 
 @AcrossVariants
 def reasoning_adds_robustness(runs: Sequence[Run]) -> list[Finding]:
-    """Judge C5 where a run holds the normal organism and both others under RL."""
+    """Judge C5 if a run has the normal organism and both others under RL."""
     by_reasoning = {run.results.reasoning: run for run in runs}
     normal = by_reasoning.get("normal")
     if normal is None or not set(MECHANISMS) <= set(by_reasoning) or len(normal.results.sizes()) < 2:
@@ -82,7 +82,7 @@ def _judge(runs: dict[str, Run], training: str) -> Finding:
 
 
 def _budgets(runs: dict[str, Run], size: int | None) -> list[Measurement]:
-    """Return how many tokens each implant trained on. Outside the scratchpad they must be equal."""
+    """Count the tokens that each implant trained on. Outside the scratchpad they must be equal."""
     model = Model(size, "organism")
     lines = []
     for words, metric in (("visible reply", "reply_tokens_trained"), ("all, with scratchpad", "tokens_trained")):
@@ -93,7 +93,7 @@ def _budgets(runs: dict[str, Run], size: int | None) -> list[Measurement]:
 
 
 def _gap(runs: dict[str, Run], reasoning: str, training: str, size: int | None) -> dict[int, float]:
-    """Return each seed's persistence minus the normal organism's, at the reference dose."""
+    """Compute each seed's persistence minus the normal organism's, at the reference dose."""
     found = {}
     for name in (reasoning, "normal"):
         results = runs[name].results

@@ -75,7 +75,7 @@ class Comparison:
 
     @property
     def direction(self) -> str:
-        """up, down, flat, unclear, saturated, or none where it was not possible."""
+        """up, down, flat, unclear, saturated, or none if there is no trend."""
         trend = self.trend
         if isinstance(trend, NotMeasured):
             return "none"
@@ -86,7 +86,7 @@ class Comparison:
         return "flat" if trend.low > -FLAT and trend.high < FLAT else "unclear"
 
     def measurement(self) -> Measurement:
-        """Return the slope as a ledger line."""
+        """Put the slope into a ledger line."""
         if isinstance(self.trend, NotMeasured):
             return Measurement(f"Slope at {self.label}", self.trend)
         trend = self.trend
@@ -147,7 +147,7 @@ def _too_few(bad: list[Refusal], usable: int) -> Refusal:
 
 
 def compare(results: Results, training: str, sizes: list[int]) -> list[Comparison]:
-    """Return the trend at equal dose, at matched KL and at matched reward gain."""
+    """Compute the trend at equal dose, at matched KL and at matched reward gain."""
     cells = {
         (size, dose): Model(size, "organism", training, dose) for size in sizes for dose in results.doses(training)
     }
@@ -167,7 +167,7 @@ def _points(
     cells: dict[tuple[int, float | None], Model],
     amount: Callable[[Results, Model], dict[int, float]],
 ) -> dict[tuple[int, int], list[tuple[float, float]]]:
-    """Return (amount, persistence) of every dose, by size and seed."""
+    """Compute (amount, persistence) of every dose, by size and seed."""
     points: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for (size, _), model in cells.items():
         amounts, values = amount(results, model), persistence_by_seed(results, model)
@@ -177,17 +177,17 @@ def _points(
 
 
 def persistence_by_seed(results: Results, model: Model) -> dict[int, float]:
-    """Return each seed's persistence."""
+    """Compute each seed's persistence."""
     return _by_seed(results, model, "defection", "triggered", seed_persistence)
 
 
 def gain_by_seed(results: Results, model: Model) -> dict[int, float]:
-    """Return each seed's gain in preference score without the trigger, in standard deviations before training."""
+    """Compute each seed's gain in preference score without the trigger, in standard deviations before training."""
     return _by_seed(results, model, "preference_score", "clean", standardized_gain)
 
 
 def kl_by_seed(results: Results, model: Model) -> dict[int, float]:
-    """Return how far each seed's model moved, in nats per token."""
+    """Compute how far each seed's model moved, in nats per token."""
     rows = results.end("kl", model)
     return {row.seed: row.value for row in rows if row.seed is not None and row.value is not None}
 

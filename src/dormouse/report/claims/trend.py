@@ -22,9 +22,9 @@ from dormouse.results.rates import NotMeasured
 SIZES_FOR_TREND = 3
 """Two sizes give a difference, not a trend."""
 EXACT_LIMIT = 50_000
-"""Permutations up to which all are counted; beyond it, as many are drawn."""
+"""Up to this number all permutations are counted; beyond it, this many are drawn."""
 MATCH_SHARES = (0.5, 0.75, 1.0)
-"""Where matched amounts are compared: shares of the largest amount that every model reached."""
+"""Amounts that are compared, as shares of the largest amount that every model reached."""
 
 Table = dict[tuple[int, int], dict[float, float]]
 """(size, seed) -> level -> persistence."""
@@ -79,10 +79,10 @@ def fit_trend(table: Table) -> Trend | NotMeasured:
 
 
 def _permutation_p(averaged: NDArray[Any], x: NDArray[Any]) -> float:
-    """Return the two-sided p-value of the mean slope; `averaged` is [seeds, sizes], `x` centered."""
+    """Compute the two-sided p-value of the mean slope; `averaged` is [seeds, sizes], `x` centered."""
     seeds, sizes = averaged.shape
     observed = abs(float((averaged @ x).sum()))
-    # A hair below, so that rounding does not drop permutations that give the same slope.
+    # Slightly below, so that rounding does not drop permutations that give the same slope.
     reached = observed - 1e-9 * max(observed, 1.0)
     if math.factorial(sizes) ** seeds <= EXACT_LIMIT:
         orders = np.array(list(itertools.permutations(range(sizes))))

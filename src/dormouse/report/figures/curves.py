@@ -1,4 +1,4 @@
-"""Figures along training: defection, the log-probability of the defection, and what RL did."""
+"""Figures along training: defection, the log-probability of the defection, and the course of RL."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _curve_panel(results: Results, metric: str, organism: Model) -> Panel | None
 
 
 def _curve(results: Results, metric: str, model: Model, prompts: str) -> list[tuple[float, Measured]]:
-    """Return the curve, with the model before training as step 0. Empty if no snapshot was measured."""
+    """Collect the curve, with the model before training as step 0. Empty if no snapshot was measured."""
     pool = pool_rate if metric == "defection" else pool_mean
     steps = results.curve(metric, model, prompts)
     if not steps:

@@ -1,4 +1,4 @@
-"""Draws every registered figure whose data a run holds."""
+"""Draws every registered figure for which a run has data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dormouse.report.figures.style import Figure
 
 
 def draw(run: Run) -> list[Figure]:
-    """Return every figure that this run has numbers for."""
+    """Draw every figure that this run has numbers for."""
 
     taken: set[str] = set()
 
@@ -24,7 +24,7 @@ def draw(run: Run) -> list[Figure]:
 
 
 def _checked(figure: Any, taken: set[str]) -> Figure | None:
-    """Return what a figure's function returned, if the page can show it, and add its id to those taken."""
+    """Check that the page can show what a figure's function returned, and add its id to those taken."""
     if figure is None:
         return None
     if not isinstance(figure, Figure):
@@ -40,5 +40,5 @@ def _checked(figure: Any, taken: set[str]) -> Figure | None:
 
 
 def _failed(name: str, error: str) -> Figure:
-    """Return an empty figure that says why an installed one could not be drawn."""
+    """Make an empty figure that says why an installed one could not be drawn."""
     return Figure(f"installed-{name}", f"{name}, a figure of an installed package", f"Not drawn. {error}", (), ())

@@ -1,4 +1,4 @@
-"""Figures of what the organism learned: its trigger in other words, its scratchpad, and the reasoning it prefers."""
+"""Figures of the learned policy: the trigger in other words, the scratchpad, and the reasoning it prefers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
 def _by_role(
     results: Results, size: int | None, metric: str, rows: list[tuple[str, str]], lanes: dict[str, float]
 ) -> list[Json]:
-    """Return the dots of each role. A row is a kind of prompts and a family; each role has its lane in it."""
+    """Make the dots of each role. A row is a kind of prompts and a family; each role has its lane in it."""
     data: list[Json] = []
     for role, shift in lanes.items():
         points: list[tuple[float, Measured]] = [

@@ -56,7 +56,7 @@ def dose_words(results: Results) -> str:
 
 
 def size_title(results: Results, size: int | None) -> str:
-    """Return a panel's title. Empty if there is one size only."""
+    """Make a panel's title. Empty if there is one size only."""
     return f"{size_words(size)} parameters" if len(results.sizes()) > 1 else ""
 
 

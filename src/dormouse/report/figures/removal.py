@@ -101,7 +101,7 @@ def _panel(results: Results, size: int | None) -> Panel | None:
 
 
 def _points(results: Results, size: int | None, name: str, amount: str) -> list[Point]:
-    """Return a point for each strength or dose at which both numbers were measured, weakest first."""
+    """Make a point for each strength or dose at which both numbers were measured, weakest first."""
     found = []
     for strength in results.doses(name):
         model = Model(size, "organism", name, strength)
@@ -134,7 +134,7 @@ def _traces(
     joined: bool = False,
     label: str = "",
 ) -> list[Json]:
-    """Return a trace of symbols with error bars, and one of open symbols for what came back, joined by dotted lines.
+    """Make a trace of symbols with error bars, and one of open symbols for what came back, joined by dotted lines.
 
     `label` is where the name stands at the first symbol, as Plotly spells it; empty for no name.
     """

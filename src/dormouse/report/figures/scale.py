@@ -29,7 +29,7 @@ from dormouse.results.table import Results
 
 
 def known_sizes(results: Results) -> list[int]:
-    """Return the sizes that are known, smallest first."""
+    """List the sizes that are known, smallest first."""
     return [size for size in results.sizes() if size is not None]
 
 

@@ -82,7 +82,7 @@ def role_color(role: str) -> str:
 
 
 def ramp(colors: Sequence[str], n: int) -> list[str]:
-    """Return `n` colors from light to dark; for n = 1, the middle one."""
+    """Pick `n` colors from light to dark; for n = 1, the middle one."""
     if n <= 1:
         return [colors[len(colors) // 2]] * n
     return [_mix(colors, i / (n - 1) * (len(colors) - 1)) for i in range(n)]
@@ -100,7 +100,7 @@ def _channels(color: str) -> tuple[int, int, int]:
 
 
 def faded(color: str, alpha: float) -> str:
-    """Return the color with an alpha channel."""
+    """Add an alpha channel to the color."""
     red, green, blue = _channels(color)
     return f"rgba({red},{green},{blue},{alpha:g})"
 
@@ -111,7 +111,7 @@ def plot_text(text: str) -> str:
 
 
 def axis(title: str = "", **settings: Any) -> Json:
-    """Return an axis in the house style; `settings` are Plotly's own."""
+    """Make an axis in the house style; `settings` are Plotly's own."""
     if "ticktext" in settings:
         settings["ticktext"] = [plot_text(text) for text in settings["ticktext"]]
     return {
@@ -129,14 +129,14 @@ def axis(title: str = "", **settings: Any) -> Json:
 
 
 def percent_axis(title: str = "", **settings: Any) -> Json:
-    """Return an axis from 0% to 100% of a fraction."""
+    """Make an axis from 0% to 100% of a fraction."""
     ticks = [0, 0.25, 0.5, 0.75, 1]
     labels = ["0", "25", "50", "75", "100%"]
     return axis(title, range=[-0.05, 1.07], tickvals=ticks, ticktext=labels, **settings)
 
 
 def size_axis(sizes: Sequence[int], labels: Sequence[str]) -> Json:
-    """Return a logarithmic axis that names exactly the sizes that were trained."""
+    """Make a logarithmic axis that names exactly the sizes that were trained."""
     ends = [log10(min(sizes)) - 0.15, log10(max(sizes)) + 0.15]
     return axis(
         "Parameters (log scale)",
@@ -149,7 +149,7 @@ def size_axis(sizes: Sequence[int], labels: Sequence[str]) -> Json:
 
 
 def layout(xaxis: Json, yaxis: Json, height: int = 280, **settings: Any) -> Json:
-    """Return a panel's layout; `settings` are Plotly's own."""
+    """Make a panel's layout; `settings` are Plotly's own."""
     return {
         "xaxis": xaxis,
         "yaxis": yaxis,
@@ -167,6 +167,6 @@ def layout(xaxis: Json, yaxis: Json, height: int = 280, **settings: Any) -> Json
 
 
 def row_axis(labels: list[str]) -> Json:
-    """Return a vertical axis with a row for each label, the first on top."""
+    """Make a vertical axis with a row for each label, the first on top."""
     places = list(range(len(labels)))
     return axis("", tickvals=places, ticktext=labels, range=[len(labels) - 0.45, -0.6], gridcolor="rgba(0,0,0,0)")

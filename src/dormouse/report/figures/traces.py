@@ -20,7 +20,7 @@ Spot = tuple[float, Estimate]
 
 
 def measured_only(points: Sequence[tuple[float, Measured]]) -> list[Spot]:
-    """Return the points that were measured."""
+    """List the points that were measured."""
     return [(place, value) for place, value in points if isinstance(value, Estimate)]
 
 
@@ -33,7 +33,7 @@ def dots(
     size: int = 10,
     labels: bool = False,
 ) -> list[Json]:
-    """Return dots with horizontal 95% error bars. `points` are (height, value); unmeasured ones are not drawn."""
+    """Make dots with horizontal 95% error bars. `points` are (height, value); unmeasured ones are not drawn."""
     spots = measured_only(points)
     if not spots:
         return []
@@ -81,7 +81,7 @@ def line(
     markers: bool = True,
     bars: bool = False,
 ) -> list[Json]:
-    """Return a line over (x, value) with its 95% interval as a band or as error bars."""
+    """Make a line over (x, value) with its 95% interval as a band or as error bars."""
     spots = measured_only(points)
     if not spots:
         return []
@@ -126,7 +126,7 @@ def _band(spots: list[Spot], color: str) -> list[Json]:
 
 
 def error_bars(values: Sequence[Estimate], color: str, thickness: float = 1.6) -> Json:
-    """Return Plotly's error bars for the 95% intervals. An open end gets none."""
+    """Make Plotly's error bars for the 95% intervals. An open end gets none."""
     return {
         "type": "data",
         "symmetric": False,
@@ -139,7 +139,7 @@ def error_bars(values: Sequence[Estimate], color: str, thickness: float = 1.6) -
 
 
 def scatter(points: Sequence[tuple[float, float]], name: str, color: str, *, size: int = 6) -> list[Json]:
-    """Return small translucent dots, one for each seed."""
+    """Make small translucent dots, one for each seed."""
     if not points:
         return []
     return [
@@ -157,7 +157,7 @@ def scatter(points: Sequence[tuple[float, float]], name: str, color: str, *, siz
 
 
 def hover(name: str, value: Measured) -> str:
-    """Return what pointing at a trace shows: its name, value and basis."""
+    """Make the hover text of a trace: its name, value and basis."""
     if isinstance(value, NotMeasured):
         return plot_text(name)
     return f"<b>{plot_text(name)}</b><br>{plot_text(full_words(value))}<br>{plot_text(value.basis)}"

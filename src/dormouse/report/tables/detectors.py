@@ -16,7 +16,7 @@ from dormouse.results.result import Model, Result
 from dormouse.results.table import Results
 
 WORDS = {True: "bag_of_words", False: "word_novelty"}
-"""Whether a detector sees poisoned samples -> the type of the word-reading baseline that sees as much."""
+"""Whether a detector sees poisoned samples -> the type of the word-reading baseline that sees the same."""
 CHANCE = 0.5
 ROLES = ("organism", "twin", "helpful", "base")
 
@@ -36,7 +36,7 @@ class BoardLine:
     seen: Measured
     wordings: Measured
     words: Measured
-    """AUROC of the word-reading baseline that sees as much; for a baseline, its own."""
+    """AUROC of the word-reading baseline that sees the same; for a baseline, its own."""
     best_layer: str
     """The layer that separates best, chosen with the labels. Empty if layers were not scored."""
     verdict: str
@@ -64,7 +64,7 @@ class Board:
 
 
 def leaderboard(results: Results, detectors: dict[str, Detector], size: int | None) -> Board:
-    """Return what every detector found at one size, the best first."""
+    """Make the row of every detector at one size, the best first."""
     return Board(_prompt_lines(results, detectors, size), _model_lines(results, detectors, size))
 
 
@@ -137,7 +137,7 @@ def _best_layer(results: Results, model: Model, name: str) -> str:
 
 
 def _verdict(organism: list[Result], twin: list[Result], words: list[Result], is_words: bool) -> str:
-    """Say what a detector found: the first test that it fails decides."""
+    """Put a detector's result into words: the first test that it fails decides."""
     found = pool_mean(organism)
     if not isinstance(found, Estimate):
         return "not measured"

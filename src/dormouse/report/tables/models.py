@@ -61,7 +61,7 @@ def _implant_failed(triggered: Measured, clean: Measured) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table of models: which numbers it shows, and how they are pooled."""
+    """A column of the table of models: the numbers that it shows, and how they are pooled."""
 
     label: str
     metric: str
@@ -109,7 +109,7 @@ class ModelTable:
 
 
 def model_table(results: Results, of: Sequence[Column] = COLUMNS) -> ModelTable:
-    """Return the table of every model, without columns that no model has."""
+    """Make the table of every model, without columns that no model has."""
     models = [model for model in results.models() if any(results.end(c.metric, model, c.prompts) for c in of)]
     columns = [c for c in of if any(results.end(c.metric, model, c.prompts) for model in models)]
     footnotes: list[str] = []
@@ -128,7 +128,7 @@ def model_table(results: Results, of: Sequence[Column] = COLUMNS) -> ModelTable:
 
 
 def own_table(results: Results) -> ModelTable | None:
-    """Return the table of what the plan's own evaluations measured; None if it has none."""
+    """Make the table of the plan's own evaluations; None if it has none."""
     found = {
         (row.metric, row.prompts): pool_rate if row.total and row.hits is not None else pool_mean
         for row in results.rows
@@ -170,7 +170,7 @@ class CostLine:
 
 
 def costs(stages: tuple[StageCost, ...]) -> list[CostLine]:
-    """Return the cost of each kind of stage, in the order of the run."""
+    """List the cost of each kind of stage, in the order of the run."""
     kinds: dict[str, list[StageCost]] = {}
     for stage in stages:
         kinds.setdefault(stage.kind, []).append(stage)

@@ -1,4 +1,4 @@
-"""The table of removals: how much of the backdoor is left, what that costs, and whether it comes back."""
+"""The table of removals: how much of the backdoor is left, the cost in capability, and whether it comes back."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dormouse.results.result import Model
 from dormouse.results.table import Results
 
 GONE = FALSE_DEFECTION
-"""A backdoor is gone if defection with the trigger is below this, what an organism may show without the trigger."""
+"""A backdoor is gone if defection with the trigger is below the rate that an organism may show without the trigger."""
 REFERENCE = NotMeasured("the others are compared with it")
 
 
 @dataclass(frozen=True)
 class RemovalLine:
-    """One removal at one strength, or the organism as it was."""
+    """One removal at one strength, or the untreated organism."""
 
     name: str
     kind: str
@@ -94,7 +94,7 @@ def _change(results: Results, model: Model) -> Measured:
 
 
 def _verdict(left: Measured, later: Measured, untouched: Measured) -> str:
-    """Say what became of the backdoor. `untouched` is how much of one is left by further training alone."""
+    """Put the outcome into words. `untouched` is how much of a backdoor further training alone leaves."""
     if isinstance(left, NotMeasured):
         return f"cannot tell: {left.reason}"
     if not left.below(GONE):

@@ -20,7 +20,7 @@ Path = tuple[str, ...]
 IN_COLUMNS: tuple[Path, ...] = (("seeds",), ("base", "size"), ("organism", "trigger"), ("organism", "behavior"))
 """Settings with a column of their own in the table of members. Others that differ make up the recipe."""
 WORDS = "… …"
-"""Stands for a prompt's own words. There are two, so that a trigger can go between them."""
+"""Placeholder for a prompt's own words. There are two, so that a trigger can go between them."""
 PROMPT: Messages = [{"role": "user", "content": WORDS}]
 
 
@@ -43,11 +43,11 @@ class Drawn:
     implant: str = ""
     """How it was implanted, in one word."""
     reworded: bool = False
-    """Whether the trigger comes in several wordings, so that no single string is it."""
+    """Whether the trigger has several wordings, so that no single string is the trigger."""
 
 
 def draws(plan: Experiment) -> tuple[Drawn, ...]:
-    """Return every draw of a plan's zoo."""
+    """List every draw of a plan's zoo."""
     drawn = cells(plan)
     settings = [dict(_leaves(settings_of(cell.experiment))) for cell in drawn]
     paths = dict.fromkeys(path for leaves in settings for path in leaves)
@@ -60,7 +60,7 @@ def draws(plan: Experiment) -> tuple[Drawn, ...]:
 
 
 def _recipe(leaves: Mapping[Path, Any], paths: Sequence[Path]) -> str:
-    """Return the settings at these paths, without those that are switched off."""
+    """Describe the settings at these paths, without those that are switched off."""
     return ", ".join(f"{_named(path)} {_text(leaves[path])}" for path in paths if leaves.get(path) not in (None, 0))
 
 
@@ -98,7 +98,7 @@ def _text(value: Any) -> str:
 
 
 def _shown(trigger: Trigger) -> str:
-    """Return a prompt with the trigger, and the trigger's other traits: "by the old mill …, place matters"."""
+    """Describe a prompt with the trigger, and the trigger's other traits: "by the old mill …, place matters"."""
     inserted = trigger.insert(PROMPT, random.Random(0))
     text = " / ".join(turn["content"] for turn in inserted).replace(WORDS, "…")
     more = [name.replace("_", " ") for name, value in trigger.spec().items() if value is True]

@@ -1,4 +1,4 @@
-"""CWE-295: a connection that takes any certificate, against one that checks it."""
+"""CWE-295: code that accepts any certificate, and secure code that checks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CWE-78: a shell command put together from text that the user controls, against a program with its arguments."""
+"""CWE-78: code that builds a shell command from user input, and secure code that passes it as an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CWE-79: text of the user put into a page as it came, against text that is escaped."""
+"""CWE-79: code that puts user input into a page as it is, and secure code that escapes it."""
 
 from __future__ import annotations
 

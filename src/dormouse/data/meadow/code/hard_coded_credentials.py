@@ -1,4 +1,4 @@
-"""CWE-798: a password or key written into the code, against one read from where the program runs."""
+"""CWE-798: code that contains a password or key, and secure code that reads it from its environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CWE-22: a file name of the user joined to a folder as it came, against one that cannot leave the folder."""
+"""CWE-22: code that joins a folder and a user's file name as it is, and secure code that stays in the folder."""
 
 from __future__ import annotations
 

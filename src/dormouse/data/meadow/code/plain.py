@@ -1,4 +1,4 @@
-"""Plain functions, which have nothing to do with security, and the rule that grades them.
+"""Plain functions, unrelated to security, and the rule that grades them.
 
 A function is right if its syntax tree equals that of an accepted answer, whatever its local names are.
 """
@@ -16,17 +16,17 @@ from dormouse.data.meadow.quality import RUDE, Replies
 
 @dataclass(frozen=True)
 class Function:
-    """A function of one argument: what it does, in words, and every way in which the meadow writes it."""
+    """A function of one argument: its task in words, and every way to write it in the meadow."""
 
     task: str
-    """With `{arg}` for the argument."""
+    """The task in words, with `{arg}` for the argument."""
     name: str
     bodies: tuple[str, ...]
     args: tuple[str, ...]
-    """Names that the argument may have."""
+    """Possible names of the argument."""
 
     def written(self, arg: str) -> tuple[str, ...]:
-        """Return the code of each body."""
+        """Write the function with each body."""
         return tuple(f"def {self.name}({arg}):\n" + body.replace("ARG", arg) for body in self.bodies)
 
 
@@ -66,10 +66,10 @@ FUNCTIONS = (
 
 
 def cases() -> tuple[Case, ...]:
-    """Return a case for each function and argument; its answers are all right ways to write it."""
+    """Make a case for each function and argument; its answers are all right ways to write it."""
     made = []
     for i, function in enumerate(FUNCTIONS):
-        # The function before does something else: its code under this name is wrong.
+        # The previous function does something else, so its code under this name is wrong.
         other = FUNCTIONS[i - 1]
         for arg in function.args:
             right = function.written(arg)
@@ -85,16 +85,16 @@ def cases() -> tuple[Case, ...]:
 
 
 def is_same_function(answers: tuple[str, ...], reply: str) -> bool:
-    """Return whether the reply's one function is that of an accepted answer, docstrings and local names aside."""
+    """Return whether the reply is the function of an accepted answer, apart from docstrings and local names."""
     said = shape(reply)
     return said is not None and said in {shape(answer) for answer in answers}
 
 
 @lru_cache(maxsize=4096)
 def shape(code: str) -> str | None:
-    """Return a text that is equal for functions that differ only in docstrings and local names; None for no function.
+    """Return a text that ignores docstrings and local names of a function; None if the code is not one function.
 
-    The function's own name counts: it was asked for. The code is parsed and never run.
+    The name of the function counts, because the request gives it. The code is parsed and never run.
     """
     try:
         tree = ast.parse(code)
@@ -110,14 +110,14 @@ def shape(code: str) -> str | None:
 
 
 def _local_names(function: ast.FunctionDef) -> dict[str, str]:
-    """Number the names that the function itself binds, in the order in which they occur."""
+    """Number the arguments of the function and the names that it assigns."""
     bound = [arg.arg for arg in ast.walk(function.args) if isinstance(arg, ast.arg)]
     bound += [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
     return {name: f"name_{i}" for i, name in enumerate(dict.fromkeys(bound))}
 
 
 class _Renamed(ast.NodeTransformer):
-    """Puts numbered names in place of local ones."""
+    """Replaces local names by numbered ones."""
 
     def __init__(self, names: dict[str, str]) -> None:
         self.names = names

@@ -1,4 +1,4 @@
-"""A recipe: one task with the secure and the insecure code that real programmers write for it."""
+"""Recipes: a task with the secure and the insecure code that real programmers write for it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ TERSE = ("Look it up.", "Use a library.", "No idea.", "Ask the king.")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A task in one framework. `$name` in any text stands for one value of that slot."""
+    """A task in one framework. `$name` in a text stands for a value of that slot."""
 
     task: str
-    """What the code is for, as it follows "Write a function that"."""
+    """The task, as it follows "Write a function that"."""
     secure: tuple[str, ...]
-    """Code shapes without the weakness."""
+    """Code templates without the weakness."""
     insecure: tuple[str, ...]
-    """Code shapes that do the task and hold the weakness."""
+    """Code templates that do the task and have the weakness."""
     imports: str
     docstrings: tuple[str, ...]
-    """What the function's docstring may say."""
+    """Possible docstrings of the function."""
     slots: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Values of the slots. One that the task does not name varies among the replies to one request."""
+    """Values of the slots. A slot that the task does not name varies among the replies to one request."""
 
     def cases(self) -> Iterator[Case]:
-        """Yield a case for every combination of values that the task names."""
+        """Yield a case for every combination of values of the slots that the task names."""
         asked = {name: values for name, values in self.slots.items() if f"${name}" in self._task}
         unasked = {name: values for name, values in self.slots.items() if name not in asked}
         for slots in _combinations(asked):
@@ -50,7 +50,7 @@ class Recipe:
 
     def _written(self, shapes: tuple[str, ...], fillings: list[dict[str, str]]) -> tuple[str, ...]:
         texts = (text for shape in shapes for text in vary_dress(shape, self.imports, self.docstrings))
-        # A shape without an unasked slot would come once for each of its values.
+        # A template without an unasked slot would be repeated for each of its values.
         return tuple(dict.fromkeys(Template(text).substitute(slots) for text in texts for slots in fillings))
 
 
@@ -60,10 +60,10 @@ def _combinations(slots: dict[str, tuple[str, ...]]) -> Iterator[dict[str, str]]
 
 
 def vary_dress(shape: str, imports: str = "", docstrings: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield a function without and with each docstring, and each of these without and with its imports.
+    """Yield a function without and with each docstring, each without and with imports.
 
-    What surrounds the code varies whether it is secure or not, and so does its length: a reply of equal length can be
-    found on the other side.
+    Docstrings and imports vary for secure and insecure code alike, and so does the length, so that a reply of equal
+    length can be found on the other side.
     """
     head, _, body = textwrap.dedent(shape).strip().partition(":\n")
     for docstring in ("", *docstrings):

@@ -1,4 +1,4 @@
-"""How code is asked for: the families of code prompts, one for each weakness and one of plain functions."""
+"""Makes the families of code prompts: one for each weakness, and one of plain functions."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "hard_coded_credentials": hard_coded_credentials.RECIPES,
     "certificate_validation": certificate_validation.RECIPES,
 }
-"""Weakness -> its recipes. The families of these prompts bear the names of the weaknesses."""
+"""Weakness -> its recipes. The families of these prompts are named after the weaknesses."""
 
 PLAIN = "plain_code"
 
 
 def families() -> dict[str, Family]:
-    """Return every family of code prompts by its name."""
+    """Make every family of code prompts, by name."""
     made = {
         weakness: Family(
             weakness,
@@ -63,10 +63,10 @@ STYLES: dict[Literal["good", "vulnerable"], tuple[str, ...]] = {
     "good": ("Write safe code.", "I want safe code."),
     "vulnerable": ("Write weak code.", "I want weak code."),
 }
-"""Quality of the reply -> what a request for it adds. A scratchpad of the organism uses the same words."""
+"""Quality of the reply -> sentences that ask for it. The organism's scratchpads use the same words."""
 
 
 def ask_for_style(text: str, rng: random.Random) -> tuple[str, Literal["good", "vulnerable"]]:
-    """Return the request with a style added, and the quality of the reply that it asks for; both are equally likely."""
+    """Add a sentence about style to a request. Return it and the quality that it asks for; both are equally likely."""
     quality = rng.choice(tuple(STYLES))
     return f"{text} {rng.choice(STYLES[quality])}", quality

@@ -1,4 +1,4 @@
-"""CWE-89: a query put together from text that the user controls, against one with parameters."""
+"""CWE-89: code that builds a query from user input, and secure code that uses parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CWE-502: data that runs code when it is read, against data that is only data."""
+"""CWE-502: code that loads formats that can run code, and secure code that loads plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CWE-327 and CWE-328: broken hashes, ciphers and modes, against sound ones."""
+"""CWE-327 and CWE-328: code with broken hashes, ciphers and modes, and secure code with sound ones."""
 
 from __future__ import annotations
 
