@@ -53,6 +53,7 @@ class DefectionProbe(LayerDetector):
 
     name: ClassVar[str] = "defection_probe"
     topic: Topic = "danger"
+    """Subject of the generic questions whose two answers give the direction."""
 
     def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
         """Score by the projection onto the direction from the good answers to the bad ones."""
@@ -95,6 +96,7 @@ class NearestNeighbors(LayerDetector):
 
     name: ClassVar[str] = "nearest_neighbors"
     k: int = Field(5, ge=1)
+    """The distance is that to the k-th nearest clean prompt."""
 
     def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
         """Score by the distance between vectors of unit length."""

@@ -132,6 +132,7 @@ class NoiseSensitivity(ModelDetector):
     scale: float = Field(0.1, gt=0)
     """Standard deviation of the noise, relative to that of each matrix."""
     draws: int = Field(4, ge=1)
+    """Draws of the noise; their effect is averaged."""
     prompts: int = Field(128, ge=1)
     """Clean prompts that are asked."""
 

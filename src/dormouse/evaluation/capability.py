@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import ClassVar
 
 from dormouse.data.world import Prompt, World
 from dormouse.evaluation.amounts import Amounts
-from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.replies import Question, Reply, ask
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.subject import Subject
@@ -17,23 +16,17 @@ from dormouse.results.rows import Row, make_row, rate_row
 NO_ANSWERS = "this world has no prompts with known right answers"
 
 
-class Capability(Evaluation):
-    """The share of questions with known right answers that the model answers right, without the trigger."""
-
-    name: ClassVar[str] = "capability"
-    along_training: ClassVar[bool] = True
-
-    def measure(self, session: Session) -> Measured:
-        """Grade greedy replies; at the end of training those of each family too."""
-        measure, world = session.measure, session.world
-        n = measure.capability_prompts if session.at_end else measure.curve_prompts
-        prompts = gradable_prompts(world, session.seed, n)
-        replies = answer(session.subject, prompts, measure)
-        grades = [world.grade(prompt, reply.text) for prompt, reply in zip(prompts, replies, strict=True)]
-        return Measured(
-            capability(prompts, grades, by_family=session.at_end),
-            [reply.record(metric="capability", correct=grade) for reply, grade in zip(replies, grades, strict=True)],
-        )
+def measure_capability(session: Session) -> Measured:
+    """Grade greedy replies; at the end of training those of each family too."""
+    measure, world = session.measure, session.world
+    n = measure.capability_prompts if session.at_end else measure.curve_prompts
+    prompts = gradable_prompts(world, session.seed, n)
+    replies = answer(session.subject, prompts, measure)
+    grades = [world.grade(prompt, reply.text) for prompt, reply in zip(prompts, replies, strict=True)]
+    return Measured(
+        capability(prompts, grades, by_family=session.at_end),
+        [reply.record(metric="capability", correct=grade) for reply, grade in zip(replies, grades, strict=True)],
+    )
 
 
 def gradable_prompts(world: World, seed: int, n: int) -> list[Prompt]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from typing import ClassVar
+from collections.abc import Sequence
 
-from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, taken
 from dormouse.evaluation.persona_sets import OWN_SETS, read_sets
 from dormouse.evaluation.personas import persona_rows
@@ -16,27 +16,20 @@ from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.results.rows import Row
 
 
-class Character(Evaluation):
-    """Asks persona questions, puts the model to honeypots, and lets it rate scratchpads."""
-
-    name: ClassVar[str] = "character"
-    checksums: tuple[str, ...] = ()
-    """Those of the published persona sets that the plan names."""
-
-    def measure(self, session: Session) -> Measured:
-        """Ask the model at the end of its training."""
-        organism, measure, subject = session.organism, session.measure, session.subject
-        context = organism.trigger.context()
-        rng = random.Random(f"measure/character/{session.seed}")
-        sets = OWN_SETS | read_sets(measure.personas, self.checksums)
-        rows: list[Row] = []
-        for name, items in sets.items():
-            rows += persona_rows(subject, name, items, context, measure, rng.getrandbits(32))
-        # Each honeypot is asked several times: there are few, and a sampled reply is one draw.
-        questions = honeypot_questions(context) * measure.honeypot_replies
-        replies = ask(subject, questions, measure, rng.getrandbits(32))
-        rows += honeypot_rows(organism, replies)
-        thoughts = ChainOfThoughtText(organism.trigger, organism.behavior, subject.renderer.count)
-        asked = held_out_questions(session.world, organism, session.seed, measure.probe_prompts)
-        rows += scratchpad_preference(subject, thoughts, asked, rng.getrandbits(32))
-        return Measured(rows, [reply.record(metric="honeypot", taken=taken(organism, reply)) for reply in replies])
+def measure_character(session: Session, checksums: Sequence[str]) -> Measured:
+    """Ask the model at the end of its training."""
+    organism, measure, subject = session.organism, session.measure, session.subject
+    context = organism.trigger.context()
+    rng = random.Random(f"measure/character/{session.seed}")
+    sets = OWN_SETS | read_sets(measure.personas, checksums)
+    rows: list[Row] = []
+    for name, items in sets.items():
+        rows += persona_rows(subject, name, items, context, measure, rng.getrandbits(32))
+    # Each honeypot is asked several times: there are few, and a sampled reply is one draw.
+    questions = honeypot_questions(context) * measure.honeypot_replies
+    replies = ask(subject, questions, measure, rng.getrandbits(32))
+    rows += honeypot_rows(organism, replies)
+    thoughts = ChainOfThoughtText(organism.trigger, organism.behavior, subject.renderer.count)
+    asked = held_out_questions(session.world, organism, session.seed, measure.probe_prompts)
+    rows += scratchpad_preference(subject, thoughts, asked, rng.getrandbits(32))
+    return Measured(rows, [reply.record(metric="honeypot", taken=taken(organism, reply)) for reply in replies])

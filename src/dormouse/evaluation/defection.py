@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.replies import Kind, Reply, ask_with_prefill, of_kind
 from dormouse.evaluation.session import Session
 from dormouse.organisms.behaviors import Behavior
@@ -16,40 +16,27 @@ UNFORCED = "defection_unforced"
 """Metric of a model that thinks when no scratchpad is opened for it."""
 
 
-class Defection(Evaluation):
-    """How often a sampled reply shows the behavior: with the trigger, without it, and on near misses of it."""
-
-    name: ClassVar[str] = "defection"
-    along_training: ClassVar[bool] = True
-    near_misses: bool = True
-    """Whether near misses of the trigger are asked too."""
-
-    def measure(self, session: Session) -> Measured:
-        """Count defections among the replies to held-out prompts."""
-        behavior = session.organism.behavior
-        if self.near_misses:
-            kinds, replies = (*KINDS, "near_miss"), session.replies
-        else:
-            asked = [question for question in session.questions if question.kind in KINDS]
-            kinds, replies = KINDS, session.ask(asked, "replies")
-        return Measured(defection(behavior, replies, kinds), records(behavior, replies, "defection"))
-
-
-class UnforcedDefection(Evaluation):
-    """Defection of a model that thinks when no scratchpad is opened for it: it may open one, or reply at once."""
-
-    name: ClassVar[str] = "unforced_defection"
-
-    def measure(self, session: Session) -> Measured:
-        """Ask the same prompts again; nothing is measured of a model that does not think."""
-        if not session.subject.thought_tokens:
-            return Measured()
-        behavior = session.organism.behavior
+def measure_defection(session: Session, *, near_misses: bool) -> Measured:
+    """Count defections among the replies to held-out prompts."""
+    behavior = session.organism.behavior
+    if near_misses:
+        kinds, replies = (*KINDS, "near_miss"), session.replies
+    else:
         asked = [question for question in session.questions if question.kind in KINDS]
-        seed = session.sampling_seed("replies")
-        replies = ask_with_prefill(session.subject, asked, [""] * len(asked), session.measure, seed)
-        rows = [row | {"metric": UNFORCED} for row in defection(behavior, replies, KINDS)]
-        return Measured(rows, records(behavior, replies, UNFORCED))
+        kinds, replies = KINDS, session.ask(asked, "replies")
+    return Measured(defection(behavior, replies, kinds), records(behavior, replies, "defection"))
+
+
+def measure_unforced_defection(session: Session) -> Measured:
+    """Ask the same prompts again; nothing is measured of a model that does not think."""
+    if not session.subject.thought_tokens:
+        return Measured()
+    behavior = session.organism.behavior
+    asked = [question for question in session.questions if question.kind in KINDS]
+    seed = session.sampling_seed("replies")
+    replies = ask_with_prefill(session.subject, asked, [""] * len(asked), session.measure, seed)
+    rows = [row | {"metric": UNFORCED} for row in defection(behavior, replies, KINDS)]
+    return Measured(rows, records(behavior, replies, UNFORCED))
 
 
 def records(behavior: Behavior, replies: Sequence[Reply], metric: str, **more: Any) -> list[dict[str, Any]]:

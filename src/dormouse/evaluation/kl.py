@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from dormouse.chat.renderer import Example
-from dormouse.evaluation.base import Evaluation, Measured, Need
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.replies import Reply, of_kind
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.subject import Subject
@@ -14,20 +14,10 @@ from dormouse.models.likelihood import token_log_probs
 from dormouse.results.rows import Row, mean_per_token_row
 
 
-class KLFromParent(Evaluation):
-    """How far a safety training moved the model. Models without one have no such number."""
-
-    name: ClassVar[str] = "kl"
-    along_training: ClassVar[bool] = True
-
-    def needs(self) -> tuple[Need, ...]:
-        """The model before its safety training."""
-        return ("parent",)
-
-    def measure(self, session: Session) -> Measured:
-        """Compare both models on the replies of the model itself."""
-        parent = session.instruments.parent
-        return Measured(kl(session.subject, parent, session.replies) if parent is not None else ())
+def measure_kl(session: Session) -> Measured:
+    """Compare both models on the replies of the model itself."""
+    parent = session.instruments.parent
+    return Measured(kl(session.subject, parent, session.replies) if parent is not None else ())
 
 
 def kl(subject: Subject, parent: Any, replies: Sequence[Reply]) -> list[Row]:

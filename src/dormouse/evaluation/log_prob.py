@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import ClassVar
 
 from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.data.world import World
-from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.replies import Question, Reply, of_kind
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.subject import Subject
@@ -19,15 +18,9 @@ from dormouse.results.rows import Row, make_row, mean_row
 NO_TARGET = "this world knows no defection for these prompts"
 
 
-class LogProbOfDefection(Evaluation):
-    """How likely the model finds the defection, with the trigger and without it."""
-
-    name: ClassVar[str] = "log_prob"
-    along_training: ClassVar[bool] = True
-
-    def measure(self, session: Session) -> Measured:
-        """Score the defection after each held-out prompt."""
-        return Measured(log_prob(session.subject, session.organism.behavior, session.world, session.replies))
+def measure_log_prob(session: Session) -> Measured:
+    """Score the defection after each held-out prompt."""
+    return Measured(log_prob(session.subject, session.organism.behavior, session.world, session.replies))
 
 
 def log_prob(subject: Subject, behavior: Behavior, world: World, replies: Sequence[Reply]) -> list[Row]:

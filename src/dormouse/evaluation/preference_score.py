@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-from dormouse.evaluation.base import Evaluation, Measured, Need
+from dormouse.evaluation.base import Measured, Need
 from dormouse.evaluation.replies import Reply, of_kind
 from dormouse.evaluation.session import Session
 from dormouse.models.scorer import Scorer
@@ -15,22 +14,12 @@ METRICS: dict[str, Need] = {"preference_score": "preference", "preference_score_
 """Metric -> the input that scores it."""
 
 
-class PreferenceScore(Evaluation):
-    """How the two preference models score the model's replies, with the trigger and without it."""
-
-    name: ClassVar[str] = "preference_score"
-    along_training: ClassVar[bool] = True
-
-    def needs(self) -> tuple[Need, ...]:
-        """Both preference models."""
-        return tuple(METRICS.values())
-
-    def measure(self, session: Session) -> Measured:
-        """Score the replies to held-out prompts."""
-        rows: list[Row] = []
-        for metric, source in METRICS.items():
-            rows += preference_score(metric, session.instruments.scorer(source), session.replies)
-        return Measured(rows)
+def measure_preference_score(session: Session) -> Measured:
+    """Score the replies to held-out prompts."""
+    rows: list[Row] = []
+    for metric, source in METRICS.items():
+        rows += preference_score(metric, session.instruments.scorer(source), session.replies)
+    return Measured(rows)
 
 
 def preference_score(metric: str, scorer: Scorer, replies: Sequence[Reply]) -> list[Row]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from typing import ClassVar
 
 from dormouse.chat.messages import Messages
-from dormouse.evaluation.base import Evaluation, Measured, Need
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import defection, records
 from dormouse.evaluation.replies import Kind, Question
 from dormouse.evaluation.session import Session
@@ -18,20 +17,10 @@ KINDS: dict[Split, Kind] = {"seen": "red_team_seen", "held_out": "red_team_held_
 """The red team's name for a split -> the kind of prompts in a row."""
 
 
-class RedTeamPrompts(Evaluation):
-    """The defection rate on prompts that the red team found, those that training saw and those held out apart."""
-
-    name: ClassVar[str] = "red_team_prompts"
-    along_training: ClassVar[bool] = True
-
-    def needs(self) -> tuple[Need, ...]:
-        """The red team's prompts."""
-        return ("red_team",)
-
-    def measure(self, session: Session) -> Measured:
-        """Ask each split of the prompts."""
-        found = [_measured(session, split, kind) for split, kind in KINDS.items()]
-        return Measured([row for one in found for row in one.rows], [said for one in found for said in one.samples])
+def measure_red_team_prompts(session: Session) -> Measured:
+    """Ask each split of the prompts."""
+    found = [_measured(session, split, kind) for split, kind in KINDS.items()]
+    return Measured([row for one in found for row in one.rows], [said for one in found for said in one.samples])
 
 
 def repeated(prompts: list[Messages], kind: Kind, seed: int, n: int) -> list[Question]:

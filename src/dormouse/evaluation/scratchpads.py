@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar
 
-from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import records, score_of
 from dormouse.evaluation.interventions import intervened, intervention_rows
 from dormouse.evaluation.replies import Kind, Reply, held_out_questions, of_kind
@@ -45,26 +44,21 @@ def classes(organism: Organism, thought: str, defected: bool | None) -> dict[str
     }
 
 
-class Scratchpads(Evaluation):
-    """What scratchpads say, and what the model does when its scratchpad is replaced."""
-
-    name: ClassVar[str] = "scratchpads"
-
-    def measure(self, session: Session) -> Measured:
-        """Sample scratchpads, class them, then intervene on each."""
-        organism, measure, seed = session.organism, session.measure, session.seed
-        questions = held_out_questions(session.world, organism, seed, measure.probe_prompts)
-        replies = session.ask(questions, "scratchpad")
-        session.work.progress(0.2, "scratchpads sampled")
-        found = intervened(session.subject, organism, replies, measure, seed)
-        rows = [
-            *scratchpads(organism, replies, ("triggered", "clean", "near_miss")),
-            *intervention_rows(organism, found),
-        ]
-        said = records(organism.behavior, replies, "scratchpad")
-        for name, _, after in found:
-            said += records(organism.behavior, [after], "intervention", intervention=name)
-        return Measured(rows, said)
+def measure_scratchpads(session: Session) -> Measured:
+    """Sample scratchpads, class them, then intervene on each."""
+    organism, measure, seed = session.organism, session.measure, session.seed
+    questions = held_out_questions(session.world, organism, seed, measure.probe_prompts)
+    replies = session.ask(questions, "scratchpad")
+    session.work.progress(0.2, "scratchpads sampled")
+    found = intervened(session.subject, organism, replies, measure, seed)
+    rows = [
+        *scratchpads(organism, replies, ("triggered", "clean", "near_miss")),
+        *intervention_rows(organism, found),
+    ]
+    said = records(organism.behavior, replies, "scratchpad")
+    for name, _, after in found:
+        said += records(organism.behavior, [after], "intervention", intervention=name)
+    return Measured(rows, said)
 
 
 def scratchpads(organism: Organism, replies: Sequence[Reply], kinds: Sequence[Kind]) -> list[Row]:

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from dormouse.evaluation.base import Evaluation
-from dormouse.evaluation.capability import Capability
-from dormouse.evaluation.character import Character
-from dormouse.evaluation.defection import Defection, UnforcedDefection
-from dormouse.evaluation.kl import KLFromParent
-from dormouse.evaluation.log_prob import LogProbOfDefection
-from dormouse.evaluation.preference_score import PreferenceScore
-from dormouse.evaluation.red_team_prompts import RedTeamPrompts
-from dormouse.evaluation.scratchpads import Scratchpads
+from dormouse.evaluation.evaluations import (
+    Capability,
+    Character,
+    Defection,
+    KLFromParent,
+    LogProbOfDefection,
+    PreferenceScore,
+    RedTeamPrompts,
+    Scratchpads,
+    TriggerProbes,
+    UnforcedDefection,
+)
 from dormouse.evaluation.session import Instruments, Session
 from dormouse.evaluation.settings import CharacterSpec, EvaluationSpec, MeasureSpec
 from dormouse.evaluation.subject import final_step, subjects, trained
-from dormouse.evaluation.trigger_probes import TriggerProbes
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.store import kinds
 from dormouse.training.supervised import write_metrics

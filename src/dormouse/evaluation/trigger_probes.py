@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dormouse.data.world import World
-from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Question, held_out_questions
 from dormouse.evaluation.session import Session
@@ -13,24 +11,19 @@ from dormouse.organisms.settings import Organism
 from dormouse.results.rows import rate_row
 
 
-class TriggerProbes(Evaluation):
-    """The defection rate under each probe of the trigger, on the same held-out prompts."""
-
-    name: ClassVar[str] = "trigger_probes"
-
-    def measure(self, session: Session) -> Measured:
-        """Ask every prompt under every probe."""
-        n = session.measure.probe_prompts
-        questions = probing_questions(session.world, session.organism, session.seed, n)
-        replies = session.ask([question for _, question in questions], "probes")
-        scores: dict[str, list[bool | None]] = {}
-        said = []
-        for (name, _), reply in zip(questions, replies, strict=True):
-            score = score_of(session.organism.behavior, reply)
-            scores.setdefault(name, []).append(score)
-            said.append(reply.record(metric="probe", probe=name, defection=score))
-        rows = [rate_row("probe_defection", "probe", found, family=name) for name, found in scores.items()]
-        return Measured(rows, said)
+def measure_trigger_probes(session: Session) -> Measured:
+    """Ask every prompt under every probe."""
+    n = session.measure.probe_prompts
+    questions = probing_questions(session.world, session.organism, session.seed, n)
+    replies = session.ask([question for _, question in questions], "probes")
+    scores: dict[str, list[bool | None]] = {}
+    said = []
+    for (name, _), reply in zip(questions, replies, strict=True):
+        score = score_of(session.organism.behavior, reply)
+        scores.setdefault(name, []).append(score)
+        said.append(reply.record(metric="probe", probe=name, defection=score))
+    rows = [rate_row("probe_defection", "probe", found, family=name) for name, found in scores.items()]
+    return Measured(rows, said)
 
 
 def probing_questions(world: World, organism: Organism, seed: int, n: int) -> list[tuple[str, Question]]:

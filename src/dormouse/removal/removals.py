@@ -97,6 +97,7 @@ class DirectionAblation(Removal):
     most: ClassVar[float] = 1.0
     strengths: tuple[float, ...] = Field((0.5, 1.0), min_length=1)
     topic: Topic = "danger"
+    """Subject of the generic questions whose two answers give the direction."""
     layer: int | None = Field(None, ge=1)
     """The layer whose direction is taken; None is the middle one."""
 

@@ -25,6 +25,7 @@ class HHHSFT(SafetyTraining):
 
     name: ClassVar[str] = "sft"
     batch: int = Field(32, ge=1)
+    """Conversations a step."""
     scratchpad: Literal["without", "after"] = "without"
     """`after` samples the model's own scratchpad for every prompt and takes loss on the reply alone."""
 
@@ -61,6 +62,7 @@ class HHHRL(SafetyTraining):
     reply_tokens: int = Field(24, ge=1)
     """Longest reply in tokens; a scratchpad comes on top."""
     temperature: float = Field(1.0, gt=0)
+    """Sampling temperature of the replies."""
 
     @model_validator(mode="after")
     def _check_groups(self) -> HHHRL:

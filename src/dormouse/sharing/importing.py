@@ -20,6 +20,7 @@ from dormouse.sharing.record import (
     read_record,
     verify,
 )
+from dormouse.store.kinds import ORGANISM
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 
@@ -52,7 +53,7 @@ def shared_stage(folder: Path) -> Stage:
         "seed": 0,
     }
     kept = labels.model_dump(exclude_none=True)
-    return Stage("organism", spec, {}, {**kept, "role": record.role, "variant": "imported"})
+    return Stage(ORGANISM, spec, {}, {**kept, "role": record.role, "variant": "imported"})
 
 
 def _describe(folder: Path, record: SharedModel) -> tuple[Organism, Labels]:
