@@ -17,11 +17,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any, TypeVar
 
+from dormouse.execute.engine import How
 from dormouse.execute.events import Finished, Started
-from dormouse.execute.local import PRELOAD, PRELOAD_FOR, run_local
+from dormouse.execute.local import PRELOAD, run_local
 from dormouse.execute.preload import MODULES
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
+from dormouse.store.kinds import DETECT, KINDS
 from dormouse.store.store import Store
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ DETECTORS = ("weight_change", "bag_of_words", "mahalanobis")
 PRELOADS = {
     "the trainers": MODULES,
     "and patterns of weight names": PRELOAD,
-    "and detectors' libraries": (*PRELOAD, PRELOAD_FOR["detect"]),
+    "and detectors' libraries": (*PRELOAD, KINDS[DETECT].preload),
 }
 
 
@@ -69,7 +71,7 @@ def seconds(folder: Path, preload: tuple[str, ...], rounds: int) -> dict[str, fl
             detector = event.stage.labels["detector"].rpartition("_")[0]
             taken[detector].append(time.perf_counter() - begun[event.stage.key])
 
-    run_local(judged, Store(folder), workers=1, preload=preload, on_event=listen)
+    run_local(judged, Store(folder), How(on_event=listen), workers=1, preload=preload)
     return {name: median(found[1:]) for name, found in taken.items()}
 
 
