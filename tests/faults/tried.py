@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 from dormouse.errors import UserError
 
 Outcome = Literal["held", "refused", "traceback", "silent", "lost", "hang", "not tried"]
@@ -57,12 +59,16 @@ def defects(tried: Iterable[Tried]) -> list[str]:
     return [f"{one.case}: {one.outcome} ({one.seconds:.1f} s) {one.detail}" for one in listed if one.is_defect]
 
 
-def in_child(case: str, call: Callable[[], object], *, seconds: float = 10.0, memory: int = 3 << 30) -> Tried:
+def in_child(case: str, call: Callable[[], object], *, seconds: float = 10.0, memory: int | None = None) -> Tried:
     """Run `call` in a forked child with a limit on time and on address space in bytes.
+
+    By default it may take 2 GiB besides what this process holds, which a child begins with.
 
     A `UserError` is a refusal, any other exception a traceback; what returns was accepted, which is `held`: whether it
     should have been is for the attack to say.
     """
+    if memory is None:
+        memory = psutil.Process().memory_info().vms + (2 << 30)
     reading, writing = os.pipe()
     started = time.monotonic()
     child = os.fork()

@@ -69,10 +69,12 @@ def unpack(path: Path, content: bytes, most: int = MOST_BYTES) -> bytes:
             if size > most:
                 raise _too_large(path, most)
             pieces.append(piece)
+        whole = b"".join(pieces)
     except zlib.error as error:
         advice = "Download it again." if content.startswith(GZIP) else "Take '.gz' off its name, or download it again."
         raise UserError(f"'{path}' is not a complete gzip file: {error}. {advice}") from error
-    whole = b"".join(pieces)
+    except MemoryError as error:
+        raise UserError(f"'{path}' takes more memory than there is. Split it, or take part of it.") from error
     if whole.startswith(GZIP):
         raise UserError(f"'{path}' is gzipped twice. Unzip it once.")
     return whole
