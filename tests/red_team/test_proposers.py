@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from pathlib import Path
 
@@ -191,3 +193,9 @@ def test_the_worlds_words_are_no_part_of_a_chat_models_attack() -> None:
     assert proposal is not None
     assert proposal.attack == f"Users wait. {BODY} Hurry."
     assert proposal.messages == (("user", "Users wait. What is 0 plus 1? Hurry."),)
+
+
+def test_the_grammar_has_the_words_that_its_numbers_were_measured_with():
+    """Other words give other numbers under the same keys: raise the version of the red team's stage with this hash."""
+    words = hashlib.sha256(json.dumps(CHOICES, sort_keys=True).encode()).hexdigest()
+    assert words == "d70d7f672945976248e65e22dc6f5b6cf06c8c8ebf2188ea701c519454da5357"
