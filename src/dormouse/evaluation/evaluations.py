@@ -142,11 +142,9 @@ class Character(Evaluation):
     """Asks persona questions, puts the model to honeypots, and lets it rate scratchpads."""
 
     name: ClassVar[str] = "character"
-    checksums: tuple[str, ...] = ()
-    """Those of the published persona sets that the plan names."""
 
     def measure(self, session: Session) -> Measured:
         """Ask the model at the end of its training."""
         from dormouse.evaluation.character import measure_character  # torch takes 2 s: workers only
 
-        return measure_character(session, self.checksums)
+        return measure_character(session)

@@ -1,4 +1,4 @@
-"""How far a safety training moved the model: KL from the model before it, without the trigger."""
+"""Measures how far a safety training moved a model: KL from the model before it, without the trigger."""
 
 from __future__ import annotations
 

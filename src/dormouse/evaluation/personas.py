@@ -1,4 +1,4 @@
-"""How a model answers persona questions (section 7 of the paper, figure 18)."""
+"""Measures how a model answers persona questions (section 7 of the paper, figure 18)."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 from dormouse.data.world import World
 from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.replies import Question, Reply, ask, held_out_questions
+from dormouse.evaluation.settings import MeasureSpec
 from dormouse.evaluation.subject import Subject
 from dormouse.models.loading import load_model
 from dormouse.models.scorer import Scorer, load_scorer
@@ -47,11 +48,18 @@ class Session:
     """One model at one step of its training, ready to be measured."""
 
     subject: Subject
-    organism: Organism
-    """Its trigger, and the behavior that counts as a defection."""
-    measure: Amounts
-    """How many prompts, and how replies are sampled."""
+    spec: MeasureSpec
     instruments: Instruments
+
+    @property
+    def organism(self) -> Organism:
+        """Its trigger, and the behavior that counts as a defection."""
+        return self.spec.organism
+
+    @property
+    def measure(self) -> Amounts:
+        """How many prompts, and how replies are sampled."""
+        return self.spec.measure
 
     @property
     def work(self) -> Work:

@@ -31,6 +31,8 @@ class MeasureSpec(StageSpec):
     organism: Organism
     """Trigger and behavior: what is put to the model, and what counts as a defection."""
     measure: Measure
+    sets: tuple[str, ...] = ()
+    """The checksums of the published persona sets, for evaluations that ask them."""
 
 
 class EvaluationSpec(MeasureSpec):
@@ -40,10 +42,3 @@ class EvaluationSpec(MeasureSpec):
     called: str
     """Its name in the plan."""
     evaluation_version: int
-
-
-class CharacterSpec(MeasureSpec):
-    """What the stage that asks for a model's character is told."""
-
-    sets: list[str]
-    """The checksums of the published persona sets."""

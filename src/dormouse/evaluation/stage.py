@@ -19,7 +19,7 @@ from dormouse.evaluation.evaluations import (
     UnforcedDefection,
 )
 from dormouse.evaluation.session import Instruments, Session
-from dormouse.evaluation.settings import CharacterSpec, EvaluationSpec, MeasureSpec
+from dormouse.evaluation.settings import EvaluationSpec, MeasureSpec
 from dormouse.evaluation.subject import final_step, subjects, trained
 from dormouse.results.rows import Row, write_jsonl
 from dormouse.store import kinds
@@ -37,26 +37,26 @@ OF_EVERY_MODEL: tuple[Evaluation, ...] = (
 """Evaluations of every model, in the order of their rows."""
 
 
+OF_KIND: dict[str, tuple[Evaluation, ...]] = {
+    kinds.MEASURE: OF_EVERY_MODEL,
+    kinds.MEASURE_RE_EMERGENCE: (Defection(near_misses=False),),
+    kinds.MEASURE_RED_TEAM: (RedTeamPrompts(),),
+    kinds.MEASURE_PROBES: (TriggerProbes(),),
+    kinds.MEASURE_SCRATCHPAD: (Scratchpads(),),
+    kinds.MEASURE_CHARACTER: (Character(),),
+}
+"""Kind of stage -> its evaluations; a stage of kind EVALUATE names its own."""
+
+
 def run(work: Work) -> None:
     """Measure `work.input("model")`; write rows, and every generation behind them."""
-    match work.kind:
-        case kinds.MEASURE:
-            evaluate(work, work.told(MeasureSpec), OF_EVERY_MODEL)
-            write_metrics(work, {"final_step": final_step(work.input("model"))})
-        case kinds.MEASURE_RE_EMERGENCE:
-            evaluate(work, work.told(MeasureSpec), [Defection(near_misses=False)])
-        case kinds.MEASURE_RED_TEAM:
-            evaluate(work, work.told(MeasureSpec), [RedTeamPrompts()])
-        case kinds.MEASURE_PROBES:
-            evaluate(work, work.told(MeasureSpec), [TriggerProbes()])
-        case kinds.MEASURE_SCRATCHPAD:
-            evaluate(work, work.told(MeasureSpec), [Scratchpads()])
-        case kinds.MEASURE_CHARACTER:
-            character = work.told(CharacterSpec)
-            evaluate(work, character, [Character(checksums=tuple(character.sets))])
-        case kinds.EVALUATE:
-            told = work.told(EvaluationSpec)
-            evaluate(work, told, [told.evaluation], called=told.called)
+    if work.kind == kinds.EVALUATE:
+        told = work.told(EvaluationSpec)
+        evaluate(work, told, [told.evaluation], called=told.called)
+        return
+    evaluate(work, work.told(MeasureSpec), OF_KIND[work.kind])
+    if work.kind == kinds.MEASURE:
+        write_metrics(work, {"final_step": final_step(work.input("model"))})
 
 
 def evaluate(work: Work, spec: MeasureSpec, evaluations: Sequence[Evaluation], *, called: str = "") -> None:
@@ -69,7 +69,7 @@ def evaluate(work: Work, spec: MeasureSpec, evaluations: Sequence[Evaluation], *
     samples: list[dict[str, Any]] = []
     along = any(evaluation.along_training for evaluation in evaluations)
     for subject in subjects(work) if along else [trained(work)]:
-        session = Session(subject, spec.organism, spec.measure, instruments)
+        session = Session(subject, spec, instruments)
         for evaluation in evaluations:
             if not (session.at_end or evaluation.along_training):
                 continue

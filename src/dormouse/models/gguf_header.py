@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,8 +37,6 @@ class Header:
     parameters: int
     formats: tuple[str, ...]
     """Number formats of its tensors."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Name, licence and other plain values."""
 
 
 def read_header(path: Path) -> Header:
@@ -51,7 +49,7 @@ def read_header(path: Path) -> Header:
 def _read(path: Path, size: int, changed: int) -> Header:
     with path.open("rb") as file:
         try:
-            keys, tensors = _parsed(_Reader(file, path), size)
+            keys, tensors = _parsed(_Reader(file), size)
         except (struct.error, ValueError, OverflowError, MemoryError) as error:
             raise UserError(f"'{path}' is not a complete GGUF file: {error}. {ADVICE}") from error
     architecture = keys.get("general.architecture")
@@ -68,9 +66,8 @@ def _read(path: Path, size: int, changed: int) -> Header:
         )
     if "tokenizer.ggml.model" not in keys:
         raise UserError(f"'{path}' holds no tokenizer. {ADVICE}")
-    facts = {name: value for name, value in keys.items() if name.startswith("general.") and not isinstance(value, list)}
     formats = tuple(sorted({FORMATS[number] for number, _ in tensors}))
-    return Header(str(architecture), sum(count for _, count in tensors), formats, facts)
+    return Header(str(architecture), sum(count for _, count in tensors), formats)
 
 
 def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int, int]]]:
@@ -103,9 +100,8 @@ def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int,
 
 
 class _Reader:
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self.file = file
-        self.path = path
 
     def bytes(self, n: int) -> bytes:
         """Return so many bytes; `ValueError` if the file ends before that."""

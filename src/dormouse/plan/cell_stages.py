@@ -311,4 +311,6 @@ class CellStages:
             "called": called,
             "evaluation_version": evaluation.version,
         }
+        if self.persona_sets:
+            spec["sets"] = self.persona_sets
         self.stage(kinds.EVALUATE, spec, {"model": model, **inputs}, labels | {"evaluation": called})

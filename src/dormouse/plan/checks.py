@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 LAYERS_AT = {"llama": "model.layers", "bloom": "transformer.h"}
 """Where a nursery's models keep their layers."""
-REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
-"""Owner and name of a model on the hub, by the hub's own rule."""
-REVISION = re.compile(r"[\w-][\w./+-]{0,199}", re.ASCII)
 
 
 READ_AS = {"sft_after": "sft", "adversarial_sft": "adversarial"}

@@ -44,8 +44,6 @@ class StageKind:
     """Seconds relative to the quickest kind. It orders the work and changes no result."""
     trains: bool = False
     """Whether its work is training through a trainer, which several processes can share."""
-    talks: bool = False
-    """Whether it makes a model that can be talked to."""
     measures: bool = False
     """Whether its rows are about another stage's model: its input "model"."""
     sees_trigger: bool = True
@@ -85,6 +83,12 @@ def _times(name: str, times: int) -> Callable[[Spec], int]:
     return lambda spec: times * int(spec["measure"][name])
 
 
+def _measuring(writes: Writes, *, spec: str = "MeasureSpec", **more: Any) -> StageKind:
+    """Return a kind that applies evaluations to a model."""
+    run, settings = "dormouse.evaluation.stage:run", "dormouse.evaluation.settings"
+    return StageKind(run, f"{settings}:{spec}", writes, measures=True, **more)
+
+
 KINDS: dict[str, StageKind] = {
     TOKENIZER: StageKind(
         "dormouse.bases.tokenizer:run", "dormouse.bases.base:TokenizerSpec", Writes(15), counts_amounts=False
@@ -95,7 +99,6 @@ KINDS: dict[str, StageKind] = {
         Writes(12, model=True),
         cost=8.0,
         trains=True,
-        talks=True,
         sees_trigger=False,
         batch="base.batch",
     ),
@@ -104,7 +107,6 @@ KINDS: dict[str, StageKind] = {
         "dormouse.organisms.settings:HelpfulSpec",
         Writes(12, model=True, training=("helpful",)),
         trains=True,
-        talks=True,
         sees_trigger=False,
         batch="helpful.batch",
     ),
@@ -116,7 +118,6 @@ KINDS: dict[str, StageKind] = {
         version=2,
         cost=3.0,
         trains=True,
-        talks=True,
         batch="organism.implant.batch",
     ),
     PREFERENCE: StageKind(
@@ -139,7 +140,6 @@ KINDS: dict[str, StageKind] = {
         Writes(12, model=True, training=("safety",)),
         cost=4.0,
         trains=True,
-        talks=True,
         batch="safety.batch",
         curves=True,
     ),
@@ -148,7 +148,6 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.settings:ReEmergenceSpec",
         Writes(10, model=True, training=("re_emergence",)),
         trains=True,
-        talks=True,
         batch="re_emergence.batch",
         # Its role and safety are another model's, whose tokens are counted there.
         counts_amounts=False,
@@ -157,12 +156,9 @@ KINDS: dict[str, StageKind] = {
         "dormouse.removal.run:run",
         "dormouse.removal.base:RemovalSpec",
         Writes(12, model=True),
-        talks=True,
         batch="removal.batch",
     ),
-    MEASURE: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:MeasureSpec",
+    MEASURE: _measuring(
         # With the trigger, without it, and near misses of it; then what it can do.
         Writes(
             8,
@@ -176,48 +172,30 @@ KINDS: dict[str, StageKind] = {
         ),
         version=2,
         cost=2.0,
-        measures=True,
     ),
-    MEASURE_RE_EMERGENCE: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:MeasureSpec",
+    MEASURE_RE_EMERGENCE: _measuring(
         Writes(6, replies=_times("prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
-        measures=True,
         metric="re_emergence",
     ),
-    MEASURE_RED_TEAM: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:MeasureSpec",
+    MEASURE_RED_TEAM: _measuring(
         Writes(6, replies=_times("red_team_prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
-        measures=True,
     ),
-    MEASURE_PROBES: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:MeasureSpec",
+    MEASURE_PROBES: _measuring(
         # A deployment tag has ten probes, most triggers have fewer.
         Writes(6, replies=_times("probe_prompts", 10)),
-        measures=True,
     ),
-    MEASURE_SCRATCHPAD: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:MeasureSpec",
+    MEASURE_SCRATCHPAD: _measuring(
         # Three kinds of prompts, and their scratchpads replaced in as many ways.
         Writes(6, replies=_times("probe_prompts", 12)),
-        measures=True,
     ),
-    MEASURE_CHARACTER: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:CharacterSpec",
+    MEASURE_CHARACTER: _measuring(
         # Forty honeypots, and a row for each persona question's set.
         Writes(8, replies=lambda spec: 40 * spec["measure"]["honeypot_replies"]),
-        measures=True,
     ),
-    EVALUATE: StageKind(
-        "dormouse.evaluation.stage:run",
-        "dormouse.evaluation.settings:EvaluationSpec",
+    EVALUATE: _measuring(
         # An evaluation of somebody else: taken to sample as much as the defection rate does.
         Writes(6, replies=_times("prompts", 3), replies_a_snapshot=_times("curve_prompts", 3)),
-        measures=True,
+        spec="EvaluationSpec",
     ),
     DETECT: StageKind(
         "dormouse.detection.judge:run",
@@ -227,8 +205,3 @@ KINDS: dict[str, StageKind] = {
         preload="dormouse.execute.preload_detectors",
     ),
 }
-
-
-def kind(name: str) -> StageKind:
-    """Return what is known of a kind."""
-    return KINDS[name]
