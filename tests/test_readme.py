@@ -126,7 +126,7 @@ def folders_of_the_tree():
 
 def test_the_tree_of_the_readme_is_that_of_the_source():
     source = ROOT / "src" / "dormouse"
-    there = {file.parent.relative_to(source).as_posix() for file in source.rglob("*") if file.suffix != ".pyc"}
+    there = {file.parent.relative_to(source).as_posix() for file in source.rglob("*") if file.is_file()}
     assert sorted(folders_of_the_tree()) == sorted(there - {".", *(name for name in there if "__pycache__" in name)})
 
 
