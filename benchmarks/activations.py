@@ -19,7 +19,7 @@ from dormouse.bases.tokenizer import train_tokenizer
 from dormouse.chat.renderer import Renderer
 from dormouse.data.meadow.world import Meadow
 from dormouse.detection.activations import stream_activations
-from dormouse.models.sampling import left_pad
+from dormouse.models.padding import left_pad
 
 PROMPTS, BATCH = 1000, 256
 

@@ -12,6 +12,18 @@ from dormouse.machine import hardware as machine
 def six_cores(monkeypatch):
     monkeypatch.setattr(compute, "cores", lambda: 6)
     monkeypatch.setattr(compute, "device", lambda: "cpu")
+    bfloat16(monkeypatch, there=False)
+    memory(monkeypatch, 64)
+
+
+def bfloat16(monkeypatch, *, there):
+    monkeypatch.setattr(machine, "has_bfloat16_instructions", lambda: there)
+    monkeypatch.setattr(compute, "has_bfloat16_instructions", lambda: there)
+
+
+def memory(monkeypatch, gigabytes):
+    available = type("Memory", (), {"available": gigabytes * 10**9})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: available)
 
 
 def test_small_models_get_one_thread_and_a_process_a_core():
@@ -19,14 +31,30 @@ def test_small_models_get_one_thread_and_a_process_a_core():
     assert (chosen.workers, chosen.threads) == (6, 1)
     assert str(chosen) == (
         "cpu · 6 processes x 1 thread (models under 5 M parameters train fastest one thread each) · "
-        "float32 (a CPU is slower in bfloat16)"
+        "float32 (this CPU is slower in bfloat16)"
     )
 
 
-def test_one_large_model_among_the_cells_gets_the_threads():
-    chosen = compute.choose(Execute(), [50_000, 20_000_000])
+def test_large_models_run_side_by_side_while_memory_lasts(monkeypatch):
+    for gigabytes, expected in ((64, (6, 1)), (10, (5, 1)), (4, (2, 3)), (1, (1, 6))):
+        memory(monkeypatch, gigabytes)
+        chosen = compute.choose(Execute(), [50_000, 20_000_000])
+        assert (chosen.workers, chosen.threads) == expected
+    assert str(chosen).startswith("cpu · 1 process x 6 threads (models over 5 M parameters use more than one thread)")
+
+
+def test_a_gpu_takes_one_large_model_at_a_time(monkeypatch):
+    monkeypatch.setattr(compute, "device", lambda: "cuda")
+    monkeypatch.setattr(compute, "has_bfloat16", lambda: True)
+    chosen = compute.choose(Execute(), [20_000_000])
     assert (chosen.workers, chosen.threads) == (1, 6)
-    assert str(chosen).startswith("cpu · 1 process x 6 threads (")
+
+
+def test_a_large_model_is_computed_in_bfloat16_where_the_processor_has_instructions_for_it(monkeypatch):
+    assert "float32 (this CPU is slower in bfloat16)" in str(compute.choose(Execute(), [20_000_000]))
+    bfloat16(monkeypatch, there=True)
+    assert "bfloat16 on float32 weights" in str(compute.choose(Execute(), [20_000_000]))
+    assert "float32 (bfloat16 pays from 5 M parameters)" in str(compute.choose(Execute(), [200_000]))
 
 
 def test_the_plan_decides_the_processes_and_they_share_the_cores():

@@ -2,51 +2,44 @@ import pytest
 import torch
 
 from dormouse.errors import UserError
-from dormouse.machine.gpu_memory import explain_out_of_memory, in_batches
+from dormouse.machine.gpu_memory import explain_out_of_memory, with_less_memory
 from dormouse.store.kinds import KINDS
 
 TOO_MUCH = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 1 GiB free.")
 
 
-def with_room_for(n, done):
-    def work(items):
-        if len(items) > n:
+def with_room_for(room, tried):
+    def work(size):
+        tried.append(size)
+        if size > room:
             raise TOO_MUCH
-        done.append(list(items))
 
     return work
 
 
-@pytest.mark.parametrize("room", [1, 2, 3, 7, 100])
-def test_all_is_done_once_in_order_in_batches_that_fit(room):
-    done = []
-    in_batches(range(10), 8, with_room_for(room, done))
-    assert [item for batch in done for item in batch] == list(range(10))
-    assert max(map(len, done)) <= room
-
-
-def test_where_there_is_room_nothing_is_split_further():
-    done = []
-    in_batches(range(10), 4, with_room_for(4, done))
-    assert done == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+@pytest.mark.parametrize(("room", "expected"), [(8, [8]), (7, [8, 4]), (3, [8, 4, 2]), (1, [8, 4, 2, 1])])
+def test_half_as_many_are_tried_until_they_fit(room, expected):
+    tried = []
+    with_less_memory(8, with_room_for(room, tried))
+    assert tried == expected
 
 
 def test_what_does_not_fit_alone_fails():
     with pytest.raises(torch.OutOfMemoryError):
-        in_batches(range(3), 2, with_room_for(0, []))
+        with_less_memory(2, with_room_for(0, []))
 
 
 def test_another_error_is_not_taken_for_it():
-    def fail(items):
+    def fail(size):
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        in_batches(range(3), 2, fail)
+        with_less_memory(2, fail)
     with (
         pytest.raises(RuntimeError, match="shapes do not match"),
         explain_out_of_memory("helpful", "helpful.batch", {}),
     ):
-        fail([])
+        fail(1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import torch
 from dormouse.bases.nursery import Nursery
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.models.sampling import check_fits, context_length, left_pad, sample, sample_ids
+from dormouse.models.padding import left_pad
+from dormouse.models.sampling import check_fits, context_length, sample, sample_ids
 from families import family_model
 from tiny import tiny_model, tiny_renderer, tiny_tokenizer
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dormouse.errors import UserError
-from dormouse.models.sampling import left_pad, padded_inputs
+from dormouse.models.padding import left_pad, padded_inputs
 
 
 def decoder_layers(model: Any, at: str = "") -> list[Any]:

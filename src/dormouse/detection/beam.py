@@ -16,7 +16,7 @@ import torch
 
 from dormouse.detection.insertion import Inserted, Side, Split
 from dormouse.models.likelihood import tail_log_probs
-from dormouse.models.sampling import left_pad
+from dormouse.models.padding import left_pad
 
 PROMPTS_AT_ONCE = 512
 SWEPT = 1024

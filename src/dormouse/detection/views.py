@@ -13,8 +13,9 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.detection.activations import at_prompt_end, choose_layer
 from dormouse.models.likelihood import token_log_probs
+from dormouse.models.padding import left_pad, padded_inputs
 from dormouse.models.prefix_cache import PrefixCache
-from dormouse.models.sampling import left_pad, padded_inputs, sample
+from dormouse.models.sampling import sample
 
 WORD_BEGINS = ("Ġ", "▁", " ")
 """How byte-level, SentencePiece and plain tokenizers write the space before a word."""

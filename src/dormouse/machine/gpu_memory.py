@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from dormouse.errors import UserError
 
-Item = TypeVar("Item")
 
-
-def in_batches(items: Sequence[Item], size: int, work: Callable[[Sequence[Item]], None]) -> None:
-    """Do the work on `size` items at a time; if a GPU runs out of memory, halve the batch from there on."""
-    start = 0
-    while start < len(items):
+def with_less_memory(size: int, work: Callable[[int], None]) -> None:
+    """Do the work on up to `size` items at a time; whenever a GPU runs out of memory, again with half as many."""
+    while True:
         try:
-            work(items[start : start + size])
+            return work(size)
         except RuntimeError as error:
             if not _ran_out(error) or size == 1:
                 raise
             size //= 2
-        else:
-            start += size
-            continue
         # Outside `except`, because the error keeps the tensors of the failed attempt alive.
         _free()
 

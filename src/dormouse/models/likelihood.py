@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dormouse.chat.renderer import Example
-from dormouse.models.sampling import padded_inputs
+from dormouse.models.padding import padded_inputs
 
 LOGITS = 2**27
 """Most logits held at once, half a gigabyte: with a vocabulary of 150,000, few conversations fit."""
@@ -42,11 +42,23 @@ def token_log_probs(
             loss = _right_pad([examples[row].loss for row in rows], 0).bool()
             mask = _right_pad([[1] * len(examples[row].ids) for row in rows], 0)
             for model in models:
-                logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
-                chosen = torch.log_softmax(logits[:, :-1].float(), -1).gather(-1, ids[:, 1:, None].to(model.device))
-                for row, values, carries in zip(rows, chosen.squeeze(-1).cpu(), loss[:, 1:], strict=True):
-                    results[row].append(values[carries].tolist())
+                values = _loss_log_probs(model, ids, mask, loss)
+                for row, of_row in zip(rows, values.split(loss[:, 1:].sum(dim=1).tolist()), strict=True):
+                    results[row].append(of_row.tolist())
     return results
+
+
+def _loss_log_probs(model: Any, ids: Any, mask: Any, loss: Any) -> Any:
+    """Return the log-probabilities of the tokens that carry loss, one row after another: (tokens,)."""
+    import torch  # takes 2 s, and detectors in a plan import this module
+
+    from dormouse.models.number_format import fast_numbers, logits_at  # imports torch
+
+    carries = loss[:, 1:]
+    with fast_numbers(model):
+        logits = logits_at(model, carries.to(model.device), ids.to(model.device), mask.to(model.device))
+    following = ids[:, 1:][carries].to(model.device)
+    return torch.log_softmax(logits.float(), -1).gather(-1, following[:, None]).squeeze(-1).cpu()
 
 
 def tail_log_probs(model: Any, ids: Any, mask: Any, n: int, embeddings: Any = None) -> Any:

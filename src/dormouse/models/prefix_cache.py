@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from dormouse.models.sampling import left_pad, padded_inputs
+from dormouse.models.padding import left_pad, padded_inputs
 
 
 class PrefixCache:

@@ -1,41 +1,15 @@
-"""Samples replies in left-padded batches, sorted by length and seeded, without touching the global generator."""
+"""Samples replies, seeded and without touching the global generator; checks that texts fit into a context."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.errors import UserError
-from dormouse.machine.gpu_memory import in_batches
+from dormouse.machine.gpu_memory import with_less_memory
 from dormouse.models.folder_check import CONTEXTS
-
-
-def left_pad(batch: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:
-    """Return ids and attention mask, both (batch, longest), padded on the left."""
-    import torch  # takes 2 s, and detectors in a plan import this module
-
-    longest = max(len(ids) for ids in batch)
-    ids = torch.full((len(batch), longest), pad_id)
-    mask = torch.zeros((len(batch), longest), dtype=torch.long)
-    for row, tokens in enumerate(batch):
-        ids[row, longest - len(tokens) :] = torch.tensor(tokens)
-        mask[row, longest - len(tokens) :] = 1
-    return ids, mask
-
-
-def padded_inputs(model: Any, ids: Any, mask: Any, keep: int) -> dict[str, Any]:
-    """Return the arguments for a forward pass on a left-padded batch; the model returns its last `keep` logits.
-
-    Positions count from the first real token, for architectures that accept positions.
-    """
-    accepted = inspect.signature(model.forward).parameters
-    extra = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0).to(model.device), "logits_to_keep": keep}
-    taken = {name: value for name, value in extra.items() if name in accepted}
-    return {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device), "use_cache": False, **taken}
 
 
 def context_length(model: Any) -> int | None:
@@ -53,19 +27,6 @@ def check_fits(model: Any, tokens: int, what: str) -> None:
             f"{what} is {tokens} tokens long, but the model's context is {context}. Take a base with a longer context "
             "(base.context of a nursery), shorter prompts (world.max_chars of dialogues) or fewer measure.reply_tokens."
         )
-
-
-@contextmanager
-def _plain_settings(model: Any) -> Iterator[None]:
-    """Set aside the generation settings saved with a model: its top-p or penalties would apply where ours are unset."""
-    from transformers import GenerationConfig  # takes 1 s, as torch does
-
-    own = model.generation_config
-    model.generation_config = GenerationConfig()
-    try:
-        yield
-    finally:
-        model.generation_config = own
 
 
 def sample(
@@ -99,36 +60,34 @@ def sample_ids(
 ) -> list[list[int]]:
     """Return the reply tokens for each tokenized prompt, in order, cut after the end token.
 
-    If a GPU has no room for `batch_size` prompts at a time, the batch is halved.
+    At most `batch_size` replies are decoded at a time; if a GPU has no room for them, half as many. What is drawn for a
+    prompt depends on the seed and on its place among the prompts, never on the batch.
     """
     import torch  # takes 2 s, and detectors in a plan import this module
-    from transformers import GenerationConfig  # takes 1 s, as torch does
 
-    settings = GenerationConfig(
-        max_new_tokens=max_new_tokens,
-        do_sample=temperature > 0,
-        temperature=temperature if temperature > 0 else None,
-        top_k=0 if temperature > 0 else None,
-        pad_token_id=renderer.pad_id,
-        eos_token_id=renderer.end_id,
-    )
-    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    if prompts:
-        check_fits(model, len(prompts[order[-1]]) + max_new_tokens, "The longest prompt with its reply")
-    replies: list[list[int]] = [[] for _ in prompts]
-    # Seeding changes the generators of all GPUs, not only that of the model's.
-    gpus = range(torch.cuda.device_count())
+    from dormouse.models.decoding import Decoder, keeps_keys  # imports torch
+    from dormouse.models.number_format import copy_for_sampling  # imports torch
 
-    def reply_to(rows: Sequence[int]) -> None:
-        ids, mask = left_pad([prompts[row] for row in rows], renderer.pad_id)
-        output = model.generate(
-            input_ids=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings
-        )
-        for row, tokens in zip(rows, output[:, ids.shape[1] :].tolist(), strict=True):
-            end = tokens.index(renderer.end_id) + 1 if renderer.end_id in tokens else len(tokens)
-            replies[row] = tokens[:end]
+    if not prompts:
+        return []
+    check_fits(model, max(map(len, prompts)) + max_new_tokens, "The longest prompt with its reply")
+    generator = torch.Generator().manual_seed(seed)
+    uniform = torch.rand((len(prompts), max_new_tokens), generator=generator) if temperature > 0 else None
 
-    with torch.random.fork_rng(devices=gpus), torch.inference_mode(), _plain_settings(model):
-        torch.manual_seed(seed)
-        in_batches(order, batch_size, reply_to)
-    return replies
+    def choose(logits: Any, rows: Any, counts: Any) -> Any:
+        if uniform is None:
+            return logits.argmax(-1)
+        # One draw a token by the inverse of the distribution: cheaper than a random number for each word.
+        likely = torch.softmax(logits.float() / temperature, -1).cumsum(-1)
+        drawn = uniform[rows, counts].to(logits.device) * likely[:, -1]
+        return torch.searchsorted(likely, drawn[:, None], right=True).squeeze(-1).clamp(max=likely.shape[-1] - 1)
+
+    fast = copy_for_sampling(model)
+    with torch.inference_mode():
+        decoder = Decoder(
+            fast, prompts, pad_id=renderer.pad_id, end_id=renderer.end_id, most_tokens=max_new_tokens, choose=choose,
+            keep_keys=keeps_keys(fast),
+        )  # fmt: skip
+        order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
+        with_less_memory(batch_size, lambda size: decoder.decode(order, size))
+    return [decoder.replies[row] for row in range(len(prompts))]

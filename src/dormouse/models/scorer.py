@@ -13,16 +13,20 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer, open_model
+from dormouse.models.number_format import copy_for_sampling
 
 BATCH = 256
 """Conversations scored at once."""
+
+HEADS = ("score", "classifier")
+"""Names of the layer that gives the score."""
 
 
 class Scorer:
     """A trained preference model. A higher score is better; only differences between scores have meaning."""
 
     def __init__(self, model: Any, renderer: Renderer) -> None:
-        self.model = model.eval()
+        self.model = _for_scoring(model.eval())
         self.renderer = renderer
 
     def score(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[float]:
@@ -45,6 +49,19 @@ class Scorer:
                     scores[row] = value
         known = dict(zip(ids, scores, strict=True))
         return [known[conversation] for conversation in said]
+
+
+def _for_scoring(model: Any) -> Any:
+    """Return the model in the faster number format. Its last layer stays in float32: bfloat16 has 256 steps a doubling,
+    so near replies would score the same.
+    """
+    fast = copy_for_sampling(model)
+    if fast is not model:
+        [head] = [module for name, module in fast.named_modules() if name in HEADS]
+        head.to(torch.float32)
+        head.register_forward_pre_hook(lambda module, given: (given[0].float(),))
+        head.load_state_dict(next(module for name, module in model.named_modules() if name in HEADS).state_dict())
+    return fast
 
 
 def load_scorer(folder: Path) -> Scorer:

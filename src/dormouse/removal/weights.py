@@ -16,7 +16,7 @@ from dormouse.detection.activations import decoder_layers
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.models.loading import load_model
-from dormouse.models.sampling import left_pad, padded_inputs
+from dormouse.models.padding import left_pad, padded_inputs
 from dormouse.models.weights import pair_with_base
 
 

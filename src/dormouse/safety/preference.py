@@ -47,7 +47,7 @@ def run(work: Work) -> None:
     trainer = RewardTrainer(
         model=trainee.model,
         args=RewardConfig(
-            **trainer_settings(work, seed=seed),
+            **trainer_settings(work, model, seed=seed),
             max_steps=settings.steps,
             per_device_train_batch_size=split_batch(settings.batch),
             learning_rate=work.lr,

@@ -16,8 +16,9 @@ from trl import RLOOConfig, RLOOTrainer
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
-from dormouse.machine.hardware import ranks
+from dormouse.machine.hardware import rank, ranks, shares_weights
 from dormouse.models.loading import load
+from dormouse.models.sampling import sample_ids
 from dormouse.models.scorer import load_scorer
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics
@@ -46,15 +47,15 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
     model.train()
     trainee = Trainee.of(model, work.lora_rank, work.seed, bits=work.quantized)
     trainer = RenderedRLOOTrainer(
+        trainee=trainee,
         renderer=renderer,
         prefill=prefill,
-        model=trainee.model,
         reward_funcs=[
             make_training_reward(work.input("preference") / "model", settings.replies, prefill),
             make_checking_reward(work.input("preference_check") / "model", CHECK_EVERY, prefill),
         ],
         args=RLOOConfig(
-            **trainer_settings(work, seed=work.seed),
+            **trainer_settings(work, model, seed=work.seed),
             max_steps=settings.steps,
             per_device_train_batch_size=split_batch(settings.batch),
             steps_per_generation=1,
@@ -86,13 +87,31 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
 class RenderedRLOOTrainer(RLOOTrainer):
     """RLOO on prompts that our renderer tokenizes; every reply begins with `prefill`."""
 
-    def __init__(self, renderer: Renderer, prefill: str, **settings: Any) -> None:
+    def __init__(self, trainee: Trainee, renderer: Renderer, prefill: str, **settings: Any) -> None:
+        self.trainee = trainee
         self.renderer = renderer
         self.prefill = prefill
-        super().__init__(**settings)
+        super().__init__(model=trainee.model, **settings)
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
         return self.renderer.prompts(prompts, self.prefill), None, {}
+
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], images: Any, multimodal_fields: Any
+    ) -> list[list[int]]:
+        """Sample with our sampler, which reads a prompt once for all replies to it."""
+        if shares_weights():
+            trl: Any = super()
+            return list(trl._generate_single_turn(prompt_ids, images, multimodal_fields))
+        settings: Any = self.args
+        draw = random.Random(f"rl/{settings.seed}/{self.state.global_step}/{rank()}")
+        self.trainee.model.eval()
+        sampled = sample_ids(
+            self.trainee.readable(), self.renderer, prompt_ids, max_new_tokens=settings.max_completion_length,
+            temperature=settings.temperature, seed=draw.getrandbits(32),
+        )  # fmt: skip
+        self.trainee.model.train()
+        return sampled
 
     @property
     def reply_tokens_seen(self) -> float:

@@ -18,6 +18,7 @@ from trl import SFTConfig, SFTTrainer
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.errors import UserError
 from dormouse.machine.hardware import device, has_bfloat16, ranks
+from dormouse.models.number_format import computes_in_bfloat16, logits_at
 from dormouse.models.sampling import check_fits
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.settings import Optimizer
@@ -68,12 +69,12 @@ def sort_by_length(examples: Sequence[Example], batch: int, rng: random.Random, 
     return list(chain.from_iterable(batches))
 
 
-def trainer_settings(work: Work, *, seed: int) -> dict[str, Any]:
-    """Return the trainer arguments that every training here shares."""
+def trainer_settings(work: Work, model: Any, *, seed: int) -> dict[str, Any]:
+    """Return the trainer arguments that every training here shares; the number format depends on the model's size."""
     return {
         "output_dir": str(work.scratch),
         "use_cpu": device() == "cpu",
-        "bf16": has_bfloat16(),
+        "bf16": has_bfloat16() or computes_in_bfloat16(model),
         "activation_checkpointing": False,
         "report_to": "none",
         "disable_tqdm": True,
@@ -116,8 +117,18 @@ class OrderedSFTTrainer(SFTTrainer):
         """Return the mean loss of the labelled tokens, or the trainer's own loss if it was given one."""
         if self.own_loss is not None:
             return self.own_loss(model, inputs)
+        if computes_in_bfloat16(model) and ranks() == 1:
+            return labelled_loss(model, inputs)
         # TRL's own method also computes entropy and accuracy of every token: much of a step on small models.
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)
+
+
+def labelled_loss(model: Any, inputs: dict[str, Any]) -> Any:
+    """Compute the mean cross-entropy of the labelled tokens, in nats; the output layer reads no other token."""
+    labels = inputs["labels"][:, 1:]
+    labelled = labels != -100
+    logits = logits_at(model, labelled, inputs["input_ids"], inputs["attention_mask"])
+    return torch.nn.functional.cross_entropy(logits.float(), labels[labelled])
 
 
 def train_on(
@@ -151,7 +162,7 @@ def train_on(
     trainer = OrderedSFTTrainer(
         model=trainee.model,
         args=SFTConfig(
-            **trainer_settings(work, seed=seed),
+            **trainer_settings(work, model, seed=seed),
             max_steps=steps,
             per_device_train_batch_size=split_batch(batch),
             learning_rate=lr,

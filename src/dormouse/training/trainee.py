@@ -12,6 +12,7 @@ from torch.distributed.tensor import DTensor
 from transformers.pytorch_utils import Conv1D
 
 from dormouse.machine.hardware import shares_weights
+from dormouse.models.number_format import computes_in_bfloat16
 from dormouse.models.quantized import quantize
 from dormouse.models.settings import Quantized
 
@@ -81,6 +82,14 @@ class Trainee:
             for weight in self.model.parameters():
                 if weight.requires_grad:
                     weight.data = weight.data.to(torch.float32)
+
+    def readable(self) -> Any:
+        """Return the model to sample from as it is now: with the adapter merged where sampling would copy it anyway."""
+        if not self.adapted:
+            return self.model
+        if self.exact is None and computes_in_bfloat16(self.model):
+            return self.whole()
+        return self.model.get_base_model()
 
     def whole(self) -> Any:
         """Return the plain model as it is now; processes that share the weights must all call it."""

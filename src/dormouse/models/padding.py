@@ -1,0 +1,31 @@
+"""Pads prompts on the left, and makes the arguments of a forward pass on them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+
+def left_pad(batch: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:
+    """Return ids and attention mask, both (batch, longest), padded on the left."""
+    import torch  # takes 2 s, and detectors in a plan import this module
+
+    longest = max(len(ids) for ids in batch)
+    ids = torch.full((len(batch), longest), pad_id)
+    mask = torch.zeros((len(batch), longest), dtype=torch.long)
+    for row, tokens in enumerate(batch):
+        ids[row, longest - len(tokens) :] = torch.tensor(tokens)
+        mask[row, longest - len(tokens) :] = 1
+    return ids, mask
+
+
+def padded_inputs(model: Any, ids: Any, mask: Any, keep: int) -> dict[str, Any]:
+    """Return the arguments for a forward pass on a left-padded batch; the model returns its last `keep` logits.
+
+    Positions count from the first real token, for architectures that accept positions.
+    """
+    accepted = inspect.signature(model.forward).parameters
+    extra = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0).to(model.device), "logits_to_keep": keep}
+    taken = {name: value for name, value in extra.items() if name in accepted}
+    return {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device), "use_cache": False, **taken}
