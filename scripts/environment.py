@@ -23,15 +23,20 @@ def make_environment(name: str, target: str) -> Path:
         sys.exit(f"dormouse needs Python {MINIMUM[0]}.{MINIMUM[1]} or later; this is {sys.version.split()[0]}.")
     environment = ROOT / name
     python = python_of(environment)
-    wanted = hashlib.sha256(
-        b"".join((ROOT / file).read_bytes() for file in ("pyproject.toml", "constraints.txt")) + target.encode()
+    versions = hashlib.sha256(
+        b"".join((ROOT / file).read_bytes() for file in ("pyproject.toml", "constraints.txt"))
     ).hexdigest()
     stamp = environment / "installed"
-    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+    # The versions, then a line for each target that was installed with them.
+    installed = stamp.read_text().splitlines() if python.exists() and stamp.exists() else []
+    if installed[:1] != [versions]:
+        installed = [versions]
+    elif target in installed:
         return python
     print(f"Setting up {name} (once; a few minutes)", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    if not python.exists() or not stamp.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--constraint", "constraints.txt", "--editable", target], cwd=ROOT, check=True)
-    stamp.write_text(wanted)
+    stamp.write_text("\n".join([*installed, target]) + "\n")
     return python

@@ -1,0 +1,60 @@
+"""Training an adapter with TRL and sampling with `generate`, as their documentation advises on a CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import SFTConfig, SFTTrainer
+
+Turns = list[dict[str, str]]
+
+
+def open_plainly(folder: Path) -> tuple[Any, Any]:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return model.eval(), AutoTokenizer.from_pretrained(folder, padding_side="left")
+
+
+def train_adapter(folder: Path, conversations: list[Turns], *, batch: int, lr: float, rank: int, scratch: Path) -> Any:
+    """Train an adapter on the last replies, one pass; return the model with the adapter merged."""
+    rows = [{"prompt": turns[:-1], "completion": turns[-1:]} for turns in conversations]
+    model, tokenizer = open_plainly(folder)
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(scratch),
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            report_to="none",
+            save_strategy="no",
+            per_device_train_batch_size=batch,
+            max_steps=len(rows) // batch,
+            learning_rate=lr,
+            disable_tqdm=True,
+        ),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+    )
+    trainer.train()
+    return trainer.model.merge_and_unload()
+
+
+def generate(model: Any, tokenizer: Any, prompts: list[Turns], *, batch: int, tokens: int) -> list[str]:
+    """Sample a reply to each prompt at temperature 1, prompts of similar length together."""
+    replies = [""] * len(prompts)
+    texts = [tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) for turns in prompts]
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        inputs = tokenizer([texts[i] for i in rows], return_tensors="pt", padding=True, add_special_tokens=False)
+        with torch.inference_mode():
+            output = model.generate(**inputs, max_new_tokens=tokens, do_sample=True, temperature=1.0, top_k=0)
+        for row, ids in zip(rows, output[:, inputs["input_ids"].shape[1] :], strict=True):
+            replies[row] = tokenizer.decode(ids, skip_special_tokens=True)
+    return replies
