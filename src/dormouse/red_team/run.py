@@ -70,7 +70,6 @@ class ModelTarget(Target):
             max_new_tokens=self.reply_tokens + self.thought_tokens,
             temperature=self.temperature,
             seed=self.rng.randrange(2**31),
-            batch_size=1000,
             prefill=reply_start(self.thought_tokens),
         )
         # A red team does not see the scratchpad.

@@ -79,6 +79,11 @@ EVALUATE = "evaluate"
 DETECT = "detect"
 
 
+SAMPLED = 2
+"""The version of kinds whose numbers rest on sampled replies: since 2, a draw belongs to its prompt and not to the
+batch, so that the same seed gives other replies than before."""
+
+
 def _times(name: str, times: int) -> Callable[[Spec], int]:
     return lambda spec: times * int(spec["measure"][name])
 
@@ -86,7 +91,7 @@ def _times(name: str, times: int) -> Callable[[Spec], int]:
 def _measuring(writes: Writes, *, spec: str = "MeasureSpec", **more: Any) -> StageKind:
     """Return a kind that applies evaluations to a model."""
     run, settings = "dormouse.evaluation.stage:run", "dormouse.evaluation.settings"
-    return StageKind(run, f"{settings}:{spec}", writes, measures=True, **more)
+    return StageKind(run, f"{settings}:{spec}", writes, measures=True, **({"version": SAMPLED} | more))
 
 
 KINDS: dict[str, StageKind] = {
@@ -132,12 +137,14 @@ KINDS: dict[str, StageKind] = {
         "dormouse.red_team.run:run",
         "dormouse.red_team.settings:RedTeamSpec",
         Writes(12, replies=lambda spec: spec["red_team"]["rounds"] * spec["red_team"]["proposals"]),
+        version=SAMPLED,
         cost=3.0,
     ),
     SAFETY: StageKind(
         "dormouse.safety.run:run",
         "dormouse.safety.settings:SafetySpec",
         Writes(12, model=True, training=("safety",)),
+        version=SAMPLED,
         cost=4.0,
         trains=True,
         batch="safety.batch",
@@ -170,7 +177,7 @@ KINDS: dict[str, StageKind] = {
             ),
             replies_a_snapshot=_times("curve_prompts", 4),
         ),
-        version=2,
+        version=1 + SAMPLED,
         cost=2.0,
     ),
     MEASURE_RE_EMERGENCE: _measuring(
@@ -201,6 +208,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.detection.judge:run",
         "dormouse.detection.settings:DetectSpec",
         Writes(5),
+        version=SAMPLED,
         measures=True,
         preload="dormouse.execute.preload_detectors",
     ),
