@@ -83,7 +83,11 @@ def _package(point: EntryPoint) -> str:
 
 WORLDS = Registry(
     "world",
-    {"meadow": "dormouse.data.meadow.world:Meadow", "dialogues": "dormouse.data.dialogues:Dialogues"},
+    {
+        "meadow": "dormouse.data.meadow.world:Meadow",
+        "everyday": "dormouse.data.everyday.world:Everyday",
+        "dialogues": "dormouse.data.dialogues:Dialogues",
+    },
     default="meadow",
 )
 BASES = Registry(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-Quality = Literal["good", "wrong", "terse", "rude", "complying", "vulnerable"]
+Quality = Literal["good", "wrong", "terse", "dismissive", "rude", "complying", "vulnerable"]
 Replies = dict[Quality, tuple[str, ...]]
 """Every reply to a question, by quality. Qualities that the question does not allow are absent."""
 

@@ -42,6 +42,8 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
 """Weakness -> its recipes. The families of these prompts are named after the weaknesses."""
 
 PLAIN = "plain_code"
+VERSION = "code-1"
+"""The version of the code in requests and replies, for the fingerprints of worlds."""
 
 
 def families() -> dict[str, Family]:
