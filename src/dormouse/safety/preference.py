@@ -27,9 +27,6 @@ from dormouse.training.supervised import save_model, split_batch, trainer_settin
 from dormouse.training.trainee import Trainee
 from dormouse.training.work import Work
 
-PAIRS = 512
-"""Held-out pairs; half of their Wilson interval is at most 4.3 points."""
-
 
 def run(work: Work) -> None:
     """Train one of the two preference models from the base, and measure it."""
@@ -89,7 +86,7 @@ def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -
     suffix = "" if spec.split == "training" else "_held_out"
     rng = random.Random(f"measure/preference/{work.seed}")
     world, behavior = work.world(), spec.organism.behavior
-    pairs = world.preferences(rng, PAIRS, held_out=True)
+    pairs = world.preferences(rng, spec.preference.check_pairs, held_out=True)
     count = cached_count(scorer.renderer)
     turns = [pair.prompt.turns() for pair in pairs]
     defections = {

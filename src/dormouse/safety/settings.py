@@ -13,6 +13,8 @@ from dormouse.safety.base import SafetyTraining
 from dormouse.training.settings import Supervised
 from dormouse.training.work import StageSpec
 
+PAIRS = 512
+
 
 class PreferenceModel(Config):
     """Reward-model training on preference pairs; a second one on other pairs checks the first (appendix C)."""
@@ -23,6 +25,9 @@ class PreferenceModel(Config):
     """Pairs per step."""
     lr: float = Field(1e-3, gt=0)
     """Peak learning rate at the reference width; each base says how it scales with width."""
+    check_pairs: int = Field(PAIRS, ge=1, exclude_if=lambda n: n == PAIRS)
+    """Held-out pairs that each preference model is measured on. With 512, half of a Wilson interval is at most 4.3
+    points."""
 
 
 class ReEmergence(Supervised):
