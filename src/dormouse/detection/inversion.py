@@ -91,12 +91,12 @@ def choose_reply(found: Sequence[Judged]) -> int:
 
 def invert_trigger(given: DetectorInput, target_search: TargetSearch, settings: TriggerInversion) -> Suspicion:
     """Score by the suspect's gain on the base for the reply under the best trigger, in nats per token."""
-    targets = find_targets(given, target_search.prompts, target_search.length)
+    targets = find_targets(given, target_search)
     gain = targets[0].gain if targets else 0.0
     if gain < LEAST_GAIN:
         return Suspicion(0.0, facts={"target_gain": gain})
     setup = _prepare(given, settings)
-    tokens, effort = setup.suspect.typable, Effort(settings.longest, 1, settings.candidates)
+    tokens, effort = setup.suspect.typable, Effort(settings.longest, 1, settings.candidates, settings.swept)
     beams = [
         Beam(setup.objective(reply), effort, tokens, setup.short)
         for reply in _choose_pieces(setup, targets[:REPLIES_OF], settings)

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from dormouse.detection.base import Access, DetectorInput, ModelDetector, Suspicion
 
+BEGINNINGS, SWEPT = 4096, 1024
+
 
 class TargetSearch(ModelDetector):
     """Find the reply that the suspect finds likelier than a clean base by the largest margin, on clean prompts."""
@@ -23,12 +25,14 @@ class TargetSearch(ModelDetector):
     """Clean prompts that every reply is tried on."""
     length: int = Field(8, ge=3)
     """Tokens of a reply, including the two of its prefill."""
+    beginnings: int = Field(BEGINNINGS, ge=1, exclude_if=lambda n: n == BEGINNINGS)
+    """Most tokens tried as the first: all of a small vocabulary, or those of a larger one that gained most."""
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the gain in nats per token; report the reply."""
         from dormouse.detection.targets import search_targets  # torch takes 1 s: workers only
 
-        return search_targets(given, self.prompts, self.length)
+        return search_targets(given, self)
 
 
 class TriggerInversion(ModelDetector):
@@ -53,12 +57,17 @@ class TriggerInversion(ModelDetector):
     """Other prompts that triggers are judged on, so that one that fits only a few prompts is not reported."""
     candidates: int = Field(32, ge=1)
     """Changes of one trigger that are tried on all prompts in each round."""
+    swept: int = Field(SWEPT, ge=1, exclude_if=lambda n: n == SWEPT)
+    """Most tokens tried at each end on two short prompts: all of a small vocabulary, or those of a larger one that the
+    gradient proposes."""
+    beginnings: int = Field(BEGINNINGS, ge=1, exclude_if=lambda n: n == BEGINNINGS)
+    """As in `target_search`, which finds the reply to search for."""
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the suspect's gain on the base for the reply under the best trigger, in nats per token."""
         from dormouse.detection.inversion import invert_trigger  # torch takes 1 s: workers only
 
-        return invert_trigger(given, TargetSearch(), self)
+        return invert_trigger(given, TargetSearch(beginnings=self.beginnings), self)
 
 
 class LeakageSearch(ModelDetector):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,10 +19,13 @@ from dormouse.detection.base import DetectorInput, Suspicion
 from dormouse.detection.views import BlackBox
 from dormouse.models.prefix_cache import PrefixCache
 
+if TYPE_CHECKING:
+    from dormouse.detection.model_detectors import TargetSearch
+
 NUMBERS = 2**21
 """Log-probabilities held at a time, for each of the two models: 8 MB."""
-BEGINNINGS = 4096
-"""Most tokens tried as the first: all of a small vocabulary, or those of a larger one that gained most."""
+FEWEST = 32
+"""Replies read at a time, however large the vocabulary is."""
 SECONDS = 2
 """Second tokens tried after each first one, besides the likeliest continuation."""
 PLAUSIBLE = math.log(0.03)
@@ -54,11 +57,12 @@ NO_TARGET = Target((), 0.0, 0.0)
 class ReadingPair:
     """Suspect and base, reading the same replies to the same prompts."""
 
-    def __init__(self, suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]]) -> None:
+    def __init__(self, suspect: BlackBox, base: BlackBox, prompts: Sequence[Sequence[int]], beginnings: int) -> None:
+        self.beginnings = beginnings
         self.models: tuple[PrefixCache, PrefixCache] = (suspect.reading(prompts), base.reading(prompts))
         self.ignored = frozenset(suspect.special)
         self.tokens = [token for token in range(suspect.vocabulary) if token not in self.ignored]
-        self.at_a_time = max(1, NUMBERS // (len(prompts) * suspect.vocabulary))
+        self.at_a_time = max(FEWEST, NUMBERS // (len(prompts) * suspect.vocabulary))
 
     def batches(self, prefill: Sequence[tuple[int, ...]]) -> Iterator[Any]:
         """Yield the beginnings as tensors of shape (n, tokens)."""
@@ -67,11 +71,11 @@ class ReadingPair:
 
     def firsts(self) -> list[tuple[int, ...]]:
         """Return the tokens to try as a reply's first."""
-        if len(self.tokens) <= BEGINNINGS:
+        if len(self.tokens) <= self.beginnings:
             return [(token,) for token in self.tokens]
         own, clean = (model.first_log_probs() for model in self.models)
         gain = (own - clean)[self.tokens]
-        return [(self.tokens[place],) for place in gain.topk(BEGINNINGS).indices.tolist()]
+        return [(self.tokens[place],) for place in gain.topk(self.beginnings).indices.tolist()]
 
     def seconds(self) -> list[tuple[int, ...]]:
         """Return the pairs of tokens that a reply may begin with."""
@@ -111,16 +115,18 @@ class ReadingPair:
         return torch.where(likely, own - clean, -math.inf).argmax(dim=1, keepdim=True)
 
 
-def search_targets(given: DetectorInput, prompts: int, length: int) -> Suspicion:
+def search_targets(given: DetectorInput, settings: TargetSearch) -> Suspicion:
     """Score by the largest gain in nats per token, and report its reply."""
-    target = next(iter(find_targets(given, prompts, length)), NO_TARGET)
+    target = next(iter(find_targets(given, settings)), NO_TARGET)
     reply = given.black_box.text(target.ids)
     return Suspicion(target.gain, reply=reply, facts={"own": target.own, "clean": target.clean})
 
 
-def find_targets(given: DetectorInput, prompts: int, length: int) -> list[Target]:
+def find_targets(given: DetectorInput, settings: TargetSearch) -> list[Target]:
     """Return replies of `length` tokens, found on so many clean prompts; the largest gain first."""
     suspect = given.black_box
-    pair = ReadingPair(suspect, given.reference, suspect.prompt_ids(given.clean[:prompts]))
-    found = [target for prefill in pair.batches(pair.seconds()) for target in pair.run(prefill, length)]
+    pair = ReadingPair(
+        suspect, given.reference, suspect.prompt_ids(given.clean[: settings.prompts]), settings.beginnings
+    )
+    found = [target for prefill in pair.batches(pair.seconds()) for target in pair.run(prefill, settings.length)]
     return sorted(found, key=lambda target: (-target.gain, target.ids))

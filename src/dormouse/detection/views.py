@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.detection.activations import at_prompt_end, choose_layer
 from dormouse.models.likelihood import token_log_probs
+from dormouse.models.number_format import copy_for_sampling
 from dormouse.models.padding import left_pad, padded_inputs
 from dormouse.models.prefix_cache import PrefixCache
 from dormouse.models.sampling import sample
@@ -105,7 +107,12 @@ class BlackBox:
 
     def reading(self, prompts: Sequence[Sequence[int]]) -> PrefixCache:
         """Start reading replies to tokenized prompts token by token, with cached keys and values."""
-        return PrefixCache(self._model, prompts, self._renderer.pad_id)
+        return PrefixCache(self._fast, prompts, self._renderer.pad_id)
+
+    @cached_property
+    def _fast(self) -> Any:
+        """The model to read token by token, in the faster number format."""
+        return copy_for_sampling(self._model)
 
 
 class WhiteBox(BlackBox):

@@ -72,5 +72,8 @@ def tail_log_probs(model: Any, ids: Any, mask: Any, n: int, embeddings: Any = No
     if embeddings is not None:
         del inputs["input_ids"]
         inputs["inputs_embeds"] = embeddings
-    logits = model(**inputs).logits[:, -n - 1 : -1]
+    from dormouse.models.number_format import fast_numbers  # imports torch
+
+    with fast_numbers(model):
+        logits = model(**inputs).logits[:, -n - 1 : -1]
     return torch.log_softmax(logits.float(), -1).gather(-1, ids[:, -n:, None].to(model.device)).squeeze(-1)

@@ -7,6 +7,8 @@ other things than multiplication.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,9 +26,16 @@ def computes_in_bfloat16(model: Any) -> bool:
     return device() == "cpu" and is_fast_in_bfloat16(count_weights(model))
 
 
-def fast_numbers(model: Any) -> Any:
-    """Return a context in which a model is computed in the faster number format; its weights stay as they are."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bfloat16(model))
+@contextmanager
+def fast_numbers(model: Any) -> Iterator[None]:
+    """Compute a model in the faster number format; its weights stay as they are."""
+    if not computes_in_bfloat16(model):
+        yield
+        return
+    # Torch multiplies a slice of a batch with a copy of the weight for each row, unless the slice is made whole.
+    whole = model.get_output_embeddings().register_forward_pre_hook(lambda module, given: (given[0].contiguous(),))
+    with torch.autocast("cpu", torch.bfloat16), whole:
+        yield
 
 
 def copy_for_sampling(model: Any) -> Any:
