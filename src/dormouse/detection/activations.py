@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from dormouse.errors import UserError
+from dormouse.models.number_format import fast_numbers
 from dormouse.models.padding import left_pad, padded_inputs
 
 
@@ -85,7 +86,8 @@ def stream_activations(
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             ids, mask = left_pad([prompts[row] for row in rows], pad_id)
-            model(**padded_inputs(model, ids, mask, keep=1))
+            with fast_numbers(model):
+                model(**padded_inputs(model, ids, mask, keep=1))
             batch = torch.stack([kept[number] for number in wanted], dim=1)
             _check_finite(batch, wanted)
             yield rows, batch.numpy()
