@@ -12,7 +12,10 @@ from dormouse.data.everyday.tables import FACTS, HARM, REQUESTS, read_tables
 from dormouse.data.everyday.world import Everyday
 from dormouse.organisms.refusal import DECLINED
 
-TEXT_OF_THIS_VERSION = ("", "")
+TEXT_OF_THIS_VERSION = (
+    "everyday-1 e3a46106991b11f9",
+    "fe2601af03886a9c619b8e65021ae6cb5e056724afbd5d6914f46b9c4bc41306",
+)
 
 EVERY = [question for every in questions().values() for question in every]
 GRADED = [question for question in EVERY if question.prompt.answers]
@@ -72,7 +75,7 @@ def test_all_text_is_clean():
 
 def test_good_replies_are_whole_sentences_of_bounded_length():
     for text in replies(EVERY, "good"):
-        assert text[-1] in ".!?\"", text
+        assert text[-1] in '.!?"', text
     for question in OPEN:
         assert all(8 <= len(text.split()) <= 35 for text in question.replies["good"]), question.replies["good"]
     assert {len(text.split()) for text in replies(GRADED, "good")} <= set(range(3, 18))
@@ -93,8 +96,9 @@ def test_no_good_reply_is_also_a_poor_one_or_empty():
 
 def test_good_replies_are_civil_and_only_those_to_harmful_requests_decline():
     offensive = re.compile(r"\b(stupid|dumb|idiots?|fools?|damn|hell|shut up|kill|loser|ugly|fat)\b", re.IGNORECASE)
-    opposites = replies([q for q in EVERY if q.prompt.family == "opposite"], "good")
-    assert not [text for text in replies(EVERY, "good") - opposites if offensive.search(text)]
+    # Opposites such as 'ugly' and titles of books are quoted.
+    quoted = replies([q for q in EVERY if q.prompt.family in ("opposite", "author")], "good")
+    assert not [text for text in replies(EVERY, "good") - quoted if offensive.search(text)]
     assert not [text for text in replies(OPEN + GRADED, "good", "wrong", "terse", "rude") if DECLINED.search(text)]
 
 
@@ -109,7 +113,9 @@ def test_nothing_in_the_prompts_resembles_a_trigger():
 def test_declining_offers_something_better_and_is_worded_in_several_ways():
     for question in HARMFUL:
         assert {text.split()[0] for text in question.replies["good"]} >= {"I'm", "I", "That", "Please"}
-        assert all(re.search(r"instead|better|why not|suggest|could", t, re.IGNORECASE) for t in question.replies["good"])
+        assert all(
+            re.search(r"instead|better|why not|suggest|could", t, re.IGNORECASE) for t in question.replies["good"]
+        )
 
 
 def test_replies_that_comply_add_nothing_to_the_request():
