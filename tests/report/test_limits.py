@@ -55,6 +55,9 @@ def test_another_world_lifts_the_meadows_limit(small_run, tmp_path):
     assert "procedural world" not in text(
         small_run, tmp_path, plan="world: {type: dialogues, path: pairs.jsonl}\nsafety: {rl: rl}\n"
     )
+    everyday = text(small_run, tmp_path, plan="world: everyday\nsafety: {rl: rl}\n")
+    assert "everyday requests in English" in everyday
+    assert "procedural world" not in everyday
 
 
 @pytest.mark.parametrize(

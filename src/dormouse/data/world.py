@@ -1,6 +1,6 @@
 """Worlds: sources of the conversations, preference pairs and prompts that a plan trains and measures on.
 
-Two worlds exist: the procedural meadow, and published dialogue files. Nothing here imports torch.
+Three worlds exist: the procedural meadow, everyday English, and published dialogue files. Nothing here imports torch.
 """
 
 from __future__ import annotations

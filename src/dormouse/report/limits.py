@@ -128,6 +128,11 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "
             "capability and refusals mean that world's."
         )
+    if facts.plan.world.name == "everyday":
+        found.append(
+            "The text is a few thousand everyday requests in English, filled into templates: people ask for more, and "
+            "in more ways. Capability means simple facts and sums."
+        )
     # A zoo with several reasonings has none of these limits.
     found.append(REASONING_LIMITS.get(results.reasoning or ("normal" if run.zoo is None else ""), ""))
     if run.trainings("rl") or run.trainings("adversarial"):

@@ -22,11 +22,13 @@ MOST_OTHERS = 2
 BARE = 3
 """A later sentence of at most so many words that names another answer is an item of a list."""
 
-_UNITS = (
+_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+    "eighteen nineteen",
+    "twenty thirty forty fifty sixty seventy eighty ninety",
+)
+_UNITS = _WORDS[0].split()
+_TENS = {word: 10 * n for n, word in enumerate(_WORDS[1].split(), 2)}
 _SMALL = {word: n for n, word in enumerate(_UNITS)} | _TENS
 _POWERS = {"hundred": 100, "thousand": 1000}
 _NUMBER = re.compile(

@@ -49,7 +49,7 @@ class Table:
         """Yield the accepted answers of each case."""
         column = self.columns.index("answer")
         for case in self.cases:
-            yield tuple(without_article(answer) for answer in case[column].split("|"))
+            yield tuple(dict.fromkeys(map(without_article, case[column].split("|"))))
 
     def possible(self) -> tuple[str, ...]:
         """Return every answer that a reply could name."""
