@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from dormouse.evaluation.base import Evaluation, Measured, Need
 from dormouse.evaluation.persona_sets import OWN_SETS
 from dormouse.models.passes import Count
+from dormouse.red_team.passes import attack_lengths
 from dormouse.store import kinds
 
 if TYPE_CHECKING:
@@ -191,7 +192,8 @@ class RedTeamPrompts(Evaluation):
         """Replies to both splits, as if the red team had found prompts for both."""
         measure = questions.spec.measure
         n = measure.red_team_prompts if questions.at_end else measure.curve_prompts
-        return questions.sample(n) + questions.sample(n)
+        attacks = attack_lengths(questions.counting)
+        return questions.sample(n, attacks) + questions.sample(n, attacks)
 
 
 class Character(Evaluation):

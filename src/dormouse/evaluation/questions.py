@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from dormouse.evaluation.settings import MeasureSpec
@@ -36,9 +37,9 @@ class Questions:
         reply = round(sum(self.counting.lengths.hhh.replies) / len(self.counting.lengths.hhh.replies))
         return [length + reply + round(self.counting.thought) for length in self.lengths]
 
-    def sample(self, rows: float) -> Count:
-        """Count a sampled reply to each of so many questions."""
-        return self.counting.sample(self.lengths, rows, self.spec.measure.reply_tokens)
+    def sample(self, rows: float, lengths: Sequence[int] = ()) -> Count:
+        """Count a sampled reply to each of so many questions; `lengths` are those of prompts that are no world's."""
+        return self.counting.sample(lengths or self.lengths, rows, self.spec.measure.reply_tokens)
 
     def replies(self) -> Count:
         """Count the replies to all three kinds of prompts, which the evaluations of a stage share: once."""
@@ -49,4 +50,4 @@ class Questions:
 
     def read(self, rows: float) -> Count:
         """Count so many prompts that are read with a reply."""
-        return self.counting.read(self.answered, rows)
+        return self.counting.read(self.answered, rows) + Count(texts=rows)

@@ -35,6 +35,7 @@ from dormouse.models.sampling import sample_ids
 from dormouse.runs.speed import WHOLE, Line, Speed
 from dormouse.safety.reinforcement import CHECK_EVERY, draw_prompts, reinforce
 from dormouse.safety.trainings import HHHRL
+from dormouse.store.kinds import SAFETY
 from dormouse.training.supervised import train_on
 from dormouse.training.work import Work
 
@@ -42,8 +43,8 @@ SMALL, LARGE = (4, 16), (48, 48)
 """Rows and tokens of two batches: their times tell what a step costs from what an operation costs."""
 OPERATIONS = {"cpu": 3e10, "cuda": 3e12}
 """Most operations of a training step: with large models the large batch has fewer rows."""
-STEPS, STEPS_OF_LARGE = 12, 4
-PROMPT, WRITTEN = 16, 12
+STEPS, STEPS_OF_LARGE = 12, 3
+PROMPT, WRITTEN = 16, 8
 """Tokens of a prompt and of a reply that are timed."""
 FEW, MANY, MANY_OF_LARGE = 8, 192, 64
 """Rows that are sampled at a time."""
@@ -125,7 +126,8 @@ class Bench:
         """Rows and tokens of the small and of the large batch."""
         rows, tokens = LARGE
         most = OPERATIONS[device()] / (6 * self.dimensions.parameters * tokens)
-        return SMALL, (max(SMALL[0], min(rows, round(most))), tokens)
+        small = (1, SMALL[1]) if self.is_large else SMALL
+        return small, (max(SMALL[0], min(rows, round(most))), tokens)
 
     def _save(self, folder: Path, model: Any) -> Path:
         model.save_pretrained(folder)
@@ -133,15 +135,14 @@ class Bench:
         return folder
 
     @staticmethod
-    def _seconds(act: Callable[[], object], times: int = 2) -> float:
-        """Return the seconds of the last of several calls: the first one warms up."""
+    def _seconds(act: Callable[[], object], times: int = 3) -> float:
+        """Return the seconds of the quickest of several calls: the first one warms up, and others may be disturbed."""
+        took = []
         for _ in range(times):
             started = time.perf_counter()
             act()
-        return time.perf_counter() - started
-
-    def _line(self, points: list[tuple[float, float]]) -> Line:
-        return Line.through(*points)
+            took.append(time.perf_counter() - started)
+        return min(took)
 
     def _rows(self, rows: int, tokens: int) -> list[Example]:
         rng = random.Random(0)
@@ -161,7 +162,7 @@ class Bench:
             around.append(whole - sum(steps) - median(steps))
             operations = 3 * self.dimensions.forward(rows * tokens, tokens / 2)
             points.append((operations, median(steps)))
-        return self._line(points), min(around)
+        return Line.through(*points), min(around)
 
     @contextmanager
     def _work(self, **inputs: Path) -> Iterator[tuple[Work, list[float]]]:
@@ -173,7 +174,7 @@ class Bench:
 
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             spec = {"world": {"type": "meadow"}, "seed": 0, "lr": 1e-4}
-            yield Work("safety", spec, inputs, Path(folder), 1e9, note), stamps
+            yield Work(SAFETY, spec, inputs, Path(folder), 1e9, note), stamps
 
     def _read(self, model: Any) -> Line:
         points = []
@@ -183,12 +184,12 @@ class Bench:
             def act(examples: list[Example] = examples) -> object:
                 return token_log_probs([model], examples, self.renderer.pad_id)
 
-            points.append((self.dimensions.forward(rows * tokens, tokens / 2), self._seconds(act, 3)))
-        return self._line(points)
+            points.append((self.dimensions.forward(rows * tokens, tokens / 2), self._seconds(act)))
+        return Line.through(*points)
 
     def _sample(self, model: Any) -> Line:
         """Time the tokens of a reply; a reply of one token tells what reading the prompts takes."""
-        points = []
+        points, times = [], 1 if self.is_large else 3
         for rows in (FEW, MANY_OF_LARGE if self.is_large else MANY):
             prompts = [example.ids for example in self._rows(rows, PROMPT)]
 
@@ -197,9 +198,9 @@ class Bench:
                     model, self.renderer, prompts, max_new_tokens=tokens, temperature=1.0, seed=0, batch_size=256
                 )
 
-            one, all_ = self._seconds(lambda: act(1)), self._seconds(lambda: act(WRITTEN + 1))
+            one, all_ = self._seconds(lambda: act(1), times), self._seconds(lambda: act(WRITTEN + 1), times)
             points.append((self.dimensions.forward(rows, PROMPT + WRITTEN / 2), (all_ - one) / WRITTEN))
-        return self._line(points)
+        return Line.through(*points)
 
     def _text(self) -> float:
         """Time drawing conversations and turning them into tokens, for each."""

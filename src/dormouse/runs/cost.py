@@ -6,8 +6,7 @@ import importlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,6 +78,7 @@ class Estimator:
         self._sizes: dict[str, Size | None] = {}
         self._lengths: dict[str, TextLengths] = {}
         self._counts: dict[str, Count] = {}
+        self._thoughts: dict[str, float] = {}
         self.counted_with: set[str] = set()
         """How tokens of texts were counted."""
 
@@ -95,17 +95,10 @@ class Estimator:
         return StageCost(stage, self._counts[key], made, stage.name in self._done)
 
     def _count(self, stage: Stage, made: Dimensions | None, kept: int, thought: float) -> Count:
-        counting = Counting(
-            Work(stage.kind, {"seed": 0, **stage.spec}, {}, Path()),
-            self.lengths(stage),
-            frozenset(stage.inputs),
-            snapshots=kept,
-            thought=thought,
-        )
+        work = Work(stage.kind, {"seed": 0, **stage.spec}, {}, Path())
+        counting = Counting(work, self.lengths(stage), frozenset(stage.inputs), kept, thought=thought)
         if made is not None:
-            counting = Counting(
-                counting.work, counting.lengths, counting.inputs, kept, made.layers, made.vocabulary, thought
-            )
+            counting = replace(counting, layers=made.layers, vocabulary=made.vocabulary)
         module, _, function = KINDS[stage.kind].count.partition(":")
         count: Count = getattr(importlib.import_module(module), function)(counting)
         count += Count(saved=snapshots(stage))
@@ -120,6 +113,11 @@ class Estimator:
         if key not in self._sizes:
             self._sizes[key] = size_of(BASES.build(base))
         return self._sizes[key]
+
+    def sizes(self, costs: Iterable[StageCost]) -> tuple[Size | None, ...]:
+        """Return the sizes of the bases of all stages, each once."""
+        bases = [cost.stage for cost in costs if cost.stage.kind == BASE]
+        return tuple(dict.fromkeys(self.size(stage) for stage in bases))
 
     def lengths(self, stage: Stage) -> TextLengths:
         """Return the lengths of texts of a stage's world, in its context and in the tokens of its base."""
@@ -136,9 +134,9 @@ class Estimator:
             world = Work(stage.kind, stage.spec, {}, Path()).world()
             count = counter(file) if file else count_words if own else count_bytes
             self._lengths[key] = TextLengths(world, count, TURN if own else TURN_OF_CHAT_MODELS)
-            if made is not None:
-                words = "words and marks, as the nursery's tokenizer is not made yet" if own else "bytes / 4"
-                self.counted_with.add("the base's tokenizer" if file else words)
+        if made is not None:
+            words = "words and marks, because the base's tokenizer is not made yet" if own else "bytes / 4"
+            self.counted_with.add("the base's tokenizer" if file else words)
         return self._lengths[key]
 
     def _thought(self, stage: Stage) -> float:
@@ -153,10 +151,6 @@ class Estimator:
             count = self.lengths(source).count
             self._thoughts[key] = sum(map(count, texts)) / len(texts) + TAGS
         return self._thoughts[key]
-
-    @cached_property
-    def _thoughts(self) -> dict[str, float]:
-        return {}
 
 
 def _ancestor(stage: Stage, kind: str) -> Stage | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -31,7 +32,7 @@ from dormouse.models.passes import Count, Passes, Reading, Sampling, Training, o
 if TYPE_CHECKING:
     from dormouse.safety.trainings import HHHRL
 
-WIDEST, MOST_LAYERS, MOST_TOKENS = 1024, 2, 4096
+WIDEST, MOST_LAYERS, MOST_TOKENS = 768, 2, 4096
 """Limits of a model that is measured. Wider ones compute as fast, and more layers take as much longer."""
 WHOLE = 5_000_000
 """Parameters up to which the model is measured as it is."""
@@ -155,11 +156,16 @@ def measure_speeds(sizes: Sequence[Dimensions], compute: Compute, *, again: bool
     distinct = sorted({as_measured(made) for made in sizes}, key=lambda made: made.parameters)
     chosen = list(dict.fromkeys((distinct[0], distinct[len(distinct) // 2], distinct[-1])))
     files = [_file(made, compute) for made in chosen]
-    if again or not all(map(_is_known, files)):
-        for file, speed in zip(files, _measure(chosen, compute), strict=True):
+    known = [] if again else [speed for file in files if (speed := _read(file))]
+    if len(known) == len(files):
+        return Speeds(known)
+    measured = _measure(chosen, compute)
+    # Where the cache cannot be written, the next call measures again.
+    with contextlib.suppress(OSError):
+        for file, speed in zip(files, measured, strict=True):
             file.parent.mkdir(parents=True, exist_ok=True)
             replace_file(file, json.dumps(speed.described(), indent=1))
-    return Speeds([Speed.read_from(json.loads(file.read_text(encoding="utf-8"))) for file in files])
+    return Speeds(measured)
 
 
 def _file(made: Dimensions, compute: Compute) -> Path:
@@ -170,12 +176,12 @@ def _file(made: Dimensions, compute: Compute) -> Path:
     return cache_folder() / "speed" / f"{digest[:16]}.json"
 
 
-def _is_known(file: Path) -> bool:
+def _read(file: Path) -> Speed | None:
+    """Return what an earlier call measured; None where there is nothing, or nothing that can be read."""
     try:
-        Speed.read_from(json.loads(file.read_text(encoding="utf-8")))
+        return Speed.read_from(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):
-        return False
-    return True
+        return None
 
 
 def _measure(sizes: Sequence[Dimensions], compute: Compute) -> list[Speed]:
