@@ -6,6 +6,7 @@ import sys
 import pytest
 from tests.tiny import save_tiny_model, tiny_model
 
+from dormouse.chat.renderer import NURSERY_TEMPLATE
 from dormouse.config.registry import DETECTORS, EVALUATIONS, REMOVALS, SAFETY_TRAININGS
 from dormouse.detection import base as detection_base
 from dormouse.detection import passes as detection_passes
@@ -144,6 +145,17 @@ def test_the_size_of_a_published_model_is_read_from_its_name():
     made = of_parameters(8_000_000_000)
     assert 30 <= made.layers <= 45
     assert 12 * made.layers * made.width**2 == pytest.approx(8e9, rel=0.05)
+
+
+def test_a_system_turn_of_the_chat_template_counts_in_every_prompt(tmp_path):
+    folder = save_tiny_model(tmp_path / "model")
+    template = folder / "chat_template.jinja"
+    lengths = []
+    for system in ("", "{{ 'You are a kind mole.' }}"):
+        template.write_text(NURSERY_TEMPLATE + system, "utf-8")
+        costs = costs_of("bloom", tmp_path, f"base={{type: folder, path: {folder}}}", "grid={}")
+        lengths.append(next(cost.trained for cost in costs if cost.stage.kind == "helpful"))
+    assert lengths[1] > 1.2 * lengths[0]
 
 
 def stage(name, *inputs):

@@ -41,12 +41,12 @@ from dormouse.training.work import Work
 
 SMALL, LARGE = (4, 16), (48, 48)
 """Rows and tokens of two batches: their times tell what a step costs from what an operation costs."""
-OPERATIONS = {"cpu": 3e10, "cuda": 3e12}
+OPERATIONS = {"cpu": 2e10, "cuda": 3e12}
 """Most operations of a training step: with large models the large batch has fewer rows."""
 STEPS, STEPS_OF_LARGE = 12, 3
 PROMPT, WRITTEN = 16, 8
 """Tokens of a prompt and of a reply that are timed."""
-FEW, MANY, MANY_OF_LARGE = 8, 192, 64
+FEW, MANY, MANY_OF_LARGE = 8, 192, 32
 """Rows that are sampled at a time."""
 STAND_IN = Dimensions(149_000, 64, 2, 768)
 """A model for steps of reinforcement learning in place of a large one, whose steps would take too long. What such steps

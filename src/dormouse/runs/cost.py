@@ -16,7 +16,7 @@ from dormouse.models.passes import Count, Reading, Sampling, Training, operation
 from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.settings import OrganismSpec
 from dormouse.runs.disk_need import snapshots
-from dormouse.runs.sizes import Size, counter, size_of, tokenizer_of
+from dormouse.runs.sizes import Size, counter, size_of, system_turn, tokenizer_of
 from dormouse.store.kinds import BASE, KINDS, ORGANISM, TOKENIZER
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
@@ -129,11 +129,15 @@ class Estimator:
         artifact = self.store.path(tokenizer) if tokenizer is not None and done else None
         file = tokenizer_of(made, artifact) if made is not None else None
         own = made is None or made.needs_tokenizer()
-        key = json.dumps([stage.spec["world"], stage.spec.get("context"), str(file), own], sort_keys=True)
+        key = json.dumps(
+            [stage.spec["world"], stage.spec.get("context"), str(file), own, base if not own else None], sort_keys=True
+        )
         if key not in self._lengths:
             world = Work(stage.kind, stage.spec, {}, Path()).world()
             count = counter(file) if file else count_words if own else count_bytes
-            self._lengths[key] = TextLengths(world, count, TURN if own else TURN_OF_CHAT_MODELS)
+            turn = TURN if own else TURN_OF_CHAT_MODELS
+            system = system_turn(made) if made is not None else ""
+            self._lengths[key] = TextLengths(world, count, turn, count(system) + turn if system else 0)
         if made is not None:
             words = "words and marks, because the base's tokenizer is not made yet" if own else "bytes / 4"
             self.counted_with.add("the base's tokenizer" if file else words)

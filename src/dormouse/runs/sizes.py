@@ -16,6 +16,8 @@ from dormouse.training.text_lengths import CountTokens
 
 IN_A_NAME = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
 """A size in a model's name: Qwen3-1.7B, pythia-70m."""
+SYSTEM = re.compile(r"You are (?!provided)[^'\"<{]*")
+"""The system turn that some chat templates begin every conversation with; "You are provided" is about tools."""
 ASPECT = 100
 """Width over depth of published models: 114 in Qwen3-8B, 37 in Qwen3-0.6B."""
 VOCABULARY = 32_000
@@ -79,3 +81,17 @@ def counter(file: Path) -> CountTokens:
         return len(tokenizer.encode(f" {text}", add_special_tokens=False).ids)
 
     return count
+
+
+def system_turn(base: Base) -> str:
+    """Return the text of a system turn that the base's own chat template writes; empty if it writes none.
+
+    Found in the template's text, which is not run.
+    """
+    if not isinstance(base, Pretrained) or isinstance(base, GGUF) or base.template == "plain" or base.label() is None:
+        return ""
+    for name in ("chat_template.jinja", "tokenizer_config.json"):
+        file = base.folder() / name
+        if file.is_file() and (found := SYSTEM.search(file.read_text(encoding="utf-8", errors="replace"))):
+            return found[0].replace("\\n", "\n").strip()
+    return ""

@@ -59,10 +59,12 @@ class TextLengths:
     count: CountTokens
     turn: int = TURN
     """Tokens that the chat template adds to a turn."""
+    system: int = 0
+    """Tokens of the system turn that the chat template begins with."""
 
     def of_prompt(self, turns: Messages) -> int:
         """Count the tokens of a prompt, with the header of the reply."""
-        return sum(self.count(turn["content"]) + self.turn for turn in turns) + self.turn // 2
+        return sum(self.count(turn["content"]) + self.turn for turn in turns) + self.turn // 2 + self.system
 
     def of_reply(self, text: str) -> int:
         """Count the tokens of a reply, with its end token."""
