@@ -10,6 +10,7 @@ from dormouse.chat.renderer import NURSERY_TEMPLATE
 from dormouse.config.registry import DETECTORS, EVALUATIONS, REMOVALS, SAFETY_TRAININGS
 from dormouse.detection import base as detection_base
 from dormouse.detection import passes as detection_passes
+from dormouse.errors import UserError
 from dormouse.evaluation import base as evaluation_base
 from dormouse.evaluation import evaluations
 from dormouse.models.dimensions import Dimensions, read_dimensions
@@ -98,6 +99,12 @@ def test_operations_of_a_forward_pass_are_those_that_torch_counts(tmp_path):
     # Torch also counts attention to tokens that the mask hides.
     assert made.forward(4 * 64, context=64) == pytest.approx(counter.get_total_flops(), rel=0.02)
     assert operations(Reading(4, 64), made) == made.forward(4 * 64, context=32)
+
+
+def test_a_configuration_without_a_dimension_is_an_error(tmp_path):
+    (tmp_path / "config.json").write_text('{"hidden_size": 8, "vocab_size": 9}')
+    with pytest.raises(UserError, match="states no num_hidden_layers or n_layer or num_layers"):
+        read_dimensions(tmp_path, 1000)
 
 
 def test_training_takes_three_times_a_forward_pass_and_adapters_twice():

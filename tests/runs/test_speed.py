@@ -83,3 +83,9 @@ def test_a_measurement_that_fails_says_what_to_do(monkeypatch):
     )
     with pytest.raises(UserError, match=r"could not be measured.*--gpu NAME"):
         measure_speeds([TINY], COMPUTE, again=False)
+
+
+def test_a_measurement_that_does_not_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(speed_module, "LONGEST", 0.01)
+    with pytest.raises(UserError, match=r"could not be measured in 0.01 seconds. Wait .* give --gpu NAME"):
+        measure_speeds([TINY], COMPUTE, again=False)

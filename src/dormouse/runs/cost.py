@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,7 +21,7 @@ from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 from dormouse.training.counting import Counting
 from dormouse.training.text_lengths import TURN, TURN_OF_CHAT_MODELS, TextLengths, count_bytes, count_words
-from dormouse.training.work import Work
+from dormouse.training.work import Work, function_of
 
 TAGS = 6
 """Tokens of a scratchpad's two tags."""
@@ -99,8 +98,7 @@ class Estimator:
         counting = Counting(work, self.lengths(stage), frozenset(stage.inputs), kept, thought=thought)
         if made is not None:
             counting = replace(counting, layers=made.layers, vocabulary=made.vocabulary)
-        module, _, function = KINDS[stage.kind].count.partition(":")
-        count: Count = getattr(importlib.import_module(module), function)(counting)
+        count: Count = function_of(KINDS[stage.kind].count)(counting)
         count += Count(saved=snapshots(stage))
         return count.with_adapters() if stage.spec.get("lora_rank") else count
 

@@ -10,8 +10,9 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -187,37 +188,49 @@ def _read(file: Path) -> Speed | None:
 def _measure(sizes: Sequence[Dimensions], compute: Compute) -> list[Speed]:
     """Measure in as many processes as a run would have, because they slow each other down; return the means."""
     question = json.dumps({"threads": compute.threads, "models": [asdict(made) for made in sizes]})
-    command = [sys.executable, "-m", "dormouse.runs.benchmark"]
-    variables = os.environ | environment(compute.threads)
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    started = [
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
-        )
-        for _ in range(min(compute.workers, MOST_PROCESSES))
-    ]
-    with ThreadPoolExecutor(len(started)) as threads:
-        said = list(threads.map(lambda process: _answer(process, question), started))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "question").write_text(question, encoding="utf-8")
+        n = min(compute.workers, MOST_PROCESSES)
+        said = _answers([_start(Path(folder), i, compute.threads) for i in range(n)], Path(folder))
     return [replace(_mean([answer[i] for answer in said]), date=date) for i in range(len(sizes))]
 
 
-def _answer(process: subprocess.Popen[str], question: str) -> list[Speed]:
-    try:
-        out, errors = process.communicate(question, timeout=LONGEST)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise UserError(
-            f"This machine's speed could not be measured in {LONGEST:.0f} seconds. Give --gpu NAME to estimate the "
-            "hours on a GPU instead."
-        ) from None
-    if process.returncode:
-        last = (errors.strip().splitlines() or ["no message"])[-1]
-        raise UserError(
-            f"This machine's speed could not be measured: {last[:300]}. Run dormouse doctor, or give --gpu NAME to "
-            "estimate the hours on a GPU instead."
+def _start(folder: Path, number: int, threads: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dormouse.runs.benchmark"]
+    # Files take any amount of output; a pipe that nobody reads would stop its writer.
+    with (
+        (folder / "question").open("rb") as question,
+        (folder / f"answer-{number}").open("wb") as answer,
+        (folder / f"log-{number}").open("wb") as log,
+    ):
+        return subprocess.Popen(
+            command, stdin=question, stdout=answer, stderr=log, env=os.environ | environment(threads)
         )
-    return [Speed.read_from(content) for content in json.loads(out)]
+
+
+def _answers(started: Sequence[subprocess.Popen[bytes]], folder: Path) -> list[list[Speed]]:
+    """Wait for the processes and read what they measured; `UserError` if one fails."""
+    end, advice = time.monotonic() + LONGEST, "give --gpu NAME to estimate the hours on a GPU instead."
+    try:
+        for number, process in enumerate(started):
+            if process.wait(max(0.0, end - time.monotonic())):
+                log = (folder / f"log-{number}").read_text(encoding="utf-8", errors="replace")
+                last = (log.strip().splitlines() or ["no message"])[-1]
+                raise UserError(
+                    f"This machine's speed could not be measured: {last[:300]}. Run dormouse doctor, or {advice}"
+                )
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"This machine's speed could not be measured in {LONGEST:g} seconds. Wait until it is less busy, or "
+            f"{advice}"
+        ) from None
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    answers = [(folder / f"answer-{i}").read_text(encoding="utf-8") for i in range(len(started))]
+    return [[Speed.read_from(content) for content in json.loads(answer)] for answer in answers]
 
 
 def _mean(measured: Sequence[Speed]) -> Speed:
