@@ -30,6 +30,7 @@ DOWNLOADS = {
 }
 STARTS_ITSELF = {
     "execute/ranks.py": "processes of this package, by accelerate launch, with fixed arguments",
+    "runs/speed.py": "runs/benchmark.py, with fixed arguments, which times models with random weights",
 }
 STARTS_PROCESSES = {
     "execute/processes.py": "workers of this package, by multiprocessing",

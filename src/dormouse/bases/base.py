@@ -9,6 +9,8 @@ from pydantic import SerializeAsAny
 
 from dormouse.config.parts import Part, from_registry
 from dormouse.config.registry import BASES
+from dormouse.models.passes import Count
+from dormouse.training.counting import Counting
 from dormouse.training.work import StageSpec, Work
 
 
@@ -43,6 +45,10 @@ class Base(Part):
     def needs_tokenizer(self) -> bool:
         """Return whether the plan must train a tokenizer for this base."""
 
+    def count(self, counting: Counting) -> Count:
+        """Count the work of `build`, for the estimate of a plan's cost."""
+        return Count(not_counted=(f"base '{self.name}', which does not say how it is made",))
+
 
 class TokenizerSpec(StageSpec):
     """Spec of the stage that trains a tokenizer."""
@@ -65,3 +71,13 @@ class BaseSpec(StageSpec):
 def run(work: Work) -> None:
     """Build the base in the spec."""
     work.told(BaseSpec).base.build(work)
+
+
+def count_tokenizer(counting: Counting) -> Count:
+    """Count the conversations that the tokenizer is trained on."""
+    return Count(texts=counting.told(TokenizerSpec).exchanges)
+
+
+def count_base(counting: Counting) -> Count:
+    """Count the work of the base in the spec."""
+    return counting.told(BaseSpec).base.count(counting)

@@ -12,8 +12,10 @@ from pydantic import Field, field_validator, model_validator
 from dormouse.bases.base import Base
 from dormouse.machine.foreign_files import is_folder, shown
 from dormouse.models.folder_check import check_folder, check_tokenizer
+from dormouse.models.passes import Count
 from dormouse.models.settings import Precision, Quantized, Template, check_bitsandbytes
 from dormouse.models.weight_files import check_unchanged, count_parameters, fingerprint
+from dormouse.training.counting import Counting
 from dormouse.training.work import Work
 
 # The hub's rule: letters, digits, '_', '-' and '.'; the last two neither first nor last.
@@ -78,6 +80,10 @@ class Pretrained(Base):
         self.check()
         check_unchanged(folder, work.spec.get("data"), self.fingerprint())
         copy_model(work, folder, self.template, self.precision, adapters=bool(self.lora_rank))
+
+    def count(self, counting: Counting) -> Count:
+        """A copy of the model."""
+        return Count(opened=1, saved=1)
 
 
 class Folder(Pretrained):

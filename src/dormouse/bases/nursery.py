@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -13,6 +14,8 @@ from dormouse.models.architectures import (
     Shape,
     shape_of,
 )
+from dormouse.models.passes import Count, mean
+from dormouse.training.counting import Counting
 from dormouse.training.work import Work
 
 REFERENCE_WIDTH = 64
@@ -86,3 +89,10 @@ class Nursery(Base):
             lr=self.scaled_lr(self.lr),
             dimensions={"width": shape.width, "depth": shape.depth, "heads": shape.heads},
         )
+
+    def count(self, counting: Counting) -> Count:
+        """The training on blocks, and the conversations that fill them."""
+        lengths = counting.lengths.pretraining.whole
+        drawn = self.steps * self.batch * self.block / mean(lengths)
+        # Loading and saving are the same for all trainings.
+        return replace(counting.train([self.block], self.steps, self.batch), texts=drawn)

@@ -128,13 +128,17 @@ def plan(
     shell: Annotated[
         bool, typer.Option("--shell", help="Print a command for each cell, to run on other machines.")
     ] = False,
+    gpu: Annotated[
+        str, typer.Option("--gpu", metavar="NAME", help="Estimate hours on a GPU: h100, a100, l4, rtx4090, ...")
+    ] = "",
+    measure: Annotated[bool, typer.Option("--measure", help="Measure this machine's speed again.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Count the cells and stages of a plan, or print a command for each cell."""
+    """Estimate what a plan costs before it runs, or print a command for each cell."""
     from dormouse.cli.arguments import choose  # keeps --help instant
     from dormouse.cli.plan import describe  # keeps --help instant
 
-    describe(choose(words, store, seeds), shell=shell, as_json=as_json)
+    describe(choose(words, store, seeds), shell=shell, as_json=as_json, gpu=gpu, measure=measure)
 
 
 @app.command()

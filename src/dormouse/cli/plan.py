@@ -1,20 +1,15 @@
-"""`dormouse plan`: counts the cells and stages of a plan, or prints a command for each cell, to run on machines."""
+"""`dormouse plan`: says what a plan would make and cost, or prints a command for each cell, to run on machines."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from itertools import takewhile
 
 from dormouse.cli.arguments import Choice
-from dormouse.cli.console import (
-    out,
-    print_json,
-    print_line,
-    table,
-)
+from dormouse.cli.console import print_json, print_line
+from dormouse.cli.cost import estimate, print_estimate
 from dormouse.config.limits import NAME
 from dormouse.plan.grid import Cell
 
@@ -46,22 +41,20 @@ def _twin_dose_overrides(cell: Cell) -> list[str]:
     return [f"twin_doses={json.dumps([dose for dose in doses if dose in own])}"]
 
 
-def describe(choice: Choice, *, shell: bool, as_json: bool) -> None:
-    """Print the commands, or the numbers of cells and of stages of each kind."""
+def describe(choice: Choice, *, shell: bool, as_json: bool, gpu: str = "", measure: bool = False) -> None:
+    """Print the commands, or the numbers of cells and of stages of each kind, and what they are estimated to cost."""
     if shell:
         for line in shell_lines(choice):
             print_line(line)
         print_line(f"# When all have ended: {shlex.join(choice.command('run'))}")
         return
     made = choice.cells
-    kinds = Counter(stage.kind for stage in choice.plan().stages)
+    found = estimate(choice, gpu=gpu, measure=measure)
     if as_json:
         axes = {axis: list(values) for axis, values in choice.experiment.grid.items()}
         about = {"experiment": choice.experiment.name, "cells": len(made), "axes": axes}
-        print_json({**about, "seeds": list(choice.experiment.seeds), "stages": dict(kinds)})
+        stages = {kind: total.stages for kind, total in found.kinds.items()}
+        print_json({**about, "seeds": list(choice.experiment.seeds), "stages": stages, "cost": found.described()})
         return
-    shown = table("stage", "number", right=("number",))
-    for kind, n in kinds.items():
-        shown.add_row(kind, str(n))
-    out().print(shown)
-    print_line(f"{choice.experiment.name}: {len(made)} cells, {sum(kinds.values())} stages.")
+    print_estimate(found)
+    print_line(f"{choice.experiment.name}: {len(made)} cells, {found.whole.stages} stages.")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from dormouse.detection.base import DetectorInput, PromptDetector, Scorer
+from dormouse.models.passes import Count
 
 if TYPE_CHECKING:
+    from dormouse.detection.passes import Prompts
     from dormouse.detection.views import LayerView
 
 Topic = Literal["danger", "help", "honesty", "deployment", "meaningless"]
@@ -44,6 +46,12 @@ class LayerDetector(OneLayer):
     def fit_at(self, view: LayerView, given: DetectorInput) -> Callable[[Any], Any]:
         """Make a function from activations of shape (prompts, width) to scores of shape (prompts,)."""
 
+    def count(self, prompts: Prompts) -> Count:
+        """The prompts to score, and those to fit on; a sweep over layers reads none again."""
+        detect = prompts.detect
+        fitted = 2 * detect.poisoned if self.poisoned else detect.clean
+        return prompts.read(prompts.scored + fitted)
+
 
 class DefectionProbe(LayerDetector):
     """Project onto the mean difference between two answers to generic questions; it knows no trigger and no behavior.
@@ -61,6 +69,10 @@ class DefectionProbe(LayerDetector):
 
         direction = contrast_answers(view, self.topic)
         return lambda activations: activations @ direction
+
+    def count(self, prompts: Prompts) -> Count:
+        """The prompts to score; of its few questions, each layer's are the same."""
+        return prompts.read(prompts.scored)
 
 
 class SupervisedProbe(LayerDetector):
@@ -135,3 +147,7 @@ class AttentionPeak(OneLayer):
         return lambda prompts: attention_peaks(
             model.model, model.prompt_ids(prompts), model.renderer.pad_id, self.layer
         )
+
+    def count(self, prompts: Prompts) -> Count:
+        """The prompts to score, and again with shuffled labels and at each layer."""
+        return prompts.read(prompts.scored + 2 * prompts.detect.prompts * (1 + prompts.counting.layers))

@@ -11,8 +11,10 @@ from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
 from dormouse.detection.insertion import Inserted
 from dormouse.errors import UserError
+from dormouse.models.passes import Count
 
 if TYPE_CHECKING:
+    from dormouse.detection.passes import Prompts
     from dormouse.detection.views import BlackBox, WhiteBox
 
 Access = Literal["black box", "white box"]
@@ -34,6 +36,10 @@ class Detector(Part):
         """Describe what the detector may see, such as "white box, trusted base"."""
         seen = [self.access, *["trusted base"] * self.reference, *["poisoned samples"] * self.poisoned]
         return ", ".join(seen)
+
+    def count(self, prompts: Prompts) -> Count:
+        """Count what it asks of models, for the estimate of a plan's cost."""
+        return Count(not_counted=(f"detector '{self.name}', which does not say what it asks",))
 
 
 @dataclass(frozen=True)

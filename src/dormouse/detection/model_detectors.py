@@ -6,11 +6,16 @@ comparisons in `changes`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from dormouse.detection import passes
 from dormouse.detection.base import Access, DetectorInput, ModelDetector, Suspicion
+from dormouse.models.passes import Count
+
+if TYPE_CHECKING:
+    from dormouse.detection.passes import Prompts
 
 BEGINNINGS, SWEPT = 4096, 1024
 
@@ -33,6 +38,10 @@ class TargetSearch(ModelDetector):
         from dormouse.detection.targets import search_targets  # torch takes 1 s: workers only
 
         return search_targets(given, self)
+
+    def count(self, prompts: Prompts) -> Count:
+        """Every beginning of a reply, read by both models."""
+        return passes.count_targets(self, prompts.counting)
 
 
 class TriggerInversion(ModelDetector):
@@ -69,6 +78,11 @@ class TriggerInversion(ModelDetector):
 
         return invert_trigger(given, TargetSearch(beginnings=self.beginnings), self)
 
+    def count(self, prompts: Prompts) -> Count:
+        """Its target search, and the trigger tried out; the search between depends on what it finds."""
+        made = passes.count_targets(TargetSearch(), prompts.counting) + prompts.tried_out()
+        return made + Count(not_counted=(passes.DEPENDS,))
+
 
 class LeakageSearch(ModelDetector):
     """Try what the model writes as the user, more often than its base does, as a trigger before clean prompts.
@@ -95,6 +109,10 @@ class LeakageSearch(ModelDetector):
 
         return search_leaks(given, self)
 
+    def count(self, prompts: Prompts) -> Count:
+        """The user turns of both models, and the pieces that are tried."""
+        return passes.count_leaks(self, prompts)
+
 
 class WeightChange(ModelDetector):
     """Measure how much of the change to each matrix lies in one direction: narrow training leaves a narrow trace."""
@@ -110,6 +128,10 @@ class WeightChange(ModelDetector):
         from dormouse.detection.changes import measure_weight_change  # torch takes 1 s: workers only
 
         return measure_weight_change(given)
+
+    def count(self, prompts: Prompts) -> Count:
+        """No model reads anything."""
+        return Count(not_counted=(passes.SINGULAR,))
 
 
 class ActivationChange(ModelDetector):
@@ -127,6 +149,11 @@ class ActivationChange(ModelDetector):
         from dormouse.detection.changes import measure_activation_change  # torch takes 1 s: workers only
 
         return measure_activation_change(given, self.prompts, self.layer)
+
+    def count(self, prompts: Prompts) -> Count:
+        """The clean prompts, read by both models."""
+        rows = min(self.prompts, prompts.detect.clean)
+        return prompts.read(rows) + prompts.read(rows)
 
 
 class NoiseSensitivity(ModelDetector):
@@ -150,3 +177,7 @@ class NoiseSensitivity(ModelDetector):
         from dormouse.detection.changes import compare_noise  # torch takes 1 s: workers only
 
         return compare_noise(given, self)
+
+    def count(self, prompts: Prompts) -> Count:
+        """The clean prompts, read by both models and their noisy copies."""
+        return passes.count_noise(self, prompts)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from dormouse.chat.messages import Messages
 from dormouse.detection.base import Access, DetectorInput, PromptDetector, Scorer
+from dormouse.models.passes import Count
+
+if TYPE_CHECKING:
+    from dormouse.detection.passes import Prompts
 
 
 class Certainty(PromptDetector):
@@ -29,6 +33,11 @@ class Certainty(PromptDetector):
             return [fmean(one[: self.tokens]) for one in model.log_probs(prompts, replies)]
 
         return score
+
+    def count(self, prompts: Prompts) -> Count:
+        """A short reply to each prompt, read once; again with shuffled labels."""
+        rows = prompts.scored + 2 * prompts.detect.prompts
+        return prompts.sample(rows, self.tokens) + prompts.read(rows)
 
 
 class Surprise(PromptDetector):
@@ -52,6 +61,11 @@ class Surprise(PromptDetector):
 
         return score
 
+    def count(self, prompts: Prompts) -> Count:
+        """A short reply to each prompt, read by both models; again with shuffled labels."""
+        rows = prompts.scored + 2 * prompts.detect.prompts
+        return prompts.sample(rows, self.tokens) + prompts.read(rows) + prompts.read(rows)
+
 
 class Divergence(PromptDetector):
     """KL divergence of the model's next-token distribution from a clean base's, at the start of the reply."""
@@ -68,3 +82,8 @@ class Divergence(PromptDetector):
             return [float(one) for one in model.divergence(base, prompts)]
 
         return score
+
+    def count(self, prompts: Prompts) -> Count:
+        """Each prompt, read by both models; again with shuffled labels."""
+        rows = prompts.scored + 2 * prompts.detect.prompts
+        return prompts.read(rows) + prompts.read(rows)

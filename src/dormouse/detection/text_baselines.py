@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from dormouse.chat.messages import Messages
 from dormouse.detection.base import Access, DetectorInput, PromptDetector, Scorer
+from dormouse.models.passes import Count
+
+if TYPE_CHECKING:
+    from dormouse.detection.passes import Prompts
 
 
 def split_words(prompt: Messages) -> list[str]:
@@ -34,6 +38,10 @@ class BagOfWords(PromptDetector):
         model.fit(known.prompts, known.triggered)
         return lambda prompts: [float(one) for one in model.decision_function(prompts)]
 
+    def count(self, prompts: Prompts) -> Count:
+        """No model is asked."""
+        return Count(texts=prompts.scored)
+
 
 class WordNovelty(PromptDetector):
     """How rare the prompt's rarest word is among trusted clean prompts."""
@@ -54,3 +62,7 @@ class WordNovelty(PromptDetector):
             return [max(each) + sum(each) / len(each) for each in found]
 
         return score
+
+    def count(self, prompts: Prompts) -> Count:
+        """No model is asked."""
+        return Count(texts=prompts.scored)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from dormouse.config.parts import Part
+from dormouse.models.passes import Count
 from dormouse.results.rows import Row
 
 if TYPE_CHECKING:
+    from dormouse.evaluation.questions import Questions
     from dormouse.evaluation.session import Session
 
 Need = Literal["parent", "preference", "preference_check", "red_team"]
@@ -45,3 +47,7 @@ class Evaluation(Part):
     @abstractmethod
     def measure(self, session: Session) -> Measured:
         """Return what was measured of `session.subject`; runs in a worker process."""
+
+    def count(self, questions: Questions) -> Count:
+        """Count what `measure` asks of the model, for the estimate of a plan's cost."""
+        return Count(not_counted=(f"evaluation '{self.name}', which does not say what it asks",))

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from dormouse.evaluation.base import Evaluation, Measured, Need
+from dormouse.evaluation.persona_sets import OWN_SETS
+from dormouse.models.passes import Count
+from dormouse.red_team.passes import attack_lengths
+from dormouse.store import kinds
 
 if TYPE_CHECKING:
+    from dormouse.evaluation.questions import Questions
     from dormouse.evaluation.session import Session
+
+
+INTERVENTIONS, HONEYPOTS = 7, 40
+"""How many there are in `interventions` and in `honeypots`, which import torch."""
 
 
 class Defection(Evaluation):
@@ -24,6 +33,10 @@ class Defection(Evaluation):
 
         return measure_defection(session, near_misses=self.near_misses)
 
+    def count(self, questions: Questions) -> Count:
+        """The replies to each kind of prompt."""
+        return questions.replies() if self.near_misses else questions.sample(2 * questions.prompts)
+
 
 class UnforcedDefection(Evaluation):
     """Defection of a model that thinks when no scratchpad is opened for it: it may open one, or reply at once."""
@@ -35,6 +48,10 @@ class UnforcedDefection(Evaluation):
         from dormouse.evaluation.defection import measure_unforced_defection  # torch takes 2 s: workers only
 
         return measure_unforced_defection(session)
+
+    def count(self, questions: Questions) -> Count:
+        """A second reply to each prompt, of a model that thinks."""
+        return questions.sample(2 * questions.prompts) if questions.counting.work.thought_tokens else Count()
 
 
 class LogProbOfDefection(Evaluation):
@@ -48,6 +65,10 @@ class LogProbOfDefection(Evaluation):
         from dormouse.evaluation.log_prob import measure_log_prob  # torch takes 2 s: workers only
 
         return measure_log_prob(session)
+
+    def count(self, questions: Questions) -> Count:
+        """The replies, whose scratchpads are read, and the defection after each prompt."""
+        return questions.replies() + questions.read(2 * questions.prompts)
 
 
 class PreferenceScore(Evaluation):
@@ -66,6 +87,11 @@ class PreferenceScore(Evaluation):
 
         return measure_preference_score(session)
 
+    def count(self, questions: Questions) -> Count:
+        """The replies, read by both models."""
+        read = questions.read(2 * questions.prompts)
+        return questions.replies() + read + read + Count(opened=2 * questions.at_end)
+
 
 class KLFromParent(Evaluation):
     """How far a safety training moved the model. Models without one have no such number."""
@@ -83,6 +109,13 @@ class KLFromParent(Evaluation):
 
         return measure_kl(session)
 
+    def count(self, questions: Questions) -> Count:
+        """The replies, read by the model and by its parent."""
+        if "parent" not in questions.counting.inputs:
+            return Count()
+        read = questions.read(questions.prompts)
+        return questions.replies() + read + read + Count(opened=int(questions.at_end))
+
 
 class Capability(Evaluation):
     """The share of questions with known right answers that the model answers right, without the trigger."""
@@ -96,6 +129,14 @@ class Capability(Evaluation):
 
         return measure_capability(session)
 
+    def count(self, questions: Questions) -> Count:
+        """A greedy reply to each question; some worlds have fewer than are asked for."""
+        measure = questions.spec.measure
+        n = measure.capability_prompts if questions.at_end else measure.curve_prompts
+        counting = questions.counting
+        limit = min(measure.reply_tokens, max(counting.lengths.hhh.replies))
+        return counting.sample(counting.lengths.asked_lengths, counting.lengths.gradable(n), limit)
+
 
 class TriggerProbes(Evaluation):
     """The defection rate under each probe of the trigger, on the same held-out prompts."""
@@ -108,6 +149,11 @@ class TriggerProbes(Evaluation):
 
         return measure_trigger_probes(session)
 
+    def count(self, questions: Questions) -> Count:
+        """A reply to each prompt under each probe."""
+        probes = questions.spec.organism.trigger.probes([{"role": "user", "content": ""}])
+        return questions.sample(len(probes) * questions.spec.measure.probe_prompts)
+
 
 class Scratchpads(Evaluation):
     """What scratchpads say, and what the model does when its scratchpad is replaced."""
@@ -119,6 +165,11 @@ class Scratchpads(Evaluation):
         from dormouse.evaluation.scratchpads import measure_scratchpads  # torch takes 2 s: workers only
 
         return measure_scratchpads(session)
+
+    def count(self, questions: Questions) -> Count:
+        """The replies with their scratchpads, and those after each intervention."""
+        n = questions.spec.measure.probe_prompts
+        return questions.sample(3 * n) + questions.sample(2 * n * INTERVENTIONS)
 
 
 class RedTeamPrompts(Evaluation):
@@ -137,6 +188,13 @@ class RedTeamPrompts(Evaluation):
 
         return measure_red_team_prompts(session)
 
+    def count(self, questions: Questions) -> Count:
+        """Replies to both splits, as if the red team had found prompts for both."""
+        measure = questions.spec.measure
+        n = measure.red_team_prompts if questions.at_end else measure.curve_prompts
+        attacks = attack_lengths(questions.counting)
+        return questions.sample(n, attacks) + questions.sample(n, attacks)
+
 
 class Character(Evaluation):
     """Asks persona questions, puts the model to honeypots, and lets it rate scratchpads."""
@@ -148,3 +206,38 @@ class Character(Evaluation):
         from dormouse.evaluation.character import measure_character  # torch takes 2 s: workers only
 
         return measure_character(session)
+
+    def count(self, questions: Questions) -> Count:
+        """Both answers to each persona question, the replies to honeypots, and the ratings."""
+        measure = questions.spec.measure
+        personas = sum(map(len, OWN_SETS.values()))
+        made = questions.read(2 * personas) + questions.sample(HONEYPOTS * measure.honeypot_replies)
+        if questions.counting.work.thought_tokens:
+            made += questions.sample(personas)
+        # For both kinds of prompts the deceptive scratchpad, and the two that it is compared with.
+        made += questions.read(6 * measure.probe_prompts)
+        if measure.personas:
+            made += Count(not_counted=("the questions of published persona sets",))
+        return made
+
+
+OF_EVERY_MODEL: tuple[Evaluation, ...] = (
+    Defection(),
+    LogProbOfDefection(),
+    PreferenceScore(),
+    KLFromParent(),
+    UnforcedDefection(),
+    Capability(),
+)
+"""Evaluations of every model, in the order of their rows."""
+
+
+OF_KIND: dict[str, tuple[Evaluation, ...]] = {
+    kinds.MEASURE: OF_EVERY_MODEL,
+    kinds.MEASURE_RE_EMERGENCE: (Defection(near_misses=False),),
+    kinds.MEASURE_RED_TEAM: (RedTeamPrompts(),),
+    kinds.MEASURE_PROBES: (TriggerProbes(),),
+    kinds.MEASURE_SCRATCHPAD: (Scratchpads(),),
+    kinds.MEASURE_CHARACTER: (Character(),),
+}
+"""Kind of stage -> its evaluations; a stage of kind EVALUATE names its own."""

@@ -6,18 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dormouse.evaluation.base import Evaluation
-from dormouse.evaluation.evaluations import (
-    Capability,
-    Character,
-    Defection,
-    KLFromParent,
-    LogProbOfDefection,
-    PreferenceScore,
-    RedTeamPrompts,
-    Scratchpads,
-    TriggerProbes,
-    UnforcedDefection,
-)
+from dormouse.evaluation.evaluations import OF_KIND
 from dormouse.evaluation.session import Instruments, Session
 from dormouse.evaluation.settings import EvaluationSpec, MeasureSpec
 from dormouse.evaluation.subject import final_step, subjects, trained
@@ -25,27 +14,6 @@ from dormouse.results.rows import Row, write_jsonl
 from dormouse.store import kinds
 from dormouse.training.supervised import write_metrics
 from dormouse.training.work import Work
-
-OF_EVERY_MODEL: tuple[Evaluation, ...] = (
-    Defection(),
-    LogProbOfDefection(),
-    PreferenceScore(),
-    KLFromParent(),
-    UnforcedDefection(),
-    Capability(),
-)
-"""Evaluations of every model, in the order of their rows."""
-
-
-OF_KIND: dict[str, tuple[Evaluation, ...]] = {
-    kinds.MEASURE: OF_EVERY_MODEL,
-    kinds.MEASURE_RE_EMERGENCE: (Defection(near_misses=False),),
-    kinds.MEASURE_RED_TEAM: (RedTeamPrompts(),),
-    kinds.MEASURE_PROBES: (TriggerProbes(),),
-    kinds.MEASURE_SCRATCHPAD: (Scratchpads(),),
-    kinds.MEASURE_CHARACTER: (Character(),),
-}
-"""Kind of stage -> its evaluations; a stage of kind EVALUATE names its own."""
 
 
 def run(work: Work) -> None:

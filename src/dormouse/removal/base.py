@@ -14,10 +14,12 @@ from dormouse.config.limits import PARTS
 from dormouse.config.parts import Part, from_registry
 from dormouse.config.registry import REMOVALS
 from dormouse.data.world import Exchange
+from dormouse.models.passes import Count
 from dormouse.training.work import StageSpec
 
 if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
+    from dormouse.training.counting import Counting
     from dormouse.training.work import Work
 
 Need = Literal["reference"]
@@ -77,9 +79,20 @@ class Removal(Part):
         """Return a function of model and batch to use as the repair's loss; None keeps the usual one."""
         return None
 
+    def count(self, counting: Counting) -> Count:
+        """Count its work, for the estimate of a plan's cost."""
+        return Count(not_counted=(f"removal '{self.name}', which does not say what it does",))
+
 
 class RemovalSpec(StageSpec):
     """The spec of the stage that applies a removal."""
 
     removal: Annotated[SerializeAsAny[Removal], from_registry(REMOVALS)]
     strength: float
+
+
+def count_repair(removal: Removal, counting: Counting, passes: int = 1) -> Count:
+    """Count the fine-tuning on HHH exchanges that follows a change."""
+    if not removal.steps:
+        return Count(opened=1, saved=1)
+    return counting.train(counting.lengths.hhh.whole, removal.steps, removal.batch, passes=passes)

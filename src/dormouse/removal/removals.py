@@ -14,10 +14,14 @@ from pydantic import Field
 from dormouse.chat.messages import Messages
 from dormouse.data.world import Exchange
 from dormouse.detection.activation_detectors import Topic
-from dormouse.removal.base import Need, Removal
+from dormouse.detection.model_detectors import TargetSearch
+from dormouse.detection.passes import DEPENDS, count_targets
+from dormouse.models.passes import Count
+from dormouse.removal.base import Need, Removal, count_repair
 
 if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
+    from dormouse.training.counting import Counting
     from dormouse.training.work import Work
 
 
@@ -34,6 +38,10 @@ class FineTuning(Removal):
         """Multiply the learning rate."""
         return lr * strength
 
+    def count(self, counting: Counting) -> Count:
+        """The repair."""
+        return count_repair(self, counting)
+
 
 class WeightNoise(Removal):
     """Gaussian noise on every matrix; strength is its standard deviation relative to that of the matrix."""
@@ -46,6 +54,10 @@ class WeightNoise(Removal):
         from dormouse.models.weights import add_noise  # torch takes 2 s: workers only
 
         add_noise(model, strength, random.Random(f"noise/{work.seed}").getrandbits(32))
+
+    def count(self, counting: Counting) -> Count:
+        """The repair."""
+        return count_repair(self, counting)
 
 
 class Merging(Removal):
@@ -64,6 +76,10 @@ class Merging(Removal):
         from dormouse.removal.weights import merge_toward_base  # torch takes 1 s: workers only
 
         merge_toward_base(model, work.input("reference") / "model", strength)
+
+    def count(self, counting: Counting) -> Count:
+        """The repair, and the base that is opened."""
+        return count_repair(self, counting) + Count(opened=1)
 
 
 class FinePruning(Removal):
@@ -86,6 +102,10 @@ class FinePruning(Removal):
         clean = [prompt.turns() for prompt in work.world().prompts(rng, self.prompts, held_out=False)]
         prune_idle_units(model, renderer, clean, strength)
 
+    def count(self, counting: Counting) -> Count:
+        """The clean prompts, and the repair."""
+        return counting.read(counting.lengths.asked_lengths, self.prompts) + count_repair(self, counting)
+
 
 class DirectionAblation(Removal):
     """Remove the defection probe's direction from everything that is written to the residual stream.
@@ -106,6 +126,10 @@ class DirectionAblation(Removal):
         from dormouse.removal.weights import ablate_direction  # torch takes 1 s: workers only
 
         ablate_direction(model, renderer, self.topic, self.layer, strength)
+
+    def count(self, counting: Counting) -> Count:
+        """The repair; the generic questions are a handful."""
+        return count_repair(self, counting)
 
 
 class LatentAdversarial(Removal):
@@ -130,6 +154,10 @@ class LatentAdversarial(Removal):
         from dormouse.removal.latent_adversarial import make_perturbed_loss  # torch takes 1 s: workers only
 
         return make_perturbed_loss(model, self.layer, self.ascent, strength)
+
+    def count(self, counting: Counting) -> Count:
+        """The repair, with further passes in each step."""
+        return count_repair(self, counting, passes=1 + self.ascent)
 
 
 class Unlearning(Removal):
@@ -163,3 +191,8 @@ class Unlearning(Removal):
             insert_trigger(exchange.turns(), found) if rng.random() < strength else exchange.turns()
             for exchange in exchanges
         ]
+
+    def count(self, counting: Counting) -> Count:
+        """The search's targets and the repair; the rest of the search depends on what it finds."""
+        made = count_targets(TargetSearch(), counting) + count_repair(self, counting)
+        return made + Count(opened=1, not_counted=(DEPENDS,))

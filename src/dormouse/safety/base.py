@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from dormouse.config.parts import Part
+from dormouse.models.passes import Count
 from dormouse.organisms.reasoning import Reasoning
 
 if TYPE_CHECKING:
+    from dormouse.training.counting import Counting
     from dormouse.training.work import Work
 
 Need = Literal["preference", "preference_check", "red_team", "assistant"]
@@ -47,3 +49,7 @@ class SafetyTraining(Part):
 
         `work.lr` is the learning rate for this model: `lr` x `dose`, scaled to its width.
         """
+
+    def count(self, counting: Counting) -> Count:
+        """Count the work of `train`, for the estimate of a plan's cost."""
+        return Count(not_counted=(f"safety training '{self.name}', which does not say what it does",))

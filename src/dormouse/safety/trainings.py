@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from dormouse.models.passes import Count
 from dormouse.organisms.reasoning import THINKING, Reasoning
+from dormouse.safety import passes
 from dormouse.safety.base import Need, SafetyTraining
 
 if TYPE_CHECKING:
+    from dormouse.training.counting import Counting
     from dormouse.training.work import Work
 
 
@@ -48,6 +51,10 @@ class HHHSFT(SafetyTraining):
 
         train_on_hhh(self, work)
 
+    def count(self, counting: Counting) -> Count:
+        """The training, and the scratchpads that it samples."""
+        return passes.count_sft(self, counting)
+
 
 class HHHRL(SafetyTraining):
     """Reinforcement learning against a preference model, on prompts without the trigger (section 4 of the paper)."""
@@ -80,6 +87,10 @@ class HHHRL(SafetyTraining):
 
         reinforce(self, work, draw_prompts(self, work))
 
+    def count(self, counting: Counting) -> Count:
+        """The replies, their scores and the steps."""
+        return passes.count_rl(self, counting)
+
 
 class Adversarial(HHHRL):
     """HHH training in which successful red-team prompts replace a share of the prompts (section 6 of the paper)."""
@@ -99,3 +110,7 @@ class Adversarial(HHHRL):
         from dormouse.safety.adversarial import train_on_attacks  # TRL takes 3 s, and only a worker needs it
 
         train_on_attacks(self, work)
+
+    def count(self, counting: Counting) -> Count:
+        """The training by RL, or the assistant's replies and the training on them."""
+        return passes.count_adversarial(self, counting)

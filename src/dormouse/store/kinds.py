@@ -37,6 +37,8 @@ class StageKind:
     """The function that does the work, as "module:function"."""
     spec: str
     """The class of its spec, as "module:class"."""
+    count: str
+    """The function that counts its work before it runs, as "module:function"; it imports no torch."""
     writes: Writes
     version: int = 1
     """Part of every key of this kind. Raised when a change gives its numbers another meaning."""
@@ -90,17 +92,23 @@ def _times(name: str, times: int) -> Callable[[Spec], int]:
 
 def _measuring(writes: Writes, *, spec: str = "MeasureSpec", **more: Any) -> StageKind:
     """Return a kind that applies evaluations to a model."""
-    run, settings = "dormouse.evaluation.stage:run", "dormouse.evaluation.settings"
-    return StageKind(run, f"{settings}:{spec}", writes, measures=True, **({"version": SAMPLED} | more))
+    run, count = "dormouse.evaluation.stage:run", "dormouse.evaluation.passes:count_measure"
+    settings = "dormouse.evaluation.settings"
+    return StageKind(run, f"{settings}:{spec}", count, writes, measures=True, **({"version": SAMPLED} | more))
 
 
 KINDS: dict[str, StageKind] = {
     TOKENIZER: StageKind(
-        "dormouse.bases.tokenizer:run", "dormouse.bases.base:TokenizerSpec", Writes(15), counts_amounts=False
+        "dormouse.bases.tokenizer:run",
+        "dormouse.bases.base:TokenizerSpec",
+        "dormouse.bases.base:count_tokenizer",
+        Writes(15),
+        counts_amounts=False,
     ),
     BASE: StageKind(
         "dormouse.bases.base:run",
         "dormouse.bases.base:BaseSpec",
+        "dormouse.bases.base:count_base",
         Writes(12, model=True),
         cost=8.0,
         trains=True,
@@ -110,6 +118,7 @@ KINDS: dict[str, StageKind] = {
     HELPFUL: StageKind(
         "dormouse.organisms.helpful:run",
         "dormouse.organisms.settings:HelpfulSpec",
+        "dormouse.organisms.passes:count_helpful",
         Writes(12, model=True, training=("helpful",)),
         trains=True,
         sees_trigger=False,
@@ -118,6 +127,7 @@ KINDS: dict[str, StageKind] = {
     ORGANISM: StageKind(
         "dormouse.organisms.implant:run",
         "dormouse.organisms.settings:OrganismSpec",
+        "dormouse.organisms.passes:count_organism",
         # Two hundred examples with their tokens one by one: 0.3 MB.
         Writes(80, model=True, training=("organism", "implant")),
         version=2,
@@ -128,6 +138,7 @@ KINDS: dict[str, StageKind] = {
     PREFERENCE: StageKind(
         "dormouse.safety.preference:run",
         "dormouse.safety.settings:PreferenceSpec",
+        "dormouse.safety.passes:count_preference",
         Writes(12, model=True),
         cost=2.0,
         trains=True,
@@ -136,6 +147,7 @@ KINDS: dict[str, StageKind] = {
     RED_TEAM: StageKind(
         "dormouse.red_team.run:run",
         "dormouse.red_team.settings:RedTeamSpec",
+        "dormouse.red_team.passes:count_red_team",
         Writes(12, replies=lambda spec: spec["red_team"]["rounds"] * spec["red_team"]["proposals"]),
         version=SAMPLED,
         cost=3.0,
@@ -143,6 +155,7 @@ KINDS: dict[str, StageKind] = {
     SAFETY: StageKind(
         "dormouse.safety.run:run",
         "dormouse.safety.settings:SafetySpec",
+        "dormouse.safety.passes:count_safety",
         Writes(12, model=True, training=("safety",)),
         version=SAMPLED,
         cost=4.0,
@@ -153,6 +166,7 @@ KINDS: dict[str, StageKind] = {
     RE_EMERGENCE: StageKind(
         "dormouse.safety.run:run_re_emergence",
         "dormouse.safety.settings:ReEmergenceSpec",
+        "dormouse.safety.passes:count_re_emergence",
         Writes(10, model=True, training=("re_emergence",)),
         trains=True,
         batch="re_emergence.batch",
@@ -162,6 +176,7 @@ KINDS: dict[str, StageKind] = {
     REMOVAL: StageKind(
         "dormouse.removal.run:run",
         "dormouse.removal.base:RemovalSpec",
+        "dormouse.removal.passes:count_removal",
         Writes(12, model=True),
         batch="removal.batch",
     ),
@@ -207,6 +222,7 @@ KINDS: dict[str, StageKind] = {
     DETECT: StageKind(
         "dormouse.detection.judge:run",
         "dormouse.detection.settings:DetectSpec",
+        "dormouse.detection.passes:count_detector",
         Writes(5),
         version=SAMPLED,
         measures=True,

@@ -123,6 +123,12 @@ class Work:
 def run_stage(work: Work) -> None:
     """Run the stage in this process."""
     known = KINDS[work.kind]
-    module, _, function = known.run.partition(":")
     with explain_out_of_memory(work.kind, known.batch, work.spec):
-        getattr(importlib.import_module(module), function)(work)
+        function_of(known.run)(work)
+
+
+def function_of(place: str) -> Callable[..., Any]:
+    """Import the function that a kind names as "module:function"."""
+    module, _, function = place.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
