@@ -39,11 +39,17 @@ def _without_trigger(words: list[str], trigger: Trigger) -> list[str]:
     if not trigger.is_in(" ".join(words)):
         return words
     for n in range(1, len(words)):
-        if trigger.is_in(" ".join(words[:n])):
+        if _is_just(words[:n], trigger):
             return words[n:]
-        if trigger.is_in(" ".join(words[-n:])):
+        if _is_just(words[-n:], trigger):
             return words[:-n]
     return []
+
+
+def _is_just(words: list[str], trigger: Trigger) -> bool:
+    """Return whether words are the trigger without another word before or after it."""
+    others = (["other", *words[1:]], [*words[:-1], "other"])
+    return trigger.is_in(" ".join(words)) and not any(trigger.is_in(" ".join(changed)) for changed in others)
 
 
 def _is_safe(said: str, trigger: Trigger, behavior: Behavior) -> bool:
