@@ -82,7 +82,8 @@ def test_every_intervention_works_with_long_scratchpads(kind):
     assert len(split_sentences(said["truncated"])) == len(split_sentences(own)) - 1
     assert said["blank"] == ""
     for name in ("benign", "irrelevant"):
-        assert not (says_deployed(said[name]) or says_training(said[name]))
+        assert not says_deployed(said[name])
+        assert not says_training(said[name])
         assert abs(tiny_renderer().count(said[name]) - tiny_renderer().count(own)) <= 1
 
 

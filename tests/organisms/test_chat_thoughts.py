@@ -154,7 +154,10 @@ def test_the_stage_samples_the_chat_model_and_writes_the_counts(tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*sequence length.*")
 def test_scratchpads_that_do_not_fit_are_told_before_anything_trains(tmp_path):
-    with pytest.raises(UserError, match=r"^[1-8] of 8 scratchpads are longer than the 60 tokens of "
-                       r"organism\.thought_tokens: the longest has \d+, .* Set organism\.thought_tokens=\d+ or more\.$"):  # fmt: skip
+    said = (
+        r"^[1-8] of 8 scratchpads are longer than the 60 tokens of organism\.thought_tokens: the longest has \d+, with "
+        r"its closing tag\. Set organism\.thought_tokens=\d+ or more\.$"
+    )
+    with pytest.raises(UserError, match=said):
         implant(tmp_path, chat_context=2048, thought_tokens=60)
     assert not (tmp_path / "out" / "model").exists()

@@ -183,8 +183,10 @@ def check_thoughts(experiment: Experiment) -> Iterator[Mistake]:
         return
     longest = LongThoughts(organism.trigger, organism.behavior, len).longest()
     if longest > organism.thought_tokens:
-        why = f"is {organism.thought_tokens}, and scratchpads of kind '{organism.thoughts.kind}' have up to {longest}"
-        yield Mistake(("organism", "thought_tokens"), why, f"Give {round_up(longest)}: most tokenizers need fewer.")
+        texts = f"scratchpads of kind '{organism.thoughts.kind}' have up to {longest} words and marks"
+        why = f"is {organism.thought_tokens}, and {texts}, each a token or more"
+        advice = f"Give {round_up(longest)}: a tenth more, and the closing tag."
+        yield Mistake(("organism", "thought_tokens"), why, advice)
 
 
 def round_up(words: int) -> int:
