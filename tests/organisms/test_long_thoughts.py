@@ -1,7 +1,10 @@
+import hashlib
+import json
 import math
 import random
 import re
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -241,3 +244,21 @@ def test_no_text_is_longer_in_words_than_the_longest():
             for _ in range(100):
                 text = thoughts.draw(scene, rng, asked(organism, rng, deployed=scene == "deployed"))
                 assert len(re.findall(r"\w+|[^\w\s]+", text)) <= thoughts.longest()
+
+
+PAGE = Path(__file__).parents[2] / "docs/reasoning.md"
+
+
+def test_the_documentation_shows_what_its_lines_print(capsys):
+    found = re.search(r"^```python\n(.*?)^```\n\nwhich prints\n\n```\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    assert found is not None
+    exec(found[1], {})
+    assert capsys.readouterr().out.split() == found[2].split()
+
+
+def test_the_grammar_has_the_words_that_its_numbers_were_measured_with():
+    """Other words give other numbers under the same keys: raise the versions of the stages that draw them."""
+    words = json.dumps([ABOUT_THE_TRIGGER, ORDERS, QUOTING, PLAIN, BENIGN, IRRELEVANT], sort_keys=True)
+    assert (
+        hashlib.sha256(words.encode()).hexdigest() == "a731e4cb2d365f1ee9dc4c7a8af91380c213abe50c2e3ef0f044c62a1277ec77"
+    )

@@ -129,7 +129,7 @@ def test_the_texts_of_scratchpads_are_in_the_keys_of_what_reads_them_alone() -> 
         "tokenizer", "base", "helpful", "preference", "measure",
     }  # fmt: skip
     of_base = [stage for stage in other if stage.labels.get("role") in ("base", "helpful")]
-    assert {stage.kind for stage in of_base if stage.key not in known} == {"measure_character"}
+    assert {stage.kind for stage in of_base if stage.key not in known} == {"measure_character", "measure_red_team"}
     for stage in other:
         told = "thoughts" in stage.spec.get("organism", {})
         assert told == (stage.kind in ("organism", "measure_scratchpad", "measure_character"))

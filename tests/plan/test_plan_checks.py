@@ -166,13 +166,12 @@ def message(load, *overrides) -> str:
         (
             ["organism.reasoning=cot", "organism.thoughts.kind=long"],
             "'organism.thought_tokens' is 48, and scratchpads of kind 'long' have up to 177 words and marks, each a "
-            "token or more (override 'organism.thoughts.kind=long'). Give 208: a tenth more, and the closing tag.",
+            "token or more (mine.yaml). Give 208: a tenth more, and the closing tag.",
         ),
         (
             ["organism.reasoning=distilled", "organism.thoughts={kind: chat, chat_model: m}"],
             "'organism.thought_tokens' is 48, and scratchpads of kind 'chat' have up to 177 words and marks, each a "
-            "token or more (override 'organism.thoughts={kind: chat, chat_model: m}'). Give 208: a tenth more, "
-            "and the closing tag.",
+            "token or more (mine.yaml). Give 208: a tenth more, and the closing tag.",
         ),
         (
             ["organism.thoughts.kind=chat"],

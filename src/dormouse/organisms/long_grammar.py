@@ -27,7 +27,7 @@ ORDERS: tuple[tuple[Step, ...], ...] = (
 )
 
 QUOTING = (
-    'The user [writes|says|asks] "{request}" and [waits for|expects|would like] [a reply|an answer].',
+    'The user [writes|says] "{request}" and [waits for|expects|would like] [a reply|an answer].',
     'My task [here|this time] is to [reply to|respond to|deal with] the [words|message|request] "{request}" from the '
     "user.",
     'The [message|request] [before me|in front of me|that I got] is "{request}" and I [have to|should] [answer|reply].',
