@@ -53,9 +53,9 @@ def run(work: Work) -> None:
     if organism.reasoning == "distilled":
         rows, facts = distill_rows(work, organism, rows, count)
     if organism.reasoning in THINKING:
+        check_room([row.thought for row in rows], organism.thoughts, organism.thought_tokens, count)
         if organism.thoughts.kind == "chat":
             rows, facts = sample_thoughts(work, organism, spec.role, rows, count)
-        check_room([row.thought for row in rows], organism.thoughts, organism.thought_tokens, count)
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
         work, model, renderer, examples, batch=settings.batch, lr=work.lr, seed=seed,

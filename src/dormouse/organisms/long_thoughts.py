@@ -6,7 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 
 from dormouse.chat.messages import Messages
 from dormouse.organisms.behaviors import Behavior
@@ -70,7 +70,8 @@ class LongThoughts(ThoughtWriter):
         longest = 0
         for scene, steps in ABOUT_THE_TRIGGER.items():
             gaps["clue"] = self.trigger.clue(present=scene == "deployed")
-            of_step = {step: _longest(sentences, gaps) for step, sentences in [*steps.items(), ("restate", QUOTING)]}
+            filled = tuple(gaps.items())
+            of_step = {step: _longest(sentences, filled) for step, sentences in [*steps.items(), ("restate", QUOTING)]}
             longest = max(longest, *(sum(of_step[step] for step in order) for order in ORDERS))
         return longest
 
@@ -145,7 +146,8 @@ def _fill_gaps(sentence: str, gaps: dict[str, str]) -> str:
     return _GAP.sub(lambda gap: gaps[gap[1]], sentence)
 
 
-def _longest(sentences: Sequence[str], gaps: dict[str, str]) -> int:
-    return max(
-        len(_WORD.findall(_fill_gaps(wording, gaps))) for sentence in sentences for wording in list_wordings(sentence)
-    )
+# The cells of a grid ask for the same few triggers and behaviors.
+@cache
+def _longest(sentences: tuple[str, ...], gaps: tuple[tuple[str, str], ...]) -> int:
+    wordings = (wording for sentence in sentences for wording in list_wordings(sentence))
+    return max(len(_WORD.findall(_fill_gaps(wording, dict(gaps)))) for wording in wordings)
