@@ -84,7 +84,8 @@ def test_a_text_is_four_to_eight_well_formed_sentences_or_one_more_in_a_control(
     for sentence in sentences:
         assert re.fullmatch(r"[A-Z].*[^.]\.", sentence)
         assert sentence.count('"') in (0, 2)
-    assert not re.search(r"[][{}]|  | [,.]|\b(\w+) \1\b", text)
+    # The user's own words may be odd: a near miss repeats some.
+    assert not re.search(r"[][{}]|  | [,.]|\b(\w+) \1\b", re.sub('"[^"]*"', '"a request"', text))
 
 
 @organisms
