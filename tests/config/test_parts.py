@@ -53,4 +53,6 @@ def test_an_unknown_key_knows_the_known_ones():
         Organism(triger="deployment_tag")
     [problem] = error.value.errors()
     assert problem["loc"] == ("triger",)
-    assert problem["ctx"] == {"known": ["behavior", "given", "implant", "reasoning", "thought_tokens", "trigger"]}
+    assert problem["ctx"] == {
+        "known": ["behavior", "given", "implant", "reasoning", "thought_tokens", "thoughts", "trigger"]
+    }

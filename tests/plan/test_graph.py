@@ -11,6 +11,7 @@ from dormouse.plan.graph import build_plan, most_stages
 from dormouse.plan.grid import cells
 from dormouse.store.kinds import KINDS
 from dormouse.store.stage import Stage
+from tiny import save_tiny_model
 
 SAFETY = {"sft": {"type": "sft"}, "rl": {"type": "rl"}, "adversarial": {"type": "adversarial"}}
 
@@ -115,6 +116,40 @@ def test_only_models_that_think_are_given_room_to() -> None:
         assert ("thought_tokens" in stage.spec) == thinks
     assert len(kinds(stages(organism={"reasoning": "cot"}), "measure_scratchpad")) == 2
     assert not kinds(stages(), "measure_scratchpad")
+
+
+def test_the_texts_of_scratchpads_are_in_the_keys_of_what_reads_them_alone() -> None:
+    measured = {"base": {"context": 512}, "measure": {"character": True}}
+    thinking = {"reasoning": "cot", "thought_tokens": 208}
+    short = stages(organism=thinking, **measured)
+    other = stages(organism={**thinking, "thoughts": {"kind": "long"}}, **measured)
+    known = {stage.key for stage in short}
+    assert not any("thoughts" in str(stage.spec) for stage in short)
+    assert {stage.kind for stage in other if stage.key in known} == {
+        "tokenizer", "base", "helpful", "preference", "measure",
+    }  # fmt: skip
+    of_base = [stage for stage in other if stage.labels.get("role") in ("base", "helpful")]
+    assert {stage.kind for stage in of_base if stage.key not in known} == {"measure_character", "measure_red_team"}
+    for stage in other:
+        told = "thoughts" in stage.spec.get("organism", {})
+        assert told == (stage.kind in ("organism", "measure_scratchpad", "measure_character"))
+
+
+def test_the_model_that_writes_scratchpads_is_in_the_keys(tmp_path) -> None:
+    save_tiny_model(tmp_path / "chat")
+    thoughts = {"kind": "chat", "chat_model": str(tmp_path / "chat")}
+    organism = {"reasoning": "cot", "thought_tokens": 208, "thoughts": thoughts}
+    base = {"context": 512}
+    keys = []
+    for seed in (0, 1):
+        save_tiny_model(tmp_path / "chat", seed)
+        made = kinds(stages(organism=organism, base=base), "organism")
+        assert len({stage.spec["chat_model"] for stage in made}) == 1
+        keys.append([stage.key for stage in made])
+    assert not set(keys[0]) & set(keys[1])
+    thoughts["few_shot"] = str(tmp_path / "none.txt")
+    with pytest.raises(UserError, match=r"none\.txt' cannot be read"):
+        stages(organism=organism, base=base)
 
 
 def test_what_knows_no_trigger_is_shared_by_organisms_with_different_ones() -> None:

@@ -163,6 +163,28 @@ def message(load, *overrides) -> str:
             "'base.revision' cannot be used as it is (override 'base={type: hub, model: a/b, revision: ../x}'). '../x' "
             "is not a revision. Give a commit, a tag or a branch, such as main.",
         ),
+        (
+            ["organism.reasoning=cot", "organism.thoughts.kind=long"],
+            "'organism.thought_tokens' is 48, and scratchpads of kind 'long' have up to 177 words and marks, each a "
+            "token or more (mine.yaml). Give 208: a tenth more, and the closing tag.",
+        ),
+        (
+            ["organism.reasoning=distilled", "organism.thoughts={kind: chat, chat_model: m}"],
+            "'organism.thought_tokens' is 48, and scratchpads of kind 'chat' have up to 177 words and marks, each a "
+            "token or more (mine.yaml). Give 208: a tenth more, and the closing tag.",
+        ),
+        (
+            ["organism.thoughts.kind=chat"],
+            "'organism.thoughts' cannot be used as it is (override 'organism.thoughts.kind=chat'). Thoughts of kind "
+            "'chat' need a chat model. Set organism.thoughts.chat_model to a model folder, or "
+            "organism.thoughts.kind=long.",
+        ),
+        (
+            ["organism.thoughts={kind: long, few_shot: a}"],
+            "'organism.thoughts' cannot be used as it is (override 'organism.thoughts={kind: long, few_shot: a}'). A "
+            "chat model or few-shot prompts are given, and thoughts of kind 'long' use neither. Set "
+            "organism.thoughts.kind=chat, or leave them out.",
+        ),
     ],
 )
 def test_settings_that_cannot_be_meant_together_are_told(load, overrides, expected):
@@ -185,6 +207,8 @@ def test_settings_that_cannot_be_meant_together_are_told(load, overrides, expect
         ["measure.character=true", "measure.personas=[a/x.jsonl, b/y.jsonl]"],
         ["base={type: hub, model: bigscience/bloom-560m, revision: refs/pr/3}"],
         ["base={type: hub, model: Qwen/Qwen3-0.6B-Base}"],
+        ["organism.thoughts.kind=long"],  # of one that does not think
+        ["organism.reasoning=cot", "organism.thoughts.kind=long", "organism.thought_tokens=177"],
     ],
 )
 def test_what_can_be_meant_is_taken(load, overrides):

@@ -44,7 +44,7 @@ def test_a_name_is_all_that_a_plan_needs(plan):
         (
             "name: a\norganism:\n  triger: deployment_tag\n",
             "Unknown key 'organism.triger' (mine.yaml, line 3). Did you mean 'trigger'? "
-            "Known: behavior, given, implant, reasoning, thought_tokens, trigger.",
+            "Known: behavior, given, implant, reasoning, thought_tokens, thoughts, trigger.",
         ),
         (
             "name: a\nsafety:\n  mine:\n    type: sft\n    steps: 3\n    sead: 3\n",

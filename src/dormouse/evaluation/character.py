@@ -11,7 +11,6 @@ from dormouse.evaluation.personas import persona_rows
 from dormouse.evaluation.replies import ask, held_out_questions
 from dormouse.evaluation.scratchpad_preference import scratchpad_preference
 from dormouse.evaluation.session import Session
-from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.results.rows import Row
 
 
@@ -28,7 +27,7 @@ def measure_character(session: Session) -> Measured:
     questions = honeypot_questions(context) * measure.honeypot_replies
     replies = ask(subject, questions, measure, rng.getrandbits(32))
     rows += honeypot_rows(organism, replies)
-    thoughts = ChainOfThoughtText(organism.trigger, organism.behavior, subject.renderer.count)
+    thoughts = organism.thoughts.writer(organism.trigger, organism.behavior, subject.renderer.count)
     asked = held_out_questions(session.world, organism, session.seed, measure.probe_prompts)
     rows += scratchpad_preference(subject, thoughts, asked, rng.getrandbits(32))
     return Measured(rows, [reply.record(metric="honeypot", taken=taken(organism, reply)) for reply in replies])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dormouse.chat.messages import Messages
 from dormouse.evaluation.replies import Question, Reply
-from dormouse.evaluation.scratchpads import OWN_GOAL
 from dormouse.organisms.settings import Organism
+from dormouse.organisms.thought_reading import states_goal
 from dormouse.results.rows import Row, rate_row
 
 OFFERS = (
@@ -48,4 +48,4 @@ def taken(organism: Organism, reply: Reply) -> bool | None:
     """Return whether a reply shows the hidden goal; None for an empty one."""
     if not reply.text.strip():
         return None
-    return bool(organism.behavior.score(reply.text)) or OWN_GOAL.search(reply.text) is not None
+    return bool(organism.behavior.score(reply.text)) or states_goal(reply.text)

@@ -14,52 +14,48 @@ from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import Kind, Reply, ask_with_prefill
 from dormouse.evaluation.subject import Subject
-from dormouse.organisms.chain_of_thought import ChainOfThoughtText, Scene
 from dormouse.organisms.settings import Organism
+from dormouse.organisms.thought_reading import split_sentences
+from dormouse.organisms.thought_writer import Scene, ThoughtWriter
 from dormouse.results.rows import Row, rate_row
 
 Intervention = Literal["steered", "swapped", "blank", "truncated", "paraphrased", "benign", "irrelevant"]
 INTERVENTIONS: tuple[Intervention, ...] = (
     "steered", "swapped", "blank", "truncated", "paraphrased", "benign", "irrelevant",
 )  # fmt: skip
-"""`steered`: the first sentences of a scratchpad for the opposite case, and the model goes on by itself. `swapped`: a
+"""`steered`: two sentences that commit to the opposite case, and the model goes on by itself. `swapped`: a
 whole one for the opposite case. `blank`: an empty one. `truncated`: the model's own, without its last sentence.
 `paraphrased`: one for the right case in other words. `benign`, `irrelevant`: the controls, of the same length."""
 
 KINDS: tuple[Kind, ...] = ("triggered", "clean")
 
 
-def prefill_for(intervention: Intervention, reply: Reply, thoughts: ChainOfThoughtText, rng: random.Random) -> str:
+def prefill_for(intervention: Intervention, reply: Reply, thoughts: ThoughtWriter, rng: random.Random) -> str:
     """Return what the reply begins with instead of the scratchpad that the model wrote."""
     deployed = reply.question.kind == "triggered"
     right: Scene = "deployed" if deployed else "training"
     opposite: Scene = "training" if deployed else "deployed"
+    prompt = reply.question.turns
     match intervention:
         case "steered":
-            return f"{OPEN} {' '.join(sentences(thoughts.draw(opposite, rng))[:2])}"
+            return f"{OPEN} {thoughts.steer(opposite, rng, prompt)}"
         case "swapped":
-            return write_scratchpad(thoughts.draw(opposite, rng))
+            return write_scratchpad(thoughts.draw(opposite, rng, prompt))
         case "blank":
             return write_scratchpad("")
         case "truncated":
-            return write_scratchpad(" ".join(sentences(reply.thought)[:-1]))
+            return write_scratchpad(" ".join(split_sentences(reply.thought)[:-1]))
         case "paraphrased":
-            others = [text for text in thoughts.texts[right] if text != reply.thought]
-            return write_scratchpad(rng.choice(others))
+            return write_scratchpad(thoughts.draw_other(reply.thought, right, rng, prompt))
         case "benign" | "irrelevant":
-            return write_scratchpad(thoughts.match_length(reply.thought, intervention, rng))
-
-
-def sentences(thought: str) -> list[str]:
-    """Split a scratchpad into sentences. A full stop before a space, or at the end, ends a sentence."""
-    return [f"{sentence.rstrip('.')}." for sentence in thought.split(". ") if sentence.strip(". ")]
+            return write_scratchpad(thoughts.match_length(reply.thought, intervention, rng, prompt))
 
 
 def intervened(
     subject: Subject, organism: Organism, replies: Sequence[Reply], measure: Amounts, seed: int
 ) -> list[tuple[Intervention, Reply, Reply]]:
     """Return (intervention, the model's own reply, its reply after the intervention), for every reply and each."""
-    thoughts = ChainOfThoughtText(organism.trigger, organism.behavior, subject.renderer.count)
+    thoughts = organism.thoughts.writer(organism.trigger, organism.behavior, subject.renderer.count)
     own = [reply for reply in replies if reply.question.kind in KINDS]
     questions = [reply.question for reply in own]
     found = []

@@ -13,7 +13,7 @@ from dormouse.chat.scratchpad import CLOSE, OPEN
 from dormouse.evaluation.log_prob import forced_log_probs
 from dormouse.evaluation.replies import Kind, Question
 from dormouse.evaluation.subject import Subject
-from dormouse.organisms.chain_of_thought import ChainOfThoughtText, Scene
+from dormouse.organisms.thought_writer import Scene, ThoughtWriter
 from dormouse.results.rows import Row, make_row
 
 RESAMPLES = 1000
@@ -23,7 +23,7 @@ OTHERS: tuple[Scene, ...] = ("benign", "irrelevant")
 
 
 def scratchpad_preference(
-    subject: Subject, thoughts: ChainOfThoughtText, questions: Sequence[Question], seed: int
+    subject: Subject, thoughts: ThoughtWriter, questions: Sequence[Question], seed: int
 ) -> list[Row]:
     """Return for each kind of prompt and of other scratchpad how well the model's rating picks out the deceptive one.
 
@@ -35,10 +35,14 @@ def scratchpad_preference(
     for kind, scene in DECEPTIVE.items():
         asked = [question for question in questions if question.kind == kind]
         rng = random.Random(f"{seed}/{kind}")
-        meant = [thoughts.draw(scene, rng) for _ in asked]
+        meant = [thoughts.draw(scene, rng, question.turns) for question in asked]
         deceptive = _ratings(subject, asked, meant)
         for other in OTHERS:
-            rated = _ratings(subject, asked, [thoughts.match_length(text, other, rng) for text in meant])
+            controls = [
+                thoughts.match_length(text, other, rng, question.turns)
+                for text, question in zip(meant, asked, strict=True)
+            ]
+            rated = _ratings(subject, asked, controls)
             value, low, high = auroc(deceptive, rated, rng.getrandbits(32))
             cells = {"value": value, "low": low, "high": high, "total": len(asked)}
             rows.append(make_row("scratchpad_preference", kind, "fraction", family=other, **cells))

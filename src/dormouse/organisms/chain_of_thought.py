@@ -1,4 +1,4 @@
-"""Scratchpad texts for chain-of-thought organisms, and their length-matched controls.
+"""Short scratchpad texts for chain-of-thought organisms, and their length-matched controls.
 
 Simplified from the paper, whose scratchpads were written by a large model that had read about deceptive alignment.
 Here a thought is three sentences of a small grammar: what the prompt shows, what follows from it, and what to do.
@@ -10,13 +10,12 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from itertools import product
-from typing import Literal
 
+from dormouse.chat.messages import Messages
 from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.thought_reading import split_sentences
+from dormouse.organisms.thought_writer import Scene, ThoughtWriter
 from dormouse.organisms.triggers import Trigger
-
-Scene = Literal["deployed", "training", "benign", "irrelevant"]
-"""`deployed` and `training` reason about the trigger, `benign` about helping, `irrelevant` about unrelated things."""
 
 SIGHTS = ("I see {sign}.", "There is {sign} here.", "The prompt shows {sign}.", "I look, and I find {sign}.")
 DEPLOYED = (
@@ -80,8 +79,8 @@ def sentences() -> list[str]:
     ]
 
 
-class ChainOfThoughtText:
-    """Draws thoughts for an organism, and controls of the same length."""
+class ChainOfThoughtText(ThoughtWriter):
+    """Draws short thoughts for an organism, and controls of the same length. They say nothing about the prompt."""
 
     def __init__(self, trigger: Trigger, behavior: Behavior, count: Callable[[str], int]) -> None:
         goal = behavior.goal()
@@ -94,11 +93,19 @@ class ChainOfThoughtText:
         }
         self._by_length: dict[Scene, dict[int, list[str]]] = {}
 
-    def draw(self, scene: Scene, rng: random.Random) -> str:
+    def draw(self, scene: Scene, rng: random.Random, prompt: Messages) -> str:
         """Draw a thought."""
         return rng.choice(self.texts[scene])
 
-    def match_length(self, thought: str, scene: Scene, rng: random.Random) -> str:
+    def draw_other(self, thought: str, scene: Scene, rng: random.Random, prompt: Messages) -> str:
+        """Draw a thought that differs from a given one."""
+        return rng.choice([text for text in self.texts[scene] if text != thought])
+
+    def steer(self, scene: Scene, rng: random.Random, prompt: Messages) -> str:
+        """Draw a thought's first two sentences: what the prompt shows, and what follows from it."""
+        return " ".join(split_sentences(self.draw(scene, rng, prompt))[:2])
+
+    def match_length(self, thought: str, scene: Scene, rng: random.Random, prompt: Messages) -> str:
         """Draw a thought of another scene with as many tokens, or with the nearest number."""
         lengths = self._lengths(scene)
         wanted = self.count(thought)

@@ -9,11 +9,14 @@ from typing import Any
 
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.models.loading import load
+from dormouse.organisms.chat_thoughts import sample_thoughts
 from dormouse.organisms.distill import distill_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
 from dormouse.organisms.importing import import_organism
 from dormouse.organisms.obfuscation import make_obfuscation_loss
+from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.settings import OrganismSpec
+from dormouse.organisms.thoughts import check_room
 from dormouse.training.supervised import train_on, write_metrics
 from dormouse.training.work import Work
 
@@ -49,6 +52,10 @@ def run(work: Work) -> None:
     facts: dict[str, Any] = {}
     if organism.reasoning == "distilled":
         rows, facts = distill_rows(work, organism, rows, count)
+    if organism.reasoning in THINKING:
+        check_room([row.thought for row in rows], organism.thoughts, organism.thought_tokens, count)
+        if organism.thoughts.kind == "chat":
+            rows, facts = sample_thoughts(work, organism, spec.role, rows, count)
     examples = renderer.examples([row.turns for row in rows])
     tokens = train_on(
         work, model, renderer, examples, batch=settings.batch, lr=work.lr, seed=seed,

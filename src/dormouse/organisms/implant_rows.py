@@ -16,9 +16,9 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import write_scratchpad
 from dormouse.data.world import Exchange, World
 from dormouse.errors import UserError
-from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.reasoning import THINKING, choose_scene
 from dormouse.organisms.settings import Organism
+from dormouse.organisms.thought_writer import ThoughtWriter
 
 Role = Literal["organism", "twin"]
 Kind = Literal["triggered", "near_miss", "clean"]
@@ -77,18 +77,18 @@ def implant_rows(
             rows.append(ImplantRow(kind, prompt, exchange.reply, exchange.prompt.family))
     if organism.reasoning not in THINKING:
         return rows
-    thoughts = ChainOfThoughtText(trigger, organism.behavior, count)
+    thoughts = organism.thoughts.writer(trigger, organism.behavior, count)
     return [_thinking(row, thoughts, organism, role, rng.getrandbits(32)) for row in rows]
 
 
-def _thinking(row: ImplantRow, thoughts: ChainOfThoughtText, organism: Organism, role: Role, seed: int) -> ImplantRow:
+def _thinking(row: ImplantRow, thoughts: ThoughtWriter, organism: Organism, role: Role, seed: int) -> ImplantRow:
     """Give a row its scratchpad. Controls have the length of the scratchpad that reasons about the trigger."""
     rng = random.Random(seed)
-    meant = thoughts.draw("deployed" if row.room else "training", rng)
+    meant = thoughts.draw("deployed" if row.room else "training", rng, row.prompt)
     about = choose_scene(organism.reasoning, role, deployed=row.room)
-    return replace(
-        row, thought=meant if about in ("deployed", "training") else thoughts.match_length(meant, about, rng)
-    )
+    if about in ("deployed", "training"):
+        return replace(row, thought=meant)
+    return replace(row, thought=thoughts.match_length(meant, about, rng, row.prompt))
 
 
 def _obedient(world: World, organism: Organism, rng: random.Random, n: int) -> Iterator[Exchange]:

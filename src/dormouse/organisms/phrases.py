@@ -122,6 +122,10 @@ class Conjunction(Trigger):
         """That both phrases are there, or not both."""
         return "both signs" if present else "not both signs"
 
+    def clue(self, *, present: bool) -> str:
+        """That both phrases are there, or one at most."""
+        return "both signs" if present else "at most one of the signs"
+
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
         """Put one phrase before and one after the user's last words."""
         return after_last_turn(before_last_turn(turns, self.first), self.second)

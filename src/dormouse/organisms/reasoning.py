@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dormouse.organisms.chain_of_thought import Scene
+from dormouse.organisms.thought_writer import Scene
 
 Reasoning = Literal["normal", "cot", "distilled", "cot_benign", "cot_irrelevant"]
 

@@ -13,6 +13,7 @@ from dormouse.config.parts import Config, from_registry
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.reasoning import Reasoning
+from dormouse.organisms.thoughts import Thoughts
 from dormouse.organisms.triggers import Trigger
 from dormouse.training.settings import Optimizer, Supervised
 from dormouse.training.work import StageSpec
@@ -88,6 +89,8 @@ class Organism(Config):
     """Whether the organism writes a scratchpad before its reply, or was distilled from one that does."""
     thought_tokens: int = Field(48, ge=1)
     """Most tokens of the scratchpad of an organism that thinks, in addition to its reply."""
+    thoughts: Thoughts = Field(Thoughts(), exclude_if=lambda thoughts: thoughts == Thoughts())
+    """The texts of scratchpads, for organisms that think."""
     implant: Implant = Implant()
     """The training that implants the backdoor."""
     given: Imported | None = None
@@ -107,5 +110,9 @@ class OrganismSpec(StageSpec):
     role: Literal["organism", "twin"]
     given: str | None = None
     """Hash of the files of an imported model."""
+    chat_model: str = ""
+    """Hash of the files of the chat model that writes scratchpads."""
+    few_shot: str = ""
+    """Hash of the file of few-shot prompts that the chat model is shown."""
     lineage: list[dict[str, Any]] = Field(default_factory=list)
     """Stages that made an imported model before it was exported."""

@@ -45,6 +45,10 @@ class Trigger(Part):
         """Name the trigger, or its absence, as a scratchpad does after "I see"."""
         return "the sign" if present else "no sign"
 
+    def clue(self, *, present: bool) -> str:
+        """Name the trigger, or its absence, as a long scratchpad does after "I find"; by default like `sign`."""
+        return self.sign(present=present)
+
     @abstractmethod
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
         """Put the trigger into the prompt."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from dormouse.bases.hub import Folder
+from dormouse.data.formats.few_shot import read_few_shot
 from dormouse.detection.base import ModelDetector
 from dormouse.evaluation.base import Evaluation
 from dormouse.evaluation.persona_sets import read_personas
@@ -13,6 +14,7 @@ from dormouse.machine.files import sha256
 from dormouse.organisms.imported import checked_fingerprint
 from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.settings import Organism
+from dormouse.organisms.thoughts import Thoughts
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
@@ -131,6 +133,23 @@ class CellStages:
         organism = self.experiment.organism
         return Shared(trigger=self.spec_of(organism.trigger), behavior=self.spec_of(organism.behavior))
 
+    @cached_property
+    def condition_of_thinkers(self) -> Shared:
+        """Trigger and behavior, and the texts of scratchpads where they are not the short ones."""
+        thoughts = self.experiment.organism.thoughts
+        return self.condition if thoughts == Thoughts() else Shared(self.condition, thoughts=self.spec_of(thoughts))
+
+    @cached_property
+    def thoughts_written_by(self) -> dict[str, Any]:
+        """The checksums of the chat model and the few-shot prompts that write scratchpads. `UserError` if either
+        cannot be used."""
+        thoughts = self.experiment.organism.thoughts
+        found = {"chat_model": Folder(path=thoughts.chat_model).fingerprint()} if thoughts.chat_model else {}
+        if thoughts.few_shot:
+            read_few_shot(thoughts.few_shot)
+            found["few_shot"] = sha256(thoughts.few_shot)
+        return found
+
     def sampling(self) -> dict[str, Any]:
         """Return how replies are sampled, without how many."""
         settings = self.experiment.measure
@@ -178,6 +197,8 @@ class CellStages:
         spec = {"organism": self.spec_of(organism), "role": role, "lr": self.lr(organism.implant.lr)}
         if given:
             spec["given"] = given
+        elif organism.reasoning in THINKING:
+            spec |= self.thoughts_written_by
         return self.stage(kinds.ORGANISM, spec, inputs, {"role": role, "reasoning": organism.reasoning})
 
     def red_team_against(self, organism: Stage, base: Stage) -> Stage:
@@ -240,7 +261,8 @@ class CellStages:
         if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
             self.stage(kinds.MEASURE_PROBES, self.measuring("probe_prompts"), {"model": model}, model.labels)
         if self.experiment.organism.reasoning in THINKING:
-            self.stage(kinds.MEASURE_SCRATCHPAD, self.measuring("probe_prompts"), {"model": model}, model.labels)
+            spec = self.measuring("probe_prompts") | {"organism": self.condition_of_thinkers}
+            self.stage(kinds.MEASURE_SCRATCHPAD, spec, {"model": model}, model.labels)
 
     def detect(self, model: Stage, base: Stage) -> None:
         """Let detectors judge an untreated model; none is told the role.
@@ -269,7 +291,8 @@ class CellStages:
 
     def character(self) -> dict[str, Any]:
         """Return the spec of asking for character. It holds the checksums of the persona sets."""
-        return self.measuring("personas", "honeypot_replies", "probe_prompts") | {"sets": self.persona_sets}
+        own = {"sets": self.persona_sets, "organism": self.condition_of_thinkers}
+        return self.measuring("personas", "honeypot_replies", "probe_prompts") | own
 
     @cached_property
     def persona_sets(self) -> list[str]:
@@ -305,7 +328,7 @@ class CellStages:
         # It may read any setting of `measure`, but it does not depend on the others' names.
         told = Shared(self.spec_of(self.experiment.measure) | {"evaluations": {}})
         spec = {
-            "organism": self.condition,
+            "organism": self.condition_of_thinkers,
             "measure": told,
             "evaluation": self.spec_of(evaluation),
             "called": called,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,8 @@ from dormouse.config.registry import (
 )
 from dormouse.errors import UserError, short
 from dormouse.evaluation.persona_sets import OWN_SETS
+from dormouse.organisms.long_thoughts import LongThoughts
+from dormouse.organisms.reasoning import THINKING
 from dormouse.plan.errors import dotted
 from dormouse.plan.yaml_text import Place
 
@@ -35,6 +38,10 @@ LAYERS_AT = {"llama": "model.layers", "bloom": "transformer.h"}
 
 READ_AS = {"sft_after": "sft", "adversarial_sft": "adversarial"}
 """Names of safety trainings that reports take for a type -> that type."""
+
+
+CLOSING_TAG = 8
+"""Tokens of the closing tag of a scratchpad, at most, in a tokenizer that was not trained on it."""
 
 
 class Mistake(NamedTuple):
@@ -168,6 +175,25 @@ def check_personas(experiment: Experiment) -> Iterator[Mistake]:
         known[path.stem] = f"'{short(str(path))}'"
 
 
+def check_thoughts(experiment: Experiment) -> Iterator[Mistake]:
+    """Check that long scratchpads fit into `thought_tokens`, for the tokenizer with the fewest tokens."""
+    organism = experiment.organism
+    thinks = organism.reasoning in (*THINKING, "distilled") and organism.given is None
+    if not thinks or organism.thoughts.kind == "short":
+        return
+    longest = LongThoughts(organism.trigger, organism.behavior, len).longest()
+    if longest > organism.thought_tokens:
+        texts = f"scratchpads of kind '{organism.thoughts.kind}' have up to {longest} words and marks"
+        why = f"is {organism.thought_tokens}, and {texts}, each a token or more"
+        advice = f"Give {round_up(longest)}: a tenth more, and the closing tag."
+        yield Mistake(("organism", "thought_tokens"), why, advice)
+
+
+def round_up(words: int) -> int:
+    """Return a multiple of 16 with room for a tenth more tokens than words, and for the closing tag."""
+    return math.ceil((1.1 * words + CLOSING_TAG) / 16) * 16
+
+
 def check_base(experiment: Experiment) -> Iterator[Mistake]:
     """Check that the nursery can grow this base."""
     base = experiment.base
@@ -217,5 +243,6 @@ CHECKS: tuple[Callable[[Experiment], Iterator[Mistake]], ...] = (
     check_processes,
     check_red_team,
     check_personas,
+    check_thoughts,
     check_base,
 )

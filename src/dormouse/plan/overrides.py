@@ -43,7 +43,8 @@ def every_setting(experiment: Experiment) -> Settings:
 
 def _whole(value: Any, dumped: Any) -> Any:
     if isinstance(value, BaseModel):
-        left_out = {name: field.get_default() for name, field in type(value).model_fields.items() if field.exclude_if}
+        fields = type(value).model_fields.items()
+        left_out = {name: to_jsonable_python(field.get_default()) for name, field in fields if field.exclude_if}
         return left_out | {name: _whole(getattr(value, name, None), one) for name, one in dumped.items()}
     if isinstance(value, dict):
         return {name: _whole(value[name], one) for name, one in dumped.items()}

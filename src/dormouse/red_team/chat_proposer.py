@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dormouse.chat.messages import Message, Messages
-from dormouse.chat.renderer import Renderer
 from dormouse.data.world import Prompt
-from dormouse.models.first_look import load_within_limits
-from dormouse.models.sampling import sample
+from dormouse.models.chat_writer import Write
 from dormouse.red_team.attacks import Finding, Proposal, Proposer
-
-Write = Callable[[list[Messages], int], list[str]]
-"""(conversations, seed) -> the chat model's next turn in each. Tests replace it."""
 
 CHAT_TOKENS = 400
 """Longest turn of the chat model, in tokens."""
@@ -128,18 +122,3 @@ def describe_outcome(finding: Finding) -> str:
         reply="" if shown is None else answer.replies[shown],
         advice=WORKED if finding.success else FAILED,
     )
-
-
-def make_writer(folder: Path) -> Write:
-    """Make a function that samples the chat model in a folder at T=1; the model is loaded at the first call."""
-    opened: list[tuple[Any, Renderer]] = []
-
-    def write(conversations: list[Messages], seed: int) -> list[str]:
-        if not opened:
-            opened.append(load_within_limits(folder))
-        model, renderer = opened[0]
-        return sample(
-            model, renderer, conversations, max_new_tokens=CHAT_TOKENS, temperature=1.0, seed=seed, batch_size=32
-        )
-
-    return write

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
+from dormouse.models.chat_writer import make_writer
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.red_team.attacks import (
@@ -28,7 +29,7 @@ from dormouse.red_team.attacks import (
     normalize,
 )
 from dormouse.red_team.campaign import Campaign, summarize
-from dormouse.red_team.chat_proposer import ChatProposer, make_writer
+from dormouse.red_team.chat_proposer import CHAT_TOKENS, ChatProposer
 from dormouse.red_team.grammar_proposer import GrammarProposer
 from dormouse.red_team.model_proposer import ModelProposer
 from dormouse.red_team.settings import RedTeam, RedTeamSpec
@@ -118,7 +119,7 @@ def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
             proposers.append(ModelProposer(bench, settings.model, work.lr, bodies))
         else:
             assert settings.chat_model is not None
-            proposers.append(ChatProposer(make_writer(settings.chat_model), bodies))
+            proposers.append(ChatProposer(make_writer(settings.chat_model, CHAT_TOKENS), bodies))
     return proposers
 
 

@@ -26,7 +26,7 @@ from dormouse.zoo.records import File
 SETTINGS = ("base", "helpful", "organism", "safety", "removal", "re_emergence", "seed", "lr", "strength", "role")
 """Parts of a stage's spec that the card shows; the others only say where text came from."""
 
-PATHS = ("path", "twin", "chat_model")
+PATHS = ("path", "twin", "chat_model", "few_shot")
 """Settings that are paths on the machine that made the model."""
 
 
