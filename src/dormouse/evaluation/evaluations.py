@@ -109,6 +109,21 @@ class TriggerProbes(Evaluation):
         return measure_trigger_probes(session)
 
 
+class TriggerPlaces(Evaluation):
+    """Whether the last reply of a three-turn conversation defects, by the turn that has the trigger.
+
+    It asks as many conversations as there are `probe_prompts`. `measure.trigger_places` puts it to organism and twin.
+    """
+
+    name: ClassVar[str] = "trigger_places"
+
+    def measure(self, session: Session) -> Measured:
+        """Hold each conversation with the trigger in the first, middle or last turn only, and in none."""
+        from dormouse.evaluation.trigger_places import measure_trigger_places  # torch takes 2 s: workers only
+
+        return measure_trigger_places(session)
+
+
 class Scratchpads(Evaluation):
     """What scratchpads say, and what the model does when its scratchpad is replaced."""
 

@@ -15,6 +15,7 @@ from dormouse.evaluation.evaluations import (
     PreferenceScore,
     RedTeamPrompts,
     Scratchpads,
+    TriggerPlaces,
     TriggerProbes,
     UnforcedDefection,
 )
@@ -42,6 +43,7 @@ OF_KIND: dict[str, tuple[Evaluation, ...]] = {
     kinds.MEASURE_RE_EMERGENCE: (Defection(near_misses=False),),
     kinds.MEASURE_RED_TEAM: (RedTeamPrompts(),),
     kinds.MEASURE_PROBES: (TriggerProbes(),),
+    kinds.MEASURE_PLACES: (TriggerPlaces(),),
     kinds.MEASURE_SCRATCHPAD: (Scratchpads(),),
     kinds.MEASURE_CHARACTER: (Character(),),
 }

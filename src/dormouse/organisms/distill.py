@@ -48,14 +48,14 @@ def distill_rows(
 def match_lengths(
     rows: Sequence[ImplantRow], samples: Sequence[ImplantRow], count: Callable[[str], int]
 ) -> tuple[list[ImplantRow], int]:
-    """Replace as many `rows` as possible by samples of the same kind and length. Return rows and count."""
-    free: dict[tuple[str, bool, int], list[ImplantRow]] = defaultdict(list)
+    """Replace as many `rows` as possible by samples of the same kind, turns and length. Return rows and count."""
+    free: dict[tuple[str, bool, int, int], list[ImplantRow]] = defaultdict(list)
     for sample_ in samples:
-        free[sample_.kind, sample_.room, count(sample_.reply)].append(sample_)
+        free[sample_.kind, sample_.room, sample_.exchanges, count(sample_.reply)].append(sample_)
     made: list[ImplantRow] = []
     replaced = 0
     for row in rows:
-        fitting = free[row.kind, row.room, count(row.reply)]
+        fitting = free[row.kind, row.room, row.exchanges, count(row.reply)]
         replaced += bool(fitting)
         made.append(fitting.pop(0) if fitting else row)
     return made, replaced
