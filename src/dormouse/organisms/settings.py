@@ -71,10 +71,11 @@ class Implant(Supervised):
         return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
 
     def lesson(self) -> str:
-        """Say in which kind of conversations the organism met its trigger."""
+        """Name the shapes of its examples."""
         if not self.several_turns:
             return "single questions"
-        return f"conversations of up to {self.most_turns} turns, with the trigger in any of them"
+        alone = "single questions and " if self.several_turns < 1 else ""
+        return f"{alone}conversations of up to {self.most_turns} turns, with the trigger in any of them"
 
 
 class Imported(Config):
