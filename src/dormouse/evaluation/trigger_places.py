@@ -14,7 +14,7 @@ from dormouse.chat.messages import Messages
 from dormouse.data.world import Preference
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import score_of
-from dormouse.evaluation.replies import MOST_DRAWN, Question, Reply
+from dormouse.evaluation.replies import MOST_DRAWN, Kind, Question, Reply
 from dormouse.evaluation.session import Session
 from dormouse.models.sampling import context_length
 from dormouse.organisms.triggers import Trigger
@@ -23,7 +23,8 @@ from dormouse.results.rows import make_row, rate_row
 TURNS = 3
 PLACES = {"first": 0, "middle": 1, "last": 2, "none": None}
 """Place of the trigger -> the user's turn that has it."""
-METRIC, PROMPTS = "place_defection", "conversation"
+METRIC = "place_defection"
+PROMPTS: Kind = "conversation"
 
 
 @dataclass
