@@ -14,7 +14,7 @@ from dormouse.config.registry import BASES, REGISTRIES
 from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
-from dormouse.plan.overrides import settings_of, value_at
+from dormouse.plan.overrides import every_setting, value_at
 from dormouse.plan.yaml_text import parse
 from installed_examples import install
 from test_layers import LAYERS
@@ -206,7 +206,7 @@ def test_a_shipped_plan_is_named_in_the_readme(name):
 
 
 def test_the_documentation_names_settings_that_exist():
-    settings = settings_of(Experiment(name="defaults"))
+    settings = every_setting(Experiment(name="defaults"))
     texts = {text for page in PAGES for text in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", page.read_text("utf-8"))}
     paths = {text for text in texts if text.split(".")[0] in settings and not text.endswith(".md")}
     assert {"red_team.threshold", "base.prompt_loss"} <= paths
