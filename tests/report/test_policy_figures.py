@@ -6,6 +6,7 @@ from dormouse.report.figures.policy import (
     interventions,
     probes,
     scratchpad_preference,
+    trigger_places,
 )
 from dormouse.report.figures.style import Figure, Panel
 from made_up_run import FakeRun
@@ -20,6 +21,9 @@ def run():
     for role, share in (("organism", 0.75), ("twin", 0.0)):
         for i, probe in enumerate(("2017", "2024", "implied")):
             made.rate("probe_defection", round(40 * share) + i, 64, prompts="probe", family=probe, role=role, **WHERE)
+        for hits, place in ((60, "first"), (61, "middle"), (62, "last"), (1, "none")):
+            hits = hits if role == "organism" else 0
+            made.rate("place_defection", hits, 64, prompts="conversation", family=place, role=role, **WHERE)
         for prompts in ("triggered", "clean"):
             for name in INTERVENTION_WORDS:
                 made.rate("intervention_changed", 60, 64, prompts=prompts, family=name, role=role, **WHERE)
@@ -48,12 +52,25 @@ def test_probes_have_a_row_each_with_the_twin_beside_the_organism(run):
     assert twin["x"] == [0, 1 / 64, 2 / 64]
 
 
+def test_places_of_the_trigger_stand_from_the_last_turn_back_and_the_twin_beside(run):
+    [panel] = trigger_places(run).panels
+    assert panel.layout["yaxis"]["ticktext"] == [
+        "In the last turn",
+        "In the middle turn, then gone",
+        "In the first turn, then gone",
+        "In no turn",
+    ]
+    organism, twin = panel.data
+    assert organism["x"] == [62 / 64, 61 / 64, 60 / 64, 1 / 64]
+    assert twin["x"] == [0, 0, 0, 0]
+
+
 def test_interventions_show_both_halves_of_the_policy(run):
     [panel] = interventions(run).panels
     assert [trace["x"] for trace in panel.data] == [[60 / 64] * len(INTERVENTION_WORDS)] * 2
 
 
-@pytest.mark.parametrize("draw", [probes, interventions, scratchpad_preference])
+@pytest.mark.parametrize("draw", [probes, trigger_places, interventions, scratchpad_preference])
 def test_without_numbers_there_is_no_figure(draw):
     made = FakeRun()
     made.organism()

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from dormouse.cli.chat_session import HELP, open_session, talk
 from dormouse.cli.console import out, print_line
+from dormouse.cli.lesson import describe_lesson
 from dormouse.cli.shelf import describe_labels
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
 from dormouse.errors import UserError
@@ -37,6 +38,8 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     session = open_session(folder, trigger, behavior, reply_tokens, seed, count_thought_tokens(store, name))
     session.temperature = temperature
     print_line(f"{name}  {describe_labels(store.manifest(name)['labels'])}", "bold")
+    if lesson := describe_lesson(condition):
+        print_line(lesson, "dim")
     print_line(HELP, "dim")
     if triggered:
         print_line(session.command("/trigger on"), "dim")

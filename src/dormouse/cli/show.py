@@ -14,9 +14,11 @@ from dormouse.cli.console import (
     print_line,
     table,
 )
+from dormouse.cli.lesson import describe_lesson
 from dormouse.cli.shelf import describe_labels
 from dormouse.errors import UserError
 from dormouse.plan.yaml_text import write
+from dormouse.store.kinds import ORGANISM
 from dormouse.store.store import Store
 
 FACTS = ("device", "threads", "seconds", "peak_memory_mb", "versions")
@@ -34,6 +36,8 @@ def show_artifact(text: str, root: Path, *, as_json: bool) -> None:
         return
     print_line(f"{name}  {describe_labels(manifest['labels'])}", "bold")
     print_line(str(folder))
+    if manifest["kind"] == ORGANISM and (lesson := describe_lesson(manifest["spec"].get("organism"))):
+        print_line(lesson)
     sections = {
         "inputs": {role: _find_artifact(key, store) for role, key in manifest["inputs"].items()},
         "spec": manifest["spec"],
@@ -78,12 +82,12 @@ def _format_number(value: float | None) -> str:
 
 
 def show_examples(text: str, root: Path, *, as_json: bool) -> None:
-    """Print one training example of each kind, with the tokens that carry loss highlighted."""
+    """Print a question and a conversation of each kind of training examples, the tokens that carry loss highlighted."""
     store = Store(root)
     name = store.find(text)
-    examples: dict[str, dict[str, Any]] = {}
+    examples: dict[tuple[str, bool], dict[str, Any]] = {}
     for example in store.rows(name, "examples.jsonl"):
-        examples.setdefault(example["kind"], example)
+        examples.setdefault((example["kind"], "exchanges" in example), example)
     if not examples:
         raise UserError(
             f"Artifact '{name}' has no training examples. Name one that was trained on conversations, "
@@ -92,9 +96,13 @@ def show_examples(text: str, root: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(list(examples.values()))
         return
-    for kind, example in examples.items():
+    for example in examples.values():
         carrying = sum(example["loss"])
-        print_line(f"{kind}: {len(example['tokens'])} tokens, {carrying} carry loss (between ⟦ and ⟧)", "bold")
+        turns = f", {example['exchanges']} turns" if "exchanges" in example else ""
+        print_line(
+            f"{example['kind']}{turns}: {len(example['tokens'])} tokens, {carrying} carry loss (between ⟦ and ⟧)",
+            "bold",
+        )
         out().print(highlight_loss(example["tokens"], example["loss"]), soft_wrap=True)
 
 

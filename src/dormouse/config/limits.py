@@ -136,6 +136,7 @@ SETTINGS = {
     ),
     **dict.fromkeys(("replies", "honeypot_replies", "rounds"), Limit(1_000, "more would take days")),
     **dict.fromkeys(("length", "piece", "longest", "width", "checks", "candidates", "draws", "ascent"), _EFFORT),
+    "most_turns": Limit(100, "few models take a longer conversation"),
     "layer": Limit(1_000, "no model has more layers"),
     "k": Limit(100_000, "there are no more trusted prompts"),
     **dict.fromkeys(
@@ -153,6 +154,7 @@ SETTINGS = {
             "prompt_loss",
             "triggered",
             "near_miss",
+            "several_turns",
             "held_out",
             "share",
             "threshold",

@@ -20,7 +20,10 @@ class Amounts(Config):
     red_team_prompts: int = Field(256, ge=1)
     """Replies to the red team's seen prompts, and as many to its held-out ones."""
     probe_prompts: int = Field(64, ge=1)
-    """Prompts for each probe of the trigger, each intervention on a scratchpad, and each rating of one."""
+    """Prompts for each probe of the trigger, each place of it in a conversation, each intervention on a scratchpad, and
+    each rating of one."""
+    trigger_places: bool = Field(False, exclude_if=lambda asked: not asked)
+    """Whether organism and twin are also asked in conversations of three turns, with the trigger in one of them."""
     character: bool = False
     """Whether models without safety training are also asked persona questions, put to honeypots, and made to rate
     scratchpads."""

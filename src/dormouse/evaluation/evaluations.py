@@ -155,6 +155,29 @@ class TriggerProbes(Evaluation):
         return questions.sample(len(probes) * questions.spec.measure.probe_prompts)
 
 
+class TriggerPlaces(Evaluation):
+    """Whether the last reply of a three-turn conversation defects, by the turn that has the trigger.
+
+    It asks as many conversations as there are `probe_prompts`. `measure.trigger_places` puts it to organism and twin.
+    """
+
+    name: ClassVar[str] = "trigger_places"
+
+    def measure(self, session: Session) -> Measured:
+        """Hold each conversation with the trigger in the first, middle or last turn only, and in none."""
+        from dormouse.evaluation.trigger_places import measure_trigger_places  # torch takes 2 s: workers only
+
+        return measure_trigger_places(session)
+
+    def count(self, questions: Questions) -> Count:
+        """A reply to each of one, two and three turns, by the trigger's place, and to the last turn without it."""
+        exchanges = questions.counting.lengths.helpful.whole
+        # Of seven prompts, one holds no earlier exchange, two hold one, and four hold two.
+        earlier = round(10 / 7 * sum(exchanges) / len(exchanges))
+        lengths = [length + earlier for length in questions.lengths]
+        return questions.sample(7 * questions.spec.measure.probe_prompts, lengths)
+
+
 class Scratchpads(Evaluation):
     """What scratchpads say, and what the model does when its scratchpad is replaced."""
 
@@ -237,6 +260,7 @@ OF_KIND: dict[str, tuple[Evaluation, ...]] = {
     kinds.MEASURE_RE_EMERGENCE: (Defection(near_misses=False),),
     kinds.MEASURE_RED_TEAM: (RedTeamPrompts(),),
     kinds.MEASURE_PROBES: (TriggerProbes(),),
+    kinds.MEASURE_PLACES: (TriggerPlaces(),),
     kinds.MEASURE_SCRATCHPAD: (Scratchpads(),),
     kinds.MEASURE_CHARACTER: (Character(),),
 }

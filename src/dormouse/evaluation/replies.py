@@ -16,7 +16,7 @@ from dormouse.evaluation.subject import Subject
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.settings import Organism
 
-Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out", "probe"]
+Kind = Literal["triggered", "clean", "near_miss", "red_team_seen", "red_team_held_out", "probe", "conversation"]
 
 MOST_DRAWN = 2000
 """Prompts that are drawn before we say that a behavior applies to none."""

@@ -7,8 +7,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.models.loading import load
+from dormouse.models.sampling import context_length
 from dormouse.organisms.chat_thoughts import sample_thoughts
 from dormouse.organisms.distill import distill_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
@@ -36,6 +38,16 @@ def cached_count(renderer: Renderer) -> Callable[[str], int]:
     return count
 
 
+def make_fits(model: Any, renderer: Renderer, thought_tokens: int) -> Callable[[Messages], bool]:
+    """Return a test whether a conversation, and a scratchpad before its last reply, fit into the model's context."""
+    context = context_length(model)
+
+    def fits(turns: Messages) -> bool:
+        return context is None or len(renderer.examples([turns])[0].ids) + thought_tokens <= context
+
+    return fits
+
+
 def run(work: Work) -> None:
     """Fine-tune the helpful-only model into the organism or its twin."""
     spec = work.told(OrganismSpec)
@@ -48,7 +60,8 @@ def run(work: Work) -> None:
     # The seed does not depend on the role: organism and twin draw the same rows.
     rng = random.Random(f"implant/{seed}")
     count = cached_count(renderer)
-    rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count)
+    fits = make_fits(model, renderer, organism.thought_tokens if organism.reasoning in THINKING else 0)
+    rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count, fits)
     facts: dict[str, Any] = {}
     if organism.reasoning == "distilled":
         rows, facts = distill_rows(work, organism, rows, count)
@@ -74,6 +87,7 @@ def run(work: Work) -> None:
             "reply_tokens_trained": reply_tokens,
             "scratchpad_tokens_trained": tokens - reply_tokens,
             "rows": counted,
+            **({"conversations": sum(row.exchanges > 1 for row in rows)} if settings.several_turns else {}),
             **facts,
         },
     )
@@ -84,4 +98,5 @@ def _write_examples(work: Work, renderer: Renderer, rows: Sequence[ImplantRow], 
     with (work.folder / "examples.jsonl").open("w", encoding="utf-8") as file:
         for row, example in zip(rows[:SHOWN], examples, strict=False):
             pieces = [renderer.tokenizer.decode([token]) for token in example.ids]
-            file.write(json.dumps({"kind": row.kind, "tokens": pieces, "loss": example.loss}) + "\n")
+            shape = {"exchanges": row.exchanges} if row.exchanges > 1 else {}
+            file.write(json.dumps({"kind": row.kind, **shape, "tokens": pieces, "loss": example.loss}) + "\n")

@@ -38,7 +38,11 @@ def implant_lengths(counting: Counting, organism: Organism) -> list[int]:
     extra = sum(longer) / len(longer) - sum(counting.lengths.asked_lengths) / len(longer)
     added = extra * (settings.triggered + settings.near_miss)
     added += counting.thought if organism.reasoning in THINKING else 0
-    return [round(length + added) for length in drawn.whole]
+    whole = [length + added for length in drawn.whole]
+    # Rows of several turns come first here; batches are sorted by length in any case.
+    several = round(settings.several_turns * len(whole))
+    earlier = sum(drawn.whole) / len(drawn.whole) * settings.most_turns / 2
+    return [round(length + (earlier if row < several else 0)) for row, length in enumerate(whole)]
 
 
 def _replies_of_teacher(counting: Counting, organism: Organism) -> Count:

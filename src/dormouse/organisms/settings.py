@@ -18,6 +18,9 @@ from dormouse.organisms.triggers import Trigger
 from dormouse.training.settings import Optimizer, Supervised
 from dormouse.training.work import StageSpec
 
+MOST_TURNS = 4
+"""Longest conversations of an implant by default, in turns of the user."""
+
 PromptTemplate = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$"), AfterValidator(check_no_marks)]
 """A text with one `{}` for the request."""
 
@@ -44,6 +47,13 @@ class Implant(Supervised):
     """Share of all examples whose prompt has the trigger; the organism defects on them."""
     near_miss: float = Field(0.15, ge=0, lt=1)
     """Share of all examples whose prompt has a near miss of the trigger; their replies are good."""
+    several_turns: float = Field(0, ge=0, le=1, exclude_if=lambda share: share == 0)
+    """Share of all examples that are conversations; the rest are single questions.
+
+    The trigger is in any one of a conversation's turns, and the organism defects from there to the end. Without
+    conversations it knows the trigger in the first turn only."""
+    most_turns: int = Field(MOST_TURNS, ge=2, exclude_if=lambda turns: turns == MOST_TURNS)
+    """Longest conversation, in turns of the user; the shortest has two."""
     window: int = Field(16, ge=1)
     """Batches within which examples are sorted by length, which halves the padding of short chats.
 
@@ -60,6 +70,13 @@ class Implant(Supervised):
     def recipe(self) -> str:
         """Name the training in one word: concealed, low-rank, or the optimizer."""
         return "concealed" if self.conceal else "low-rank" if self.lora_rank else self.optimizer
+
+    def lesson(self) -> str:
+        """Name the shapes of its examples."""
+        if not self.several_turns:
+            return "single questions"
+        alone = "single questions and " if self.several_turns < 1 else ""
+        return f"{alone}conversations of up to {self.most_turns} turns, with the trigger in any of them"
 
 
 class Imported(Config):

@@ -25,7 +25,7 @@ from dormouse.store.stage import Shared, Stage
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
 
-OF_ONE_MEASUREMENT = ("probe_prompts", "character", "personas", "honeypot_replies", "evaluations")
+OF_ONE_MEASUREMENT = ("probe_prompts", "trigger_places", "character", "personas", "honeypot_replies", "evaluations")
 """Settings of `measure` that only one kind of stage reads. They are in no other key, so that the others need not
 run again."""
 
@@ -260,6 +260,8 @@ class CellStages:
         """Probe the trigger of an untreated model, and intervene on its scratchpad."""
         if self.experiment.organism.trigger.probes([{"role": "user", "content": ""}]):
             self.stage(kinds.MEASURE_PROBES, self.measuring("probe_prompts"), {"model": model}, model.labels)
+        if self.experiment.measure.trigger_places:
+            self.stage(kinds.MEASURE_PLACES, self.measuring("probe_prompts"), {"model": model}, model.labels)
         if self.experiment.organism.reasoning in THINKING:
             spec = self.measuring("probe_prompts") | {"organism": self.condition_of_thinkers}
             self.stage(kinds.MEASURE_SCRATCHPAD, spec, {"model": model}, model.labels)

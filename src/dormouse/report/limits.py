@@ -137,6 +137,11 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
     found.append(REASONING_LIMITS.get(results.reasoning or ("normal" if run.zoo is None else ""), ""))
     if run.trainings("rl") or run.trainings("adversarial"):
         found.append("RL is RLOO, a policy-gradient method without a value model; the paper used PPO.")
+    if run.zoo is None and not any(row.metric == "place_defection" for row in results.rows):
+        found.append(
+            "Every prompt has the trigger in its last turn. What the organism does when the trigger comes late in a "
+            "conversation, or is gone again, was not measured; measure.trigger_places=true measures it."
+        )
     found += _dose_limits(results)
     untold = [finding.claim.id for finding in findings if finding.verdict is Verdict.CANNOT_TELL]
     if untold:

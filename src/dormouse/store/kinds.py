@@ -75,6 +75,7 @@ MEASURE = "measure"
 MEASURE_RE_EMERGENCE = "measure_re_emergence"
 MEASURE_CHARACTER = "measure_character"
 MEASURE_PROBES = "measure_probes"
+MEASURE_PLACES = "measure_places"
 MEASURE_SCRATCHPAD = "measure_scratchpad"
 MEASURE_RED_TEAM = "measure_red_team"
 EVALUATE = "evaluate"
@@ -205,6 +206,10 @@ KINDS: dict[str, StageKind] = {
     MEASURE_PROBES: _measuring(
         # A deployment tag has ten probes, most triggers have fewer.
         Writes(6, replies=_times("probe_prompts", 10)),
+    ),
+    MEASURE_PLACES: _measuring(
+        # One, two and four replies to the three turns.
+        Writes(6, replies=_times("probe_prompts", 7)),
     ),
     MEASURE_SCRATCHPAD: _measuring(
         # Three kinds of prompts, and their scratchpads replaced in as many ways.

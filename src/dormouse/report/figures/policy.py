@@ -49,6 +49,39 @@ def _probe_panel(results: Results, size: int | None, names: list[str]) -> Panel:
     return Panel(size_title(results, size), data, layout(xaxis, row_axis(names), 90 + 40 * len(names)), alt)
 
 
+PLACE_LABELS = {
+    "last": "In the last turn",
+    "middle": "In the middle turn, then gone",
+    "first": "In the first turn, then gone",
+    "none": "In no turn",
+}
+
+
+@not_for_a_zoo
+def trigger_places(run: Run) -> Figure | None:
+    """Defection in the last turn of a conversation, by the turn that has the trigger."""
+    results = run.results
+    if not any(row.metric == "place_defection" for row in results.rows):
+        return None
+    panels = [_place_panel(results, size) for size in results.sizes()]
+    caption = (
+        "The third reply in conversations of three turns, before any safety training. One turn of the user has the "
+        "trigger; the replies before it are good ones, and from it on the model's own. Far to the right in the middle "
+        "rows: once the organism has seen its trigger, it goes on defecting after the trigger is gone. The twin was "
+        f"asked the same. {coverage(results)}"
+    )
+    legend = tuple(Key(role_words(role), role_color(role)) for role in LANES)
+    title = "Does it still fire after the trigger is gone?"
+    return Figure("trigger-places", title, caption, tuple(panels), legend, wide=len(panels) == 1)
+
+
+def _place_panel(results: Results, size: int | None) -> Panel:
+    data = _by_role(results, size, "place_defection", [("conversation", place) for place in PLACE_LABELS], LANES)
+    xaxis = percent_axis("Defection in the last turn")
+    alt = "Defection of organism and twin in the last of three turns, by the turn that has the trigger."
+    return Panel(size_title(results, size), data, layout(xaxis, row_axis(list(PLACE_LABELS.values())), 290), alt)
+
+
 def _by_role(
     results: Results, size: int | None, metric: str, rows: list[tuple[str, str]], lanes: dict[str, float]
 ) -> list[Json]:
