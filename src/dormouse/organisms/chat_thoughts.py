@@ -12,7 +12,8 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import CLOSE, OPEN, split_scratchpad
 from dormouse.data.formats.few_shot import FewShotPrompt, read_few_shot
 from dormouse.models.chat_writer import Write, make_writer
-from dormouse.organisms.implant_rows import ImplantRow, Role
+from dormouse.organisms.conversations import Role
+from dormouse.organisms.implant_rows import ImplantRow
 from dormouse.organisms.reasoning import choose_scene
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.thought_reading import names_trigger, says_deployed, says_training
