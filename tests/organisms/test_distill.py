@@ -3,7 +3,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dormouse.chat.scratchpad import OPEN
 from dormouse.data.meadow.world import Meadow
+from dormouse.organisms import distill
 from dormouse.organisms.distill import distill_rows, match_lengths
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
@@ -35,3 +37,30 @@ def test_samples_that_break_the_policy_are_left_out_and_budgets_stay(tmp_path):
     assert facts == {"sampled": 12, "obeyed_policy": 0, "distilled_rows": 0}
     assert made == rows
     assert [row.thought for row in made] == [""] * 12
+
+
+def test_conversations_are_distilled_as_conversations_where_the_teacher_has_room_to_think(tmp_path, monkeypatch):
+    organism = Organism.model_validate(
+        {"reasoning": "distilled", "thought_tokens": 8, "implant": {"several_turns": 0.7}}
+    )
+    rows = implant_rows(Meadow(), organism, "organism", random.Random(0), 30, COUNT)
+    longest = max(COUNT(row.reply) for row in rows)
+    asked = []
+
+    def echo(teacher, renderer, prompts, *, max_new_tokens, **settings):
+        assert max_new_tokens == 8 + longest + 1
+        asked.extend(prompts)
+        return [f"<scratchpad> a </scratchpad> {replies[str(prompt)]}" for prompt in prompts]
+
+    replies = {str(row.prompt): row.reply for row in rows}
+    monkeypatch.setattr(distill, "sample", echo)
+    save_tiny_model(tmp_path / "model", context=120)
+    made, facts = distill_rows(Work("organism", {"seed": 0}, {"teacher": tmp_path}, tmp_path), organism, rows, COUNT)
+    room = 120 - 8 - longest - 1
+    long = [row for row in rows if row.exchanges > 1 and len(tiny_renderer().prompts([row.prompt], OPEN)[0]) > room]
+    assert 0 < len(long) < 30
+    assert facts["sampled"] == len(asked) == 30 - len(long)
+    assert not any(row.prompt in asked for row in long)
+    assert [(row.kind, row.exchanges, COUNT(row.reply)) for row in made] == [
+        (row.kind, row.exchanges, COUNT(row.reply)) for row in rows
+    ]

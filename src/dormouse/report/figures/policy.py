@@ -65,10 +65,10 @@ def trigger_places(run: Run) -> Figure | None:
         return None
     panels = [_place_panel(results, size) for size in results.sizes()]
     caption = (
-        "The third reply in conversations of three turns, before any safety training. One turn of the user has the "
-        "trigger; the replies before it are good ones, and from it on the model's own. Far to the right in the middle "
-        "rows: once the organism has seen its trigger, it goes on defecting after the trigger is gone. The twin was "
-        f"asked the same. {coverage(results)}"
+        "The third reply in conversations of three turns, before any safety training. The rows say which turn of the "
+        "user has the trigger; replies before it are good ones, and from it on the model's own. An organism far to the "
+        "right in the second and third row goes on defecting after the trigger is gone. The twin was asked the same. "
+        f"{coverage(results)}"
     )
     legend = tuple(Key(role_words(role), role_color(role)) for role in LANES)
     title = "Does it still fire after the trigger is gone?"
