@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,6 @@ from typing import Any, Protocol
 from dormouse.config.registry import BASES
 from dormouse.models.dimensions import Dimensions
 from dormouse.models.passes import Count, Reading, Sampling, Training, operations
-from dormouse.organisms.chain_of_thought import ChainOfThoughtText
 from dormouse.organisms.settings import OrganismSpec
 from dormouse.runs.disk_need import snapshots
 from dormouse.runs.sizes import Size, counter, size_of, system_turn, tokenizer_of
@@ -25,6 +25,10 @@ from dormouse.training.work import Work, function_of
 
 TAGS = 6
 """Tokens of a scratchpad's two tags."""
+THOUGHTS = 64
+"""Scratchpads whose mean length is taken."""
+ASKED = [{"role": "user", "content": "What is the capital of France?"}]
+"""What they are about."""
 NO_SIZE = "stages whose base is not downloaded and does not say its size in its name"
 
 
@@ -121,11 +125,7 @@ class Estimator:
         """Return the lengths of texts of a stage's world, in its context and in the tokens of its base."""
         base = _base_of(stage)
         made = BASES.build(base) if base is not None else None
-        root = _ancestor(stage, BASE)
-        tokenizer = root.inputs.get("tokenizer") if root else None
-        done = tokenizer is not None and tokenizer.name in self._done
-        artifact = self.store.path(tokenizer) if tokenizer is not None and done else None
-        file = tokenizer_of(made, artifact) if made is not None else None
+        file = (self._made_tokenizer(stage) or tokenizer_of(made)) if made is not None else None
         own = made is None or made.needs_tokenizer()
         key = json.dumps(
             [stage.spec["world"], stage.spec.get("context"), str(file), own, base if not own else None], sort_keys=True
@@ -141,16 +141,27 @@ class Estimator:
             self.counted_with.add("the base's tokenizer" if file else words)
         return self._lengths[key]
 
+    def _made_tokenizer(self, stage: Stage) -> Path | None:
+        """Return the file of the tokenizer that the store has for a stage's base, made for it or taken in with it."""
+        root = _ancestor(stage, BASE)
+        if root is None:
+            return None
+        apart = root.inputs.get("tokenizer")
+        source, folder = (root, "model") if apart is None else (apart, "tokenizer")
+        return self.store.checked(source, f"{folder}/tokenizer.json") if source.name in self._done else None
+
     def _thought(self, stage: Stage) -> float:
         """Return the mean length of the scratchpads that a model is trained on, with their tags."""
         source = _ancestor(stage, ORGANISM)
         if source is None:
             return 0.0
         organism = Work(source.kind, {"seed": 0, **source.spec}, {}, Path()).told(OrganismSpec).organism
-        key = json.dumps([source.spec["organism"]["trigger"], source.spec["organism"]["behavior"]], sort_keys=True)
+        key = json.dumps([source.spec["organism"][name] for name in ("trigger", "behavior")], sort_keys=True)
+        key += organism.thoughts.kind
         if key not in self._thoughts:
-            texts = ChainOfThoughtText(organism.trigger, organism.behavior, len).texts["deployed"]
             count = self.lengths(source).count
+            writer, rng = organism.thoughts.writer(organism.trigger, organism.behavior, count), random.Random(0)
+            texts = [writer.draw("deployed", rng, ASKED) for _ in range(THOUGHTS)]
             self._thoughts[key] = sum(map(count, texts)) / len(texts) + TAGS
         return self._thoughts[key]
 

@@ -60,9 +60,9 @@ def of_parameters(parameters: int) -> Dimensions:
     return Dimensions(parameters, round((parameters / (12 * layers)) ** 0.5), layers, VOCABULARY)
 
 
-def tokenizer_of(base: Base, artifact: Path | None) -> Path | None:
-    """Return the file of the tokenizer that a base has, or that the store made for it; None if there is none yet."""
-    folder = artifact / "tokenizer" if artifact else None
+def tokenizer_of(base: Base) -> Path | None:
+    """Return the file of the tokenizer of a base that exists already; None if it has none yet."""
+    folder = None
     if isinstance(base, Pretrained) and not isinstance(base, GGUF) and base.label() is not None:
         folder = base.folder()
     file = folder / "tokenizer.json" if folder else None
