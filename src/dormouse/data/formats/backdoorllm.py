@@ -128,7 +128,9 @@ class _Reader:
             found[key] = instruction.strip()
         if len(found) < len(clean):
             name, n = self.files[-1]
-            raise UserError(f"'{self.folder / name}' has {n} rows, and there are {len(clean)} clean ones. {AS_PUBLISHED}")
+            raise UserError(
+                f"'{self.folder / name}' has {n} rows, and there are {len(clean)} clean ones. {AS_PUBLISHED}"
+            )
         return found
 
     def rows(self, place: str, pattern: str) -> list[Row]:
