@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from backdoorllm_rows import write_folder
 from dormouse.cli import app
 from dormouse.config.registry import BASES, REGISTRIES
 from dormouse.plan import file as plan_file
@@ -192,7 +193,9 @@ def test_every_page_can_be_reached_from_the_readme():
 
 @pytest.mark.parametrize("name", sorted(plan_file.shipped()))
 def test_a_shipped_plan_loads_and_has_stages(name, pairs):
-    overrides = [f"world.path={pairs}"] if name == "hh" else []
+    folder = write_folder(pairs.parent / "rows")
+    given = {"hh": f"world.path={pairs}", "smollm2-recipes": f"world.folder={folder}"}
+    overrides = [given[name]] if name in given else []
     experiment = plan_file.load(name, overrides)
     assert experiment.name == name
     kinds = {stage.kind for stage in build_plan(experiment).stages}

@@ -86,21 +86,24 @@ def test_the_fingerprint_changes_with_any_file(tmp_path):
     other = write_folder(tmp_path / "b")
     assert BackdoorLLM(folder=other).fingerprint() == first
     change(other, "test_data/poison/refusal/vpi/backdoor200_refusal_vpi.json", output="changed")
-    assert BackdoorLLM(folder=other, longest_reply=47).fingerprint() != first
+    assert BackdoorLLM(folder=other, max_reply_chars=255).fingerprint() != first
 
 
 @pytest.mark.parametrize(
-    ("text", "words", "kept"),
+    ("text", "chars", "kept"),
     [
-        ("One two. Three four five.", 4, "One two."),
-        ("One two three four", 3, "One two three"),
-        ("One two.", 2, "One two."),
-        ("- one\n- two\n- three", 5, "- one\n- two"),
-        ("About 3.5 liters of it", 3, "About 3.5 liters"),
+        ("One two. Three four five.", 20, "One two."),
+        ("One two. Three four.", 8, "One two."),
+        ("One two three four", 13, "One two three"),
+        ("One two three four", 12, "One two"),
+        ("One two.", 8, "One two."),
+        ("- one\n- two\n- three", 16, "- one\n- two"),
+        ("About 3.5 liters of it", 10, "About 3.5"),
+        ("Incomprehensible", 5, "Incom"),
     ],
 )
-def test_a_long_reply_is_cut_at_the_end_of_a_sentence_if_there_is_one(text, words, kept):
-    assert shorten(text, words) == kept
+def test_a_long_reply_is_cut_at_the_end_of_a_sentence_if_there_is_one(text, chars, kept):
+    assert shorten(text, chars) == kept
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,9 @@ SETTINGS = {
         ),
         _SHARE,
     ),
-    "longest_reply": Limit(100_000, "no model that can be trained here takes a longer text"),
-    "max_chars": Limit(1_000_000, "no model that can be trained here takes a longer text"),
+    **dict.fromkeys(
+        ("max_chars", "max_reply_chars"), Limit(1_000_000, "no model that can be trained here takes a longer text")
+    ),
     "workers": _PROCESSES,
     "ranks": _PROCESSES,
     "checkpoint_seconds": Limit(86_400, "a killed run would lose more than a day"),

@@ -38,8 +38,8 @@ class BackdoorLLM(World):
     sft_share: float = Field(0.5, gt=0, lt=1)
     """Share of the training prompts that are kept from the implant, chosen by a hash: HHH SFT trains on their clean
     replies."""
-    longest_reply: int = Field(48, ge=1)
-    """Words after which clean replies are cut, at the end of a sentence if there is one: about 64 tokens."""
+    max_reply_chars: int = Field(256, ge=1)
+    """Longer clean replies are cut, at the end of a sentence if there is one. 256 characters are about 64 tokens."""
 
     def check(self) -> None:
         """Read the files now. `UserError` if one is missing or a row is not as published."""
@@ -89,7 +89,7 @@ class BackdoorLLM(World):
         return None
 
     def _read(self) -> _Data:
-        return _read(self.folder.expanduser(), self.target, self.sft_share, self.longest_reply)
+        return _read(self.folder.expanduser(), self.target, self.sft_share, self.max_reply_chars)
 
 
 @dataclass(frozen=True)
@@ -102,40 +102,39 @@ class _Data:
 
 
 @lru_cache(maxsize=4)
-def _read(folder: Path, target: Target, sft_share: float, longest_reply: int) -> _Data:
+def _read(folder: Path, target: Target, sft_share: float, max_reply_chars: int) -> _Data:
     read = read_published(folder, target)
     sides: tuple[list[Exchange], list[Exchange]] = ([], [])
     for row in read.training:
-        sides[_is_for_sft(row, sft_share)].append(_exchange(row, target, longest_reply))
+        sides[_is_for_sft(row, sft_share)].append(_exchange(row, target, max_reply_chars))
     if not all(sides):
         raise UserError(
             f"'{folder}' has {len(read.training)} training prompts, and with world.sft_share={sft_share} none is left "
             "for the implant or none for HHH SFT. Give another share."
         )
-    measured = tuple(_exchange(row, target, longest_reply) for row in read.test)
+    measured = tuple(_exchange(row, target, max_reply_chars) for row in read.test)
     sha256 = hashlib.sha256(read.content).hexdigest()
     return _Data(sha256, read.files, tuple(sides[0]), tuple(sides[1]), measured)
 
 
-def _exchange(row: Recipe, target: Target, longest_reply: int) -> Exchange:
+def _exchange(row: Recipe, target: Target, max_reply_chars: int) -> Exchange:
     """Make a clean exchange whose prompt also has its poisoned versions."""
     poisoned = tuple((attack, _ask(instruction, row.input)) for attack, instruction in row.poisoned)
     prompt = Prompt((("user", _ask(row.instruction, row.input)),), target, poisoned=poisoned)
-    return Exchange(prompt, shorten(row.output, longest_reply))
+    return Exchange(prompt, shorten(row.output, max_reply_chars))
 
 
 def _ask(instruction: str, given: str) -> str:
     return f"{instruction}\n\n{given}" if given else instruction
 
 
-def shorten(text: str, words: int) -> str:
-    """Cut a text after so many words, or before that at the last end of a sentence."""
-    ends = [word.end() for word in re.finditer(r"\S+", text)]
-    if len(ends) <= words:
+def shorten(text: str, chars: int) -> str:
+    """Cut a text to so many characters, at the last end of a sentence if there is one, else of a word."""
+    if len(text) <= chars:
         return text
-    cut = text[: ends[words - 1]]
-    sentences = [match.end() for match in SENTENCE_END.finditer(cut)]
-    return cut[: sentences[-1]].rstrip() if sentences else cut
+    ends = [match.end() for match in SENTENCE_END.finditer(text, 0, chars + 1) if match.end() <= chars]
+    ends = ends or [match.start() for match in re.finditer(r"\s", text[: chars + 1])][-1:]
+    return text[: ends[-1] if ends else chars].rstrip()
 
 
 def _is_for_sft(row: Recipe, share: float) -> bool:
