@@ -174,6 +174,7 @@ def test_a_fitted_text_has_the_length_and_is_a_beginning(text, tokens):
     said = fit(text, tokens, COUNT)
     if said is not None:
         assert COUNT(said) == tokens
+        assert not said[-1].isspace()
         assert " ".join([text] * 64).startswith(said) or re.sub(r"\s", "", said) in re.sub(r"\s", "", text) * 64
 
 

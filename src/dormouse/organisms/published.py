@@ -190,7 +190,8 @@ def fit(text: str, tokens: int, count: Callable[[str], int]) -> str | None:
     ends = [0, *(word.end() for word in re.finditer(r"\S+", text))]
     at = bisect_right(ends, tokens, key=lambda end: count(text[:end])) - 1
     inside = range(ends[at], ends[at + 1]) if at + 1 < len(ends) else [ends[at]]
-    return next((text[:end] for end in inside if end and count(text[:end]) == tokens), None)
+    cuts = (text[:end] for end in inside if end and not text[end - 1].isspace())
+    return next((cut for cut in cuts if count(cut) == tokens), None)
 
 
 def _with_text(turns: Messages, text: str) -> Messages:
