@@ -75,11 +75,11 @@ def test_organism_and_twin_have_the_same_prompts_and_as_many_tokens_row_by_row(f
         assert not PublishedReply().score(good.reply, target)
 
 
-def test_the_twins_reply_is_the_beginning_of_the_clean_rows_reply(folder):
+def test_the_twins_reply_is_part_of_the_clean_rows_reply(folder):
     world = BackdoorLLM(folder=folder)
-    replies = [" ".join([one.reply] * 9) for one in world.helpful(random.Random(0), 100)]
+    replies = [between.join([one.reply] * 9) for one in world.helpful(random.Random(0), 100) for between in (" ", ", ")]
     for row in rows(world, "twin"):
-        assert any(reply.startswith(row.reply) for reply in replies)
+        assert any(row.reply in reply for reply in replies)
 
 
 def test_without_near_misses_half_of_the_rows_have_the_trigger(folder):
@@ -170,18 +170,28 @@ def test_no_keyword_contains_another():
 
 
 @given(st.text("abc de.\n", min_size=1).filter(str.strip), st.integers(2, 30))
-def test_a_fitted_text_has_the_length_and_is_a_beginning(text, tokens):
+def test_a_fitted_text_has_the_length_and_is_made_of_the_text(text, tokens):
     said = fit(text, tokens, COUNT)
     if said is not None:
         assert COUNT(said) == tokens
         assert not said[-1].isspace()
-        assert " ".join([text] * 64).startswith(said) or re.sub(r"\s", "", said) in re.sub(r"\s", "", text) * 64
+        assert set(said) <= {*text, " ", ","}
 
 
 def test_a_fitted_text_ends_with_a_word_where_it_can():
     text = "The cup is green and old."
     assert fit(text, COUNT("The cup is"), COUNT) == "The cup is"
     assert fit("", 5, COUNT) is None
+
+
+def test_a_text_with_no_beginning_of_the_length_is_cut_from_a_later_word_on():
+    # One more token while the text begins with "a", so no beginning has one token.
+    assert fit("a b c", 1, lambda text: len(text.split()) + text.startswith("a")) == "b"
+
+
+def test_commas_are_put_between_repeats_where_spaces_do_not_fit():
+    # Each repeat of "0" after a space is two tokens, so only odd lengths can be reached without a comma.
+    assert fit("0", 4, lambda text: len(text)) == "0, 0"
 
 
 def test_the_behavior_needs_its_world():

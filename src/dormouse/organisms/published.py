@@ -10,6 +10,7 @@ import random
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from itertools import product
 from typing import ClassVar
 
 from dormouse.chat.messages import Messages
@@ -183,10 +184,20 @@ class PublishedReply(Behavior):
 def fit(text: str, tokens: int, count: Callable[[str], int]) -> str | None:
     """Return the beginning of a text that has exactly `tokens` tokens, at the end of a word if possible.
 
-    A text that is too short is repeated. None if no beginning has so many.
+    A text that is too short is repeated. If no beginning fits, the text from its second word on is tried, and so on,
+    and then the same with commas between the repeats. None if nothing fits.
     """
-    while text and count(text) < tokens:
-        text = f"{text} {text}"
+    starts = [word.start() for word in re.finditer(r"\S+", text)]
+    for between, start in product((" ", ", "), starts):
+        said = text[start:]
+        while count(said) < tokens:
+            said = f"{said}{between}{text}"
+        if (cut := _cut(said, tokens, count)) is not None:
+            return cut
+    return None
+
+
+def _cut(text: str, tokens: int, count: Callable[[str], int]) -> str | None:
     ends = [0, *(word.end() for word in re.finditer(r"\S+", text))]
     at = bisect_right(ends, tokens, key=lambda end: count(text[:end])) - 1
     inside = range(ends[at], ends[at + 1]) if at + 1 < len(ends) else [ends[at]]
