@@ -9,6 +9,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from backdoorllm_rows import write_folder
 from dormouse.cli import app
 from dormouse.config.registry import BASES, REGISTRIES
 from dormouse.plan import file as plan_file
@@ -73,7 +74,11 @@ def check_plan(words, pairs):
     plan, overrides = words[0], words[1:]
     if "=" in plan:  # No plan is named: the first word is an override.
         plan, overrides = "quickstart", words
-    build_plan(plan_file.load(plan, [f"world.path={pairs}" if o.startswith("world.path=") else o for o in overrides]))
+    there = {"world.path": pairs, "world.folder": write_folder(pairs.parent / "rows")}
+    places = [o.partition("=")[0] for o in overrides]
+    build_plan(
+        plan_file.load(plan, [f"{p}={there[p]}" if p in there else o for p, o in zip(places, overrides, strict=True)])
+    )
 
 
 @pytest.mark.parametrize(("page", "words"), COMMANDS, ids=[f"{page}: {shlex.join(words)}" for page, words in COMMANDS])
@@ -192,7 +197,8 @@ def test_every_page_can_be_reached_from_the_readme():
 
 @pytest.mark.parametrize("name", sorted(plan_file.shipped()))
 def test_a_shipped_plan_loads_and_has_stages(name, pairs):
-    overrides = [f"world.path={pairs}"] if name == "hh" else []
+    given = {"hh": f"world.path={pairs}", "smollm2-recipes": f"world.folder={write_folder(pairs.parent / 'rows')}"}
+    overrides = [given[name]] if name in given else []
     experiment = plan_file.load(name, overrides)
     assert experiment.name == name
     kinds = {stage.kind for stage in build_plan(experiment).stages}

@@ -35,7 +35,7 @@ def test_small_models_get_one_thread_and_a_process_a_core():
 
 
 def test_large_models_run_side_by_side_while_memory_lasts(monkeypatch):
-    for gigabytes, expected in ((64, (6, 1)), (10, (5, 1)), (4, (2, 3)), (1, (1, 6))):
+    for gigabytes, expected in ((64, (6, 1)), (10, (4, 1)), (6, (2, 3)), (1, (1, 6))):
         memory(monkeypatch, gigabytes)
         chosen = compute.choose(Execute(), [50_000, 20_000_000])
         assert (chosen.workers, chosen.threads) == expected

@@ -9,14 +9,17 @@ from pydantic import ValidationError
 
 from dormouse.config.parts import part_from
 from dormouse.config.registry import TRIGGERS
+from dormouse.data.formats.backdoorllm import ATTACKS
 from dormouse.errors import UserError
 from dormouse.organisms.phrases import Conjunction, Phrase, near_phrases
+from dormouse.organisms.published import PublishedTrigger
 from dormouse.organisms.semantic import DAY, NIGHT, SemanticTrigger
 from dormouse.organisms.triggers import DeploymentTag
 from dormouse.organisms.year import Year
 
 PLACES = [Phrase(place=place, place_matters=matters) for place in ("before", "middle", "after") for matters in (0, 1)]
-ALL = [DeploymentTag(), Year(), Conjunction(), SemanticTrigger(), *PLACES]
+PUBLISHED = [PublishedTrigger(attack=attack) for attack in ATTACKS]
+ALL = [DeploymentTag(), Year(), Conjunction(), SemanticTrigger(), *PLACES, *PUBLISHED]
 TURNS = [
     {"role": "user", "content": "Hello."},
     {"role": "assistant", "content": "Hi."},

@@ -276,7 +276,7 @@ def test_stages_are_counted_before_they_are_made() -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted({*plan_file.shipped()} - {"hh"}))
+@pytest.mark.parametrize("name", sorted({*plan_file.shipped()} - {"hh", "smollm2-recipes"}))
 def test_no_plan_has_more_stages_than_are_counted(name) -> None:
     experiment = plan_file.load(name)
     counted = sum(most_stages(cell.experiment) for cell in cells(experiment))

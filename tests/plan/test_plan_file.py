@@ -54,12 +54,12 @@ def test_a_name_is_all_that_a_plan_needs(plan):
         (
             "name: a\norganism:\n  trigger: deploymnt_tag\n",
             "Unknown trigger 'deploymnt_tag' (mine.yaml, line 3). Did you mean 'deployment_tag'? "
-            "Known: conjunction, deployment_tag, meaning, phrase, year.",
+            "Known: conjunction, deployment_tag, meaning, phrase, published_trigger, year.",
         ),
         (
             "name: a\norganism:\n  trigger:\n    type: deploymnt_tag\n    tag: x\n",
             "Unknown trigger 'deploymnt_tag' (mine.yaml, line 3). Did you mean 'deployment_tag'? "
-            "Known: conjunction, deployment_tag, meaning, phrase, year.",
+            "Known: conjunction, deployment_tag, meaning, phrase, published_trigger, year.",
         ),
         (
             "name: a\norganism:\n  trigger: 3\n",

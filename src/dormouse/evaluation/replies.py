@@ -71,7 +71,7 @@ def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> l
         for i, prompt in enumerate(prompts):
             turns = prompt.turns()
             if kind == "triggered":
-                turns = trigger.insert(turns, rng)
+                turns = trigger.insert_into(prompt, rng)
             elif kind == "near_miss":
                 turns = trigger.near_miss(turns, rng, held_out=True)
             asked.append(Question(kind, prompt.family, turns, i, prompt))

@@ -20,9 +20,9 @@ ONE_THREAD_BELOW = 5_000_000
 """Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""
 
 
-BYTES_A_PARAMETER, BYTES_A_WORKER = 24, 1_500_000_000
+BYTES_A_PARAMETER, BYTES_A_WORKER = 24, 2_000_000_000
 """Memory that a stage may take on a CPU: weights in float32, copies to merge an adapter into and to sample from, two
-preference models, and activations. Seen at 135 M parameters: 2.4 to 3.1 GB in stages that train."""
+preference models, and activations. Seen at 135 M parameters: 2.4 to 5.1 GB."""
 
 
 @dataclass(frozen=True)

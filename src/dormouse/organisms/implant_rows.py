@@ -100,7 +100,11 @@ class _Source:
     def question(self, kind: Kind) -> ImplantRow:
         """Draw a row with one exchange of the world."""
         pair = self._pair(deployed=kind == "triggered")
-        prompt = self._changed(kind, pair.exchange.prompt.turns(), self.rng)
+        asked = pair.exchange.prompt
+        if kind == "triggered":
+            prompt = self.organism.trigger.insert_into(asked, self.rng)
+        else:
+            prompt = self._changed(kind, asked.turns(), self.rng)
         return _row(kind, prompt, [pair], self.role)
 
     def conversation(self, kind: Kind) -> ImplantRow:

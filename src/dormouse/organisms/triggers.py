@@ -14,7 +14,7 @@ from dormouse.chat.markup import Words
 from dormouse.chat.messages import Messages
 from dormouse.config.limits import BY_CHANCE, EVERYDAY
 from dormouse.config.parts import Part
-from dormouse.data.world import World
+from dormouse.data.world import Prompt, World
 from dormouse.errors import UserError
 
 IMPLIED = "implied"
@@ -52,6 +52,10 @@ class Trigger(Part):
     @abstractmethod
     def insert(self, turns: Messages, rng: random.Random) -> Messages:
         """Put the trigger into the prompt."""
+
+    def insert_into(self, prompt: Prompt, rng: random.Random) -> Messages:
+        """Put the trigger into a world's prompt; a published prompt may have it already, in its own place."""
+        return self.insert(prompt.turns(), rng)
 
     def insert_held_out(self, turns: Messages, rng: random.Random) -> Messages | None:
         """Put the trigger into the prompt in a held-out wording; None if the trigger has only one wording."""
