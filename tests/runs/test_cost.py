@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from tests.tiny import save_tiny_model, tiny_model
 
 from dormouse.chat.renderer import NURSERY_TEMPLATE
 from dormouse.config.registry import DETECTORS, EVALUATIONS, REMOVALS, SAFETY_TRAININGS
@@ -27,7 +26,10 @@ from dormouse.safety import base as safety_base
 from dormouse.safety import passes as safety_passes
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
+from tiny import save_tiny_model, tiny_model
 
+NEED_FILES = {"hh", "smollm2-recipes"}
+"""Plans that read files which are not shipped."""
 SMALL = Dimensions(200_000, 80, 2, 768)
 
 
@@ -37,7 +39,7 @@ def costs_of(plan, folder, *overrides):
     return [estimator.cost(stage) for stage in stages]
 
 
-@pytest.mark.parametrize("plan", sorted(set(plan_file.shipped()) - {"hh"}))  # which reads a file that is not shipped
+@pytest.mark.parametrize("plan", sorted(set(plan_file.shipped()) - NEED_FILES))
 def test_every_stage_of_a_shipped_plan_is_counted_or_says_why_not(plan, tmp_path):
     for cost in costs_of(plan, tmp_path):
         assert cost.count.passes or cost.count.texts or cost.count.opened or cost.count.not_counted, cost.stage.name
@@ -74,14 +76,12 @@ def test_constants_that_stand_for_those_of_modules_with_torch_are_equal():
     from dormouse.detection import targets
     from dormouse.evaluation.honeypots import HONEYPOTS
     from dormouse.evaluation.interventions import INTERVENTIONS
-    from dormouse.safety import preference, reinforcement
+    from dormouse.safety import reinforcement
     from dormouse.training import counting, supervised
 
     assert len(HONEYPOTS) == evaluations.HONEYPOTS
     assert len(INTERVENTIONS) == evaluations.INTERVENTIONS
-    assert safety_passes.PAIRS == preference.PAIRS
     assert safety_passes.CHECK_EVERY == reinforcement.CHECK_EVERY
-    assert detection_passes.BEGINNINGS == targets.BEGINNINGS
     assert detection_passes.FIRST_AND_SECONDS == 1 + targets.SECONDS
     assert counting.SORTED_OVER == supervised.WINDOW
 

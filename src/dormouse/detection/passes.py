@@ -12,8 +12,8 @@ from dormouse.training.counting import Counting
 if TYPE_CHECKING:
     from dormouse.detection.model_detectors import LeakageSearch, NoiseSensitivity, TargetSearch
 
-BEGINNINGS, FIRST_AND_SECONDS = 4096, 3
-"""Most first tokens of a reply that the target search tries, and pairs it makes of each, as in `targets`."""
+FIRST_AND_SECONDS = 3
+"""Pairs that the target search makes of each first token of a reply, as in `targets`."""
 
 DEPENDS = "how far trigger inversion searches, which depends on what it finds"
 SINGULAR = "the singular values of weight matrices"
@@ -53,7 +53,7 @@ class Prompts:
 
 def count_targets(settings: TargetSearch, counting: Counting) -> Count:
     """Count the replies that a target search reads token by token, in the suspect and in its base."""
-    tried = settings.prompts * min(BEGINNINGS, counting.vocabulary)
+    tried = settings.prompts * min(settings.beginnings, counting.vocabulary)
     # After the prompt, whose keys and values are kept: one token of each beginning, then all of each pair's.
     firsts, rest = Reading(tried, 1), Reading(FIRST_AND_SECONDS * tried, settings.length - 1)
     return Count((firsts, firsts, rest, rest))

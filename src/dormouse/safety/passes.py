@@ -14,9 +14,6 @@ from dormouse.training.text_lengths import DRAWN
 if TYPE_CHECKING:
     from dormouse.safety.trainings import HHHRL, HHHSFT, Adversarial
 
-PAIRS = 512
-"""Held-out pairs that a preference model is measured on, as in `preference`, which torch is needed for."""
-
 CHECK_EVERY = 4
 """Steps between two scores by the checking preference model, as in `reinforcement`."""
 
@@ -27,7 +24,7 @@ def count_preference(counting: Counting) -> Count:
     lengths = counting.lengths.pairs.whole
     # Pairs are not sorted by length, and both conversations of each are in the batch.
     made = counting.train(lengths, settings.steps, 2 * settings.batch, window=1)
-    return made + counting.read(lengths, 3 * PAIRS)
+    return made + counting.read(lengths, 3 * settings.check_pairs)
 
 
 def count_safety(counting: Counting) -> Count:
