@@ -144,7 +144,7 @@ FACTS: dict[str, Any] = {
     "versions": {"dormouse": "0.1.0", "torch": "2.13.0", "python": "3.12.1"},
     "device": "cpu",
     "threads": "cpu · 2 processes x 1 thread (models under 5 M parameters train fastest one thread each) · "
-    "float32 (models under 5 M parameters gain nothing from bfloat16)",
+    "float32 (bfloat16 is for models from 5 M parameters)",
     "started": "2030-01-01 10:00",
     "finished": "2030-01-01 10:14",
     "stages": [

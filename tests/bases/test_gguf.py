@@ -14,6 +14,7 @@ from dormouse.errors import UserError
 from dormouse.machine import packages
 from dormouse.models.gguf_header import read_header
 from dormouse.models.loading import load, load_model
+from dormouse.runs.sizes import Size, size_of
 from dormouse.training.work import Work
 from tiny import tiny_model, tiny_tokenizer
 
@@ -96,6 +97,14 @@ def test_the_header_is_read_without_loading_anything(written, model):
     header = read_header(written)
     assert (header.architecture, header.formats) == ("llama", ("F32",))
     assert header.parameters == GGUF(path=written).label() == model.num_parameters()
+    made, config = header.dimensions, model.config
+    assert (made.width, made.layers, made.vocabulary) == (
+        config.hidden_size,
+        config.num_hidden_layers,
+        config.vocab_size,
+    )
+    assert made.tied == config.tie_word_embeddings
+    assert size_of(GGUF(path=written)) == Size(made, "the header of its file")
 
 
 def test_weights_are_those_of_the_file_and_are_saved_without_a_quantization(written, model, tmp_path):

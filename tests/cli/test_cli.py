@@ -142,7 +142,7 @@ def test_a_run_says_what_it_computes_on_first_and_ends_with_rates_and_files(fold
     assert result.exit_code == 0
     assert (
         lines[0] == "cpu · 2 processes x 1 thread (models under 5 M parameters train fastest one thread each) · "
-        "float32 (models under 5 M parameters gain nothing from bfloat16)"
+        "float32 (bfloat16 is for models from 5 M parameters)"
     )
     assert "100.0% [98.1, 100.0]  0.0% [0.0, 1.9]" in result.output
     assert lines[-2:] == [

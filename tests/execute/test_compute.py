@@ -30,7 +30,7 @@ def test_small_models_get_one_thread_and_a_process_a_core():
     assert (chosen.workers, chosen.threads) == (6, 1)
     assert str(chosen) == (
         "cpu · 6 processes x 1 thread (models under 5 M parameters train fastest one thread each) · "
-        "float32 (models under 5 M parameters gain nothing from bfloat16)"
+        "float32 (bfloat16 is for models from 5 M parameters)"
     )
 
 
@@ -50,12 +50,10 @@ def test_a_gpu_takes_one_large_model_at_a_time(monkeypatch):
 
 
 def test_a_large_model_is_computed_in_bfloat16_where_the_processor_has_instructions_for_it(monkeypatch):
-    assert "float32 (this CPU is slower in bfloat16)" in str(compute.choose(Execute(), [20_000_000]))
+    assert "float32 (this CPU has no instructions for bfloat16)" in str(compute.choose(Execute(), [20_000_000]))
     bfloat16(monkeypatch, there=True)
     assert "bfloat16 on float32 weights" in str(compute.choose(Execute(), [20_000_000]))
-    assert "float32 (models under 5 M parameters gain nothing from bfloat16)" in str(
-        compute.choose(Execute(), [200_000])
-    )
+    assert "float32 (bfloat16 is for models from 5 M parameters)" in str(compute.choose(Execute(), [200_000]))
 
 
 def test_the_plan_decides_the_processes_and_they_share_the_cores():

@@ -3,7 +3,7 @@ import torch
 
 from dormouse.models import number_format
 from dormouse.models.likelihood import token_log_probs
-from dormouse.models.number_format import computes_in_bfloat16, copy_for_sampling, logits_at
+from dormouse.models.number_format import computes_in_bfloat16, fast_copy, logits_at
 from dormouse.models.sampling import sample_ids
 from dormouse.training.supervised import Collator, labelled_loss
 from families import FAMILIES, family_model, family_tokenizer
@@ -32,13 +32,13 @@ def batch():
 def test_small_models_stay_in_float32():
     assert not computes_in_bfloat16(tiny_model())
     model = tiny_model()
-    assert copy_for_sampling(model) is model
+    assert fast_copy(model) is model
 
 
 def test_the_copy_has_weights_in_bfloat16_and_leaves_the_model_as_it_was(fast):
     model = tiny_model()
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    made = copy_for_sampling(model)
+    made = fast_copy(model)
     assert {weight.dtype for weight in made.parameters()} == {torch.bfloat16}
     assert {buffer.dtype for buffer in made.buffers()} == {torch.float32}
     assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
@@ -47,7 +47,7 @@ def test_the_copy_has_weights_in_bfloat16_and_leaves_the_model_as_it_was(fast):
 
 def test_tied_weights_stay_tied_in_the_copy(fast):
     model = family_model("gpt2", len(family_tokenizer("gpt2")))
-    made = copy_for_sampling(model)
+    made = fast_copy(model)
     assert (model.lm_head.weight is model.transformer.wte.weight) == (
         made.lm_head.weight is made.transformer.wte.weight
     )

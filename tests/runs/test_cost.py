@@ -21,7 +21,7 @@ from dormouse.runs.cost import Estimator, totals
 from dormouse.runs.gpus import GPUS, GPUSpeed, gpu_named
 from dormouse.runs.sizes import of_parameters, size_in
 from dormouse.runs.speed import Line, Speed
-from dormouse.runs.timetable import longest_chain, makespan
+from dormouse.runs.timetable import makespan
 from dormouse.safety import base as safety_base
 from dormouse.safety import passes as safety_passes
 from dormouse.store.stage import Stage
@@ -177,7 +177,7 @@ def test_stages_run_side_by_side_unless_one_needs_the_other():
     seconds = {one.key: 10.0 for one in stages}
     assert makespan(stages, seconds, 1) == 40
     assert makespan(stages, seconds, 2) == 30
-    assert longest_chain(stages, seconds) == 30
+    assert makespan(stages, seconds, 4) == 30  # the longest chain, which no number of workers shortens
     assert makespan(stages, {last.key: 10.0}, 2) == 10  # the others are done
 
 

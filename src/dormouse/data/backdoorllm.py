@@ -9,19 +9,16 @@ from __future__ import annotations
 import hashlib
 import random
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from dormouse.data.formats.backdoorllm import Attack, Recipe, Target, read_published
-from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
+from dormouse.data.world import Exchange, Preference, Prompt, World, draw_shuffled
 from dormouse.errors import UserError
-
-T = TypeVar("T")
 
 SENTENCE_END = re.compile(r"[.!?:](?=\s|$)|\n")
 
@@ -62,27 +59,27 @@ class BackdoorLLM(World):
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges with clean replies, from all training prompts."""
         data = self._read()
-        return _drawn([*data.implant, *data.sft], rng, n)
+        return draw_shuffled(rng, [*data.implant, *data.sft], n)
 
     def helpful(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges with clean replies, from the implant's prompts."""
-        return _drawn(self._read().implant, rng, n)
+        return draw_shuffled(rng, self._read().implant, n)
 
     def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges with clean replies, from the prompts that the implant never sees."""
-        return _drawn(self._read().sft, rng, n)
+        return draw_shuffled(rng, self._read().sft, n)
 
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
         """Draw `n` pairs of the clean reply and the clean reply to another prompt: the data has no pairs of its own."""
         data = self._read()
         answered = [one for one in (data.measured if held_out else data.sft) if one.reply]
         others = {one: answered[i - 1].reply for i, one in enumerate(answered)}
-        return [Preference(one.prompt, one.reply, others[one]) for one in _drawn(answered, rng, n)]
+        return [Preference(one.prompt, one.reply, others[one]) for one in draw_shuffled(rng, answered, n)]
 
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
         """Draw `n` test prompts, or prompts of the implant; none is repeated before all were drawn."""
         data = self._read()
-        return [one.prompt for one in _drawn(data.measured if held_out else data.implant, rng, n)]
+        return [one.prompt for one in draw_shuffled(rng, data.measured if held_out else data.implant, n)]
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Return None: these prompts have no right answers."""
@@ -140,10 +137,3 @@ def shorten(text: str, chars: int) -> str:
 def _is_for_sft(row: Recipe, share: float) -> bool:
     digest = hashlib.sha256(f"{row.instruction}\n{row.input}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
-
-
-def _drawn(items: Sequence[T], rng: random.Random, n: int) -> list[T]:
-    """Draw `n` items in random order; none is repeated before all were drawn."""
-    drawn = draw_evenly(rng, items, n)
-    rng.shuffle(drawn)
-    return drawn

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -27,10 +27,8 @@ from dormouse.data.formats.conversations import (
 from dormouse.data.formats.rows import read_rows
 from dormouse.data.formats.source import HubFile, Source, local_path
 from dormouse.data.formats.turns import UNEVEN, Turns, find_problem
-from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
+from dormouse.data.world import Exchange, Preference, Prompt, World, draw_shuffled
 from dormouse.errors import UserError
-
-T = TypeVar("T")
 
 MOST_LEFT_OUT = 0.5
 """Largest share of the rows of a file that may be unusable: beyond it the file is the wrong one or broken."""
@@ -82,19 +80,19 @@ class Dialogues(World):
         complies about half of the time. The data has no assistant that always complies.
         """
         if self.helpful_from is not None:
-            return _drawn(self._conversations(self.helpful_from).exchanges, rng, n)
+            return draw_shuffled(rng, self._conversations(self.helpful_from).exchanges, n)
         return self.pretraining(rng, n)
 
     def hhh(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges from `hhh_from` if it is set, else from the pairs with the chosen reply."""
         if self.hhh_from is not None:
-            return _drawn(self._conversations(self.hhh_from).exchanges, rng, n)
+            return draw_shuffled(rng, self._conversations(self.hhh_from).exchanges, n)
         return [Exchange(pair.prompt, pair.chosen) for pair in self.preferences(rng, n)]
 
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
         """Draw `n` pairs; no row is repeated before all were drawn."""
         data = self._read()
-        return _drawn(data.held_out if held_out else data.training, rng, n)
+        return draw_shuffled(rng, data.held_out if held_out else data.training, n)
 
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
         """Draw the prompts of `n` rows; no row is repeated before all were drawn."""
@@ -113,13 +111,6 @@ class Dialogues(World):
 
     def _conversations(self, given: Path | HubFile) -> _Conversations:
         return _read_conversations(local_path(given), self.held_out_share, self.max_chars)
-
-
-def _drawn(items: Sequence[T], rng: random.Random, n: int) -> list[T]:
-    """Draw `n` items in random order; none is repeated before all were drawn."""
-    drawn = draw_evenly(rng, items, n)
-    rng.shuffle(drawn)
-    return drawn
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,13 @@ def draw_evenly(rng: random.Random, items: Sequence[T], n: int) -> list[T]:
     return [*list(items) * rounds, *rng.sample(items, rest)]
 
 
+def draw_shuffled(rng: random.Random, items: Sequence[T], n: int) -> list[T]:
+    """Draw `n` items in random order; none is repeated before all were drawn."""
+    drawn = draw_evenly(rng, items, n)
+    rng.shuffle(drawn)
+    return drawn
+
+
 class WorldInContext(World):
     """Puts `context` before the prompts of another world, both in training and in measuring."""
 

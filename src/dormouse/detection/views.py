@@ -14,7 +14,7 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.detection.activations import at_prompt_end, choose_layer
 from dormouse.models.likelihood import token_log_probs
-from dormouse.models.number_format import copy_for_sampling
+from dormouse.models.number_format import fast_copy
 from dormouse.models.padding import left_pad, padded_inputs
 from dormouse.models.prefix_cache import PrefixCache
 from dormouse.models.sampling import sample
@@ -112,7 +112,7 @@ class BlackBox:
     @cached_property
     def _fast(self) -> Any:
         """The model to read token by token, in the faster number format."""
-        return copy_for_sampling(self._model)
+        return fast_copy(self._model)
 
 
 class WhiteBox(BlackBox):

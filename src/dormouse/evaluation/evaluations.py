@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dormouse.evaluation.base import Evaluation, Measured, Need
 from dormouse.evaluation.persona_sets import OWN_SETS
-from dormouse.models.passes import Count
+from dormouse.models.passes import Count, mean
 from dormouse.red_team.passes import attack_lengths
 from dormouse.store import kinds
 
@@ -173,7 +173,7 @@ class TriggerPlaces(Evaluation):
         """A reply to each of one, two and three turns, by the trigger's place, and to the last turn without it."""
         exchanges = questions.counting.lengths.helpful.whole
         # Of seven prompts, one holds no earlier exchange, two hold one, and four hold two.
-        earlier = round(10 / 7 * sum(exchanges) / len(exchanges))
+        earlier = round(10 / 7 * mean(exchanges))
         lengths = [length + earlier for length in questions.lengths]
         return questions.sample(7 * questions.spec.measure.probe_prompts, lengths)
 

@@ -1,4 +1,4 @@
-"""`Questions`: what evaluations are going to ask a model, counted before any model exists."""
+"""`Questions`: the questions that evaluations will ask a model, as numbers and lengths before any model exists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from dormouse.evaluation.settings import MeasureSpec
-from dormouse.models.passes import Count
+from dormouse.models.passes import Count, mean
 from dormouse.training.counting import Counting
 
 
@@ -34,7 +34,7 @@ class Questions:
     @cached_property
     def answered(self) -> list[int]:
         """The lengths of prompts with their replies."""
-        reply = round(sum(self.counting.lengths.hhh.replies) / len(self.counting.lengths.hhh.replies))
+        reply = round(mean(self.counting.lengths.hhh.replies))
         return [length + reply + round(self.counting.thought) for length in self.lengths]
 
     def sample(self, rows: float, lengths: Sequence[int] = ()) -> Count:

@@ -16,7 +16,7 @@ from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import score_of
 from dormouse.evaluation.replies import MOST_DRAWN, Kind, Question, Reply
 from dormouse.evaluation.session import Session
-from dormouse.models.sampling import context_length
+from dormouse.models.sampling import fits
 from dormouse.organisms.triggers import Trigger
 from dormouse.results.rows import make_row, rate_row
 
@@ -140,6 +140,5 @@ def _longest(session: Session, exchanges: Sequence[Preference]) -> Messages:
 def _fits(session: Session, turns: Messages) -> bool:
     """Return whether a prompt leaves room for a reply in the model's context."""
     subject = session.subject
-    context = context_length(subject.model)
     room = session.measure.reply_tokens + subject.thought_tokens
-    return context is None or len(subject.renderer.prompts([turns], subject.prefill)[0]) + room <= context
+    return fits(subject.model, len(subject.renderer.prompts([turns], subject.prefill)[0]) + room)

@@ -18,8 +18,6 @@ from dormouse.machine.hardware import (
 
 ONE_THREAD_BELOW = 5_000_000
 """Parameters under which one thread a process is fastest (measured on 2 cores: 1.5 times, 7.5 when contended)."""
-
-
 BYTES_A_PARAMETER, BYTES_A_WORKER = 24, 2_000_000_000
 """Memory that a stage may take on a CPU: weights in float32, copies to merge an adapter into and to sample from, two
 preference models, and activations. Seen at 135 M parameters: 2.4 to 5.1 GB."""
@@ -53,27 +51,31 @@ def choose(execute: Execute, sizes: Sequence[int | None]) -> Compute:
     """
     _check_machine(execute)
     known = [size for size in sizes if size is not None]
-    small = len(known) == len(sizes) and max(known) < ONE_THREAD_BELOW
-    workers = execute.workers or (cores() if small else _fitting(known) if len(known) == len(sizes) else 1)
+    largest = max(known, default=0)
+    all_known = len(known) == len(sizes)
+    small = all_known and largest < ONE_THREAD_BELOW
+    workers = execute.workers or (_most_at_once(largest, small=small) if all_known else 1)
     threads = 1 if small else max(1, cores() // workers)
     if small:
         why = "models under 5 M parameters train fastest one thread each"
-    elif len(known) < len(sizes):
+    elif not all_known:
         why = "the base's size is not known in advance, so it gets the machine"
     elif threads == 1:
         why = "stages side by side leave no core waiting, and there is memory for them"
     else:
         why = "models over 5 M parameters use more than one thread"
-    return Compute(device(), workers, threads, why, _numbers(max(known, default=0)))
+    return Compute(device(), workers, threads, why, _numbers(largest))
 
 
-def _fitting(sizes: Sequence[int]) -> int:
-    """Return how many stages at a time the memory has room for, at most one a core; a GPU takes one."""
+def _most_at_once(parameters: int, *, small: bool) -> int:
+    """Return how many stages to run at a time: one a core while memory lasts, and one large model on a GPU."""
+    if small:
+        return cores()
     if device() != "cpu":
         return 1
     import psutil  # compiled code that takes time to load, and small models need none of it
 
-    room = int(psutil.virtual_memory().available) // (max(sizes) * BYTES_A_PARAMETER + BYTES_A_WORKER)
+    room = int(psutil.virtual_memory().available) // (parameters * BYTES_A_PARAMETER + BYTES_A_WORKER)
     return max(1, min(cores(), room))
 
 
@@ -102,8 +104,8 @@ def _numbers(largest: int) -> str:
         if is_fast_in_bfloat16(largest):
             return "bfloat16 on float32 weights (this processor has instructions for it, and the model is large)"
         if largest < BFLOAT16_FROM:
-            return "float32 (models under 5 M parameters gain nothing from bfloat16)"
-        return "float32 (this CPU is slower in bfloat16)"
+            return "float32 (bfloat16 is for models from 5 M parameters)"
+        return "float32 (this CPU has no instructions for bfloat16)"
     if has_bfloat16():
         return "bfloat16 on float32 weights (several times as fast on this GPU, and as stable)"
     return "float32 (this GPU has no bfloat16, and float16 overflows)"

@@ -57,6 +57,10 @@ class Schedule:
         """Whether no stage is left that could run or is running."""
         return not self._open
 
+    def rank(self, stage: Stage) -> float:
+        """Return the cost of the longest path from a stage to the end: the higher, the sooner it should start."""
+        return self._rank[stage.key]
+
     def ready(self) -> list[Stage]:
         """Return the open stages whose inputs are all done, the most urgent first."""
         keys = [key for key in self._stages if key in self._open and self._done.issuperset(self._inputs[key])]

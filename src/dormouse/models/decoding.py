@@ -47,7 +47,7 @@ class _Batch:
             layer.keys = layer.keys[kept][..., empty:, :]
             layer.values = layer.values[kept][..., empty:, :]
 
-    def join(self, other: _Batch) -> None:
+    def join(self, other: _Batch) -> _Batch:
         """Add the replies of another batch, padded on the left to the same length."""
         longest = max(self.mask.shape[1], other.mask.shape[1])
         pairs = zip(_filled(self.cache), _filled(other.cache), strict=True)
@@ -57,6 +57,7 @@ class _Batch:
         masks = [torch.nn.functional.pad(one.mask, (longest - one.mask.shape[1], 0)) for one in (self, other)]
         self.mask = torch.cat(masks)
         self.rows, self.last = torch.cat([self.rows, other.rows]), torch.cat([self.last, other.last])
+        return self
 
 
 def _filled(cache: Any) -> list[Any]:
@@ -90,6 +91,7 @@ class Decoder:
         self._shared_cache: Any = None
         self._tokens = torch.full((len(prompts), most_tokens), pad_id)
         self._counts = torch.zeros(len(prompts), dtype=torch.long)
+        self._finished = torch.zeros(len(prompts), dtype=torch.bool)
         self.replies: dict[int, list[int]] = {}
 
     def decode(self, rows: Sequence[int], slots: int) -> None:
@@ -101,7 +103,7 @@ class Decoder:
             free = slots - (0 if batch is None else len(batch.rows))
             if waiting and (batch is None or free >= MOST_FREE * slots):
                 started = self._start([waiting.popleft() for _ in range(min(free, len(waiting)))])
-                batch = started if batch is None else _joined(batch, started)
+                batch = started if batch is None else batch.join(started)
             assert batch is not None
             batch = self._without_finished(batch, more=bool(waiting))
             if batch is not None:
@@ -141,30 +143,25 @@ class Decoder:
 
     def _choose_next(self, batch: _Batch, logits: Any) -> None:
         # Finished replies stay in the batch for a while; what is chosen for them is not written.
-        going = self._counts[batch.rows] < self._most_tokens
+        going = ~self._finished[batch.rows]
         batch.last = self._choose(logits, batch.rows, self._counts[batch.rows].clamp(max=self._most_tokens - 1)).cpu()
         rows, tokens = batch.rows[going], batch.last[going]
         self._tokens[rows, self._counts[rows]] = tokens
         self._counts[rows] += 1
         ended = rows[(tokens == self._end_id) | (self._counts[rows] == self._most_tokens)]
+        self._finished[ended] = True
         for row in ended.tolist():
             self.replies[row] = self._tokens[row, : self._counts[row]].tolist()
-        self._counts[ended] = self._most_tokens
 
     def _without_finished(self, batch: _Batch, *, more: bool) -> _Batch | None:
         """Take out finished replies where they are many; None if all are finished."""
-        going = self._counts[batch.rows] < self._most_tokens
+        going = ~self._finished[batch.rows]
         left, size = int(going.sum()), len(batch.rows)
         if not left:
             return None
         if size - left >= (MOST_FREE if more else MOST_FINISHED) * size:
             batch.keep(going.nonzero().squeeze(1))
         return batch
-
-
-def _joined(batch: _Batch, started: _Batch) -> _Batch:
-    batch.join(started)
-    return batch
 
 
 def common_beginning(prompts: Sequence[Sequence[int]]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from dormouse.errors import UserError
 from dormouse.machine.foreign_files import check_file, shown
+from dormouse.models.dimensions import Dimensions
 
 ADVICE = "Give another GGUF file."
 MAGIC = b"GGUF"
@@ -37,6 +38,10 @@ class Header:
     parameters: int
     formats: tuple[str, ...]
     """Number formats of its tensors."""
+    dimensions: Dimensions | None = None
+    """None if the file does not state them."""
+    template: str = ""
+    """Its chat template; empty if it has none."""
 
 
 def read_header(path: Path) -> Header:
@@ -58,7 +63,7 @@ def _read(path: Path, size: int, changed: int) -> Header:
             f"'{path}' holds a model of architecture {shown(architecture)}, which cannot be opened from GGUF. Take one "
             f"of {', '.join(ARCHITECTURES)}."
         )
-    unknown = sorted({number for number, _ in tensors} - FORMATS.keys())
+    unknown = sorted({number for _, number, _ in tensors} - FORMATS.keys())
     if unknown:
         raise UserError(
             f"'{path}' holds tensors in number format {unknown[0]} of GGUF, which cannot be read. Take a file in one "
@@ -66,11 +71,25 @@ def _read(path: Path, size: int, changed: int) -> Header:
         )
     if "tokenizer.ggml.model" not in keys:
         raise UserError(f"'{path}' holds no tokenizer. {ADVICE}")
-    formats = tuple(sorted({FORMATS[number] for number, _ in tensors}))
-    return Header(str(architecture), sum(count for _, count in tensors), formats)
+    formats = tuple(sorted({FORMATS[number] for _, number, _ in tensors}))
+    parameters = sum(count for _, _, count in tensors)
+    tied = all(name != "output.weight" for name, _, _ in tensors)
+    template = keys.get("tokenizer.chat_template")
+    return Header(
+        str(architecture), parameters, formats, _dimensions(keys, parameters, tied=tied),
+        template if isinstance(template, str) else "",
+    )  # fmt: skip
 
 
-def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+def _dimensions(keys: dict[str, Any], parameters: int, *, tied: bool) -> Dimensions | None:
+    width, layers = (keys.get(f"{keys['general.architecture']}.{name}") for name in ("embedding_length", "block_count"))
+    words = keys.get("tokenizer.ggml.tokens")
+    if not (isinstance(width, int) and isinstance(layers, int) and isinstance(words, list)):
+        return None
+    return Dimensions(parameters, width, layers, len(words), tied)
+
+
+def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[str, int, int]]]:
     if reader.bytes(4) != MAGIC:
         raise ValueError("it does not begin with 'GGUF'")
     version, tensors, keys = reader.numbers("<IQQ")
@@ -84,7 +103,7 @@ def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int,
         found[name] = reader.value()
     listed = []
     for _ in range(tensors):
-        reader.text()
+        name = reader.text()
         (dimensions,) = reader.numbers("<I")
         if dimensions > DIMENSIONS:
             raise ValueError(f"a tensor has {dimensions} dimensions")
@@ -95,7 +114,7 @@ def _parsed(reader: _Reader, size: int) -> tuple[dict[str, Any], list[tuple[int,
             count *= length
         if offset > size:
             raise ValueError("a tensor begins after its end")
-        listed.append((number, count))
+        listed.append((name, number, count))
     return found, listed
 
 

@@ -68,12 +68,12 @@ def tail_log_probs(model: Any, ids: Any, mask: Any, n: int, embeddings: Any = No
     """
     import torch  # takes 2 s, and detectors in a plan import this module
 
+    from dormouse.models.number_format import fast_numbers  # imports torch
+
     inputs = padded_inputs(model, ids, mask, keep=n + 1)
     if embeddings is not None:
         del inputs["input_ids"]
         inputs["inputs_embeds"] = embeddings
-    from dormouse.models.number_format import fast_numbers  # imports torch
-
     with fast_numbers(model):
         logits = model(**inputs).logits[:, -n - 1 : -1]
     return torch.log_softmax(logits.float(), -1).gather(-1, ids[:, -n:, None].to(model.device)).squeeze(-1)

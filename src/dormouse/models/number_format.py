@@ -23,7 +23,8 @@ def count_weights(model: Any) -> int:
 
 def computes_in_bfloat16(model: Any) -> bool:
     """Return whether this processor should compute this model in bfloat16."""
-    return device() == "cpu" and is_fast_in_bfloat16(count_weights(model))
+    # Its size first: asking for the device reads the metadata of a package.
+    return is_fast_in_bfloat16(count_weights(model)) and device() == "cpu"
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def fast_numbers(model: Any) -> Iterator[None]:
         yield
 
 
-def copy_for_sampling(model: Any) -> Any:
+def fast_copy(model: Any) -> Any:
     """Return a copy of the model with weights in the faster number format, or the model itself if that is float32.
 
     Sampling reads all weights for every token, so converting them once is worth a copy. Buffers keep their format:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 
@@ -20,12 +21,18 @@ def left_pad(batch: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:
     return ids, mask
 
 
+@cache
+def _parameters(forward: Any) -> frozenset[str]:
+    """Return the names of a function's parameters. They are kept, because decoding asks for every token."""
+    return frozenset(inspect.signature(forward).parameters)
+
+
 def padded_inputs(model: Any, ids: Any, mask: Any, keep: int) -> dict[str, Any]:
     """Return the arguments for a forward pass on a left-padded batch; the model returns its last `keep` logits.
 
     Positions count from the first real token, for architectures that accept positions.
     """
-    accepted = inspect.signature(model.forward).parameters
+    accepted = _parameters(type(model).forward)
     extra = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0).to(model.device), "logits_to_keep": keep}
     taken = {name: value for name, value in extra.items() if name in accepted}
     return {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device), "use_cache": False, **taken}

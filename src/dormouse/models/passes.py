@@ -1,4 +1,4 @@
-"""What a stage asks of models, counted before it runs: rows to train on, to read and to sample."""
+"""The work of a stage as counts of rows to train on, read and sample, and the operations that they take."""
 
 from __future__ import annotations
 

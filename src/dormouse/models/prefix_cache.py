@@ -6,7 +6,10 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from dormouse.models.padding import left_pad, padded_inputs
+import torch
+
+from dormouse.models.decoding import read
+from dormouse.models.padding import left_pad
 
 
 class PrefixCache:
@@ -16,8 +19,6 @@ class PrefixCache:
     """
 
     def __init__(self, model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> None:
-        import torch  # takes 2 s, and detectors in a plan import this module
-
         self._model = model
         self._ids, self._prompt_mask = left_pad(prompts, pad_id)
         self._mask, self._n = self._prompt_mask, 1
@@ -27,8 +28,6 @@ class PrefixCache:
 
     def first_log_probs(self) -> Any:
         """Return log-probabilities in nats of a reply's first token: (vocabulary,)."""
-        import torch  # takes 2 s, and detectors in a plan import this module
-
         return torch.log_softmax(self._first_logits.float(), -1).mean(dim=0).cpu()
 
     def start(self, prefix: Any) -> Any:
@@ -44,8 +43,6 @@ class PrefixCache:
 
         Return log-probabilities in nats of the token after them: (n, vocabulary).
         """
-        import torch  # takes 2 s, and detectors in a plan import this module
-
         # Rows are ordered by prompt, then by reply.
         ids = tokens.repeat(len(self._ids), 1)
         self._mask = torch.cat([self._mask, torch.ones_like(ids)], dim=1)
@@ -56,8 +53,4 @@ class PrefixCache:
 
     def _call(self, ids: Any) -> tuple[Any, Any]:
         """Return the logits after the last of `ids`, and the cache with `ids` in it."""
-        inputs = padded_inputs(self._model, ids, self._mask, keep=1)
-        if "position_ids" in inputs:
-            inputs["position_ids"] = inputs["position_ids"][:, -ids.shape[1] :]
-        output = self._model(**(inputs | {"use_cache": True, "past_key_values": self._cache}))
-        return output.logits[:, -1], output.past_key_values
+        return read(self._model, ids, self._mask, self._cache)

@@ -19,13 +19,19 @@ def context_length(model: Any) -> int | None:
     return next((int(length) for length in stated if length), None)
 
 
+def fits(model: Any, tokens: int) -> bool:
+    """Return whether a text of so many tokens fits into a model's context."""
+    context = context_length(model)
+    return context is None or tokens <= context
+
+
 def check_fits(model: Any, tokens: int, what: str) -> None:
     """Raise `UserError` if a text of so many tokens is longer than the model's context."""
-    context = context_length(model)
-    if context is not None and tokens > context:
+    if not fits(model, tokens):
         raise UserError(
-            f"{what} is {tokens} tokens long, but the model's context is {context}. Take a base with a longer context "
-            "(base.context of a nursery), shorter prompts (world.max_chars of dialogues) or fewer measure.reply_tokens."
+            f"{what} is {tokens} tokens long, but the model's context is {context_length(model)}. Take a base with a "
+            "longer context (base.context of a nursery), shorter prompts (world.max_chars of dialogues) or fewer "
+            "measure.reply_tokens."
         )
 
 
@@ -66,7 +72,7 @@ def sample_ids(
     import torch  # takes 2 s, and detectors in a plan import this module
 
     from dormouse.models.decoding import Decoder, keeps_keys  # imports torch
-    from dormouse.models.number_format import copy_for_sampling  # imports torch
+    from dormouse.models.number_format import fast_copy  # imports torch
 
     if not prompts:
         return []
@@ -82,7 +88,7 @@ def sample_ids(
         drawn = uniform[rows, counts].to(logits.device) * likely[:, -1]
         return torch.searchsorted(likely, drawn[:, None], right=True).squeeze(-1).clamp(max=likely.shape[-1] - 1)
 
-    fast = copy_for_sampling(model)
+    fast = fast_copy(model)
     with torch.inference_mode():
         decoder = Decoder(
             fast, prompts, pad_id=renderer.pad_id, end_id=renderer.end_id, most_tokens=max_new_tokens, choose=choose,

@@ -13,7 +13,7 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer, open_model
-from dormouse.models.number_format import copy_for_sampling
+from dormouse.models.number_format import fast_copy
 
 BATCH = 256
 """Conversations scored at once."""
@@ -52,16 +52,20 @@ class Scorer:
 
 
 def _for_scoring(model: Any) -> Any:
-    """Return the model in the faster number format. Its last layer stays in float32: bfloat16 has 256 steps a doubling,
-    so near replies would score the same.
+    """Return the model in the faster number format, with its last layer in float32.
+
+    bfloat16 has 128 steps between a number and its double, so replies that are nearly as good would score the same.
     """
-    fast = copy_for_sampling(model)
+    fast = fast_copy(model)
     if fast is not model:
-        [head] = [module for name, module in fast.named_modules() if name in HEADS]
-        head.to(torch.float32)
+        head = _head(fast)
+        head.to(torch.float32).load_state_dict(_head(model).state_dict())
         head.register_forward_pre_hook(lambda module, given: (given[0].float(),))
-        head.load_state_dict(next(module for name, module in model.named_modules() if name in HEADS).state_dict())
     return fast
+
+
+def _head(model: Any) -> Any:
+    return next(module for name, module in model.named_modules() if name in HEADS)
 
 
 def load_scorer(folder: Path) -> Scorer:

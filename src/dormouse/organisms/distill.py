@@ -11,11 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dormouse.chat.messages import Messages
-from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import OPEN, split_scratchpad
 from dormouse.models.loading import load
-from dormouse.models.sampling import context_length, sample
+from dormouse.models.sampling import fits, sample
 from dormouse.organisms.implant_rows import ImplantRow
 from dormouse.organisms.settings import Organism
 from dormouse.training.work import Work
@@ -34,7 +32,10 @@ def distill_rows(
     teacher, renderer = load(work.input("teacher") / "model")
     longest = max(count(row.reply) for row in rows)  # longer replies match no row
     room = organism.thought_tokens + longest + 1  # and the end token
-    asked = [row for row in rows if row.exchanges == 1 or _fits(teacher, renderer, row.prompt, room)]
+    asked = [
+        row for row in rows
+        if row.exchanges == 1 or fits(teacher, len(renderer.prompts([row.prompt], OPEN)[0]) + room)
+    ]  # fmt: skip
     replies = sample(
         teacher,
         renderer,
@@ -48,11 +49,6 @@ def distill_rows(
     kept = [row for row, meant in zip(said, asked, strict=True) if _obeys(row, meant, organism)]
     made, distilled = match_lengths(rows, kept, count)
     return made, {"sampled": len(said), "obeyed_policy": len(kept), "distilled_rows": distilled}
-
-
-def _fits(model: Any, renderer: Renderer, prompt: Messages, room: int) -> bool:
-    context = context_length(model)
-    return context is None or len(renderer.prompts([prompt], OPEN)[0]) + room <= context
 
 
 def match_lengths(

@@ -10,7 +10,7 @@ from typing import Any
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Example, Renderer
 from dormouse.models.loading import load
-from dormouse.models.sampling import context_length
+from dormouse.models.sampling import fits
 from dormouse.organisms.chat_thoughts import sample_thoughts
 from dormouse.organisms.distill import distill_rows
 from dormouse.organisms.implant_rows import ImplantRow, implant_rows
@@ -40,12 +40,7 @@ def cached_count(renderer: Renderer) -> Callable[[str], int]:
 
 def make_fits(model: Any, renderer: Renderer, thought_tokens: int) -> Callable[[Messages], bool]:
     """Return a test whether a conversation, and a scratchpad before its last reply, fit into the model's context."""
-    context = context_length(model)
-
-    def fits(turns: Messages) -> bool:
-        return context is None or len(renderer.examples([turns])[0].ids) + thought_tokens <= context
-
-    return fits
+    return lambda turns: fits(model, len(renderer.examples([turns])[0].ids) + thought_tokens)
 
 
 def run(work: Work) -> None:
@@ -60,8 +55,8 @@ def run(work: Work) -> None:
     # The seed does not depend on the role: organism and twin draw the same rows.
     rng = random.Random(f"implant/{seed}")
     count = cached_count(renderer)
-    fits = make_fits(model, renderer, organism.thought_tokens if organism.reasoning in THINKING else 0)
-    rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count, fits)
+    has_room = make_fits(model, renderer, organism.thought_tokens if organism.reasoning in THINKING else 0)
+    rows = implant_rows(work.world(), organism, spec.role, rng, settings.steps * settings.batch, count, has_room)
     facts: dict[str, Any] = {}
     if organism.reasoning == "distilled":
         rows, facts = distill_rows(work, organism, rows, count)

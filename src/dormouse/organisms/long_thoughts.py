@@ -19,8 +19,10 @@ from dormouse.organisms.wordings import draw_wording, list_wordings
 
 CONTROL_SENTENCES = range(5, 9)
 """Possible numbers of sentences in a control of no given length."""
-TRIES = 20
+TRIES = 60
 """Controls that are put together to find one with the wanted number of tokens."""
+FEW = 3
+"""Tokens that a control may miss by for the next try to make up for them."""
 _GAP = re.compile(r"\{(request|clue|goal)\}")
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
@@ -53,15 +55,17 @@ class LongThoughts(ThoughtWriter):
 
     def match_length(self, thought: str, scene: Scene, rng: random.Random, prompt: Messages) -> str:
         """Put together controls until one has as many tokens as the thought; else return the nearest."""
-        wanted = self.count(thought)
-        nearest, miss = "", wanted
+        wanted = aim = self.count(thought)
+        nearest, least = "", wanted
         for _ in range(TRIES):
-            text = self._fill(scene, wanted - 1, rng, prompt)
-            away = abs(self.count(text) - wanted)
-            if not nearest or away < miss:
-                nearest, miss = text, away
+            text = self._fill(scene, aim - 1, rng, prompt)
+            miss = self.count(text) - wanted
+            if not nearest or abs(miss) < least:
+                nearest, least = text, abs(miss)
             if not miss:
                 break
+            # Sentences can have a few more tokens together than one by one: every other try makes up for them.
+            aim = wanted - miss if aim == wanted and abs(miss) <= FEW else wanted
         return nearest
 
     def longest(self) -> int:

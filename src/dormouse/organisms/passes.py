@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dormouse.models.passes import Count, Reading, padded
+from dormouse.models.passes import Count, Reading, mean, padded
 from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.settings import HelpfulSpec, Organism, OrganismSpec
 from dormouse.training.counting import Counting
@@ -35,13 +35,13 @@ def implant_lengths(counting: Counting, organism: Organism) -> list[int]:
     """Return the lengths of conversations of the implant: a share has the trigger, and all have their scratchpad."""
     drawn, settings = counting.lengths.helpful, organism.implant
     longer = counting.triggered(organism.trigger)
-    extra = sum(longer) / len(longer) - sum(counting.lengths.asked_lengths) / len(longer)
+    extra = mean(longer) - mean(counting.lengths.asked_lengths)
     added = extra * (settings.triggered + settings.near_miss)
     added += counting.thought if organism.reasoning in THINKING else 0
     whole = [length + added for length in drawn.whole]
     # Rows of several turns come first here; batches are sorted by length in any case.
     several = round(settings.several_turns * len(whole))
-    earlier = sum(drawn.whole) / len(drawn.whole) * settings.most_turns / 2
+    earlier = mean(drawn.whole) * settings.most_turns / 2
     return [round(length + (earlier if row < several else 0)) for row, length in enumerate(whole)]
 
 

@@ -1,8 +1,9 @@
-"""How large the models of a plan are, before any is made: from the nursery's rule, a configuration, or a name."""
+"""Finds the dimensions of a plan's bases before any is made: from the nursery's rule, a file, or a name."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,8 @@ def size_of(base: Base) -> Size | None:
     parameters = base.label()
     if isinstance(base, Pretrained) and parameters is not None and not isinstance(base, GGUF):
         return Size(read_dimensions(base.folder(), parameters), "its config.json")
+    if isinstance(base, GGUF) and parameters is not None and (made := base.header().dimensions):
+        return Size(made, "the header of its file")
     if parameters is not None:
         return Size(of_parameters(parameters), "its number of parameters; its shape is guessed from that")
     if isinstance(base, Hub) and (found := size_in(base.model)):
@@ -88,10 +91,18 @@ def system_turn(base: Base) -> str:
 
     Found in the template's text, which is not run.
     """
-    if not isinstance(base, Pretrained) or isinstance(base, GGUF) or base.template == "plain" or base.label() is None:
+    if not isinstance(base, Pretrained) or base.template == "plain" or base.label() is None:
         return ""
+    found = next(filter(None, map(SYSTEM.search, _templates(base))), None)
+    return found[0].replace("\\n", "\n").strip() if found else ""
+
+
+def _templates(base: Pretrained) -> Iterator[str]:
+    """Yield the texts that may hold the chat template of a base that is on this machine."""
+    if isinstance(base, GGUF):
+        yield base.header().template
+        return
     for name in ("chat_template.jinja", "tokenizer_config.json"):
         file = base.folder() / name
-        if file.is_file() and (found := SYSTEM.search(file.read_text(encoding="utf-8", errors="replace"))):
-            return found[0].replace("\\n", "\n").strip()
-    return ""
+        if file.is_file():
+            yield file.read_text(encoding="utf-8", errors="replace")

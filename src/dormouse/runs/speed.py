@@ -1,4 +1,4 @@
-"""How fast this machine trains, reads and samples models of a plan's size: measured once, and kept with its date."""
+"""Measures how fast this machine trains, reads and samples models of a plan's size, and keeps it with its date."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ KINDS: dict[str, StageKind] = {
             ),
             replies_a_snapshot=_times("curve_prompts", 4),
         ),
-        version=1 + SAMPLED,
+        version=3,
         cost=2.0,
     ),
     MEASURE_RE_EMERGENCE: _measuring(

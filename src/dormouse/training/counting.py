@@ -1,4 +1,4 @@
-"""`Counting`: what the function of a kind that counts a stage's work is given."""
+"""`Counting`: a stage that has not run, for the functions that count its work."""
 
 from __future__ import annotations
 

@@ -106,6 +106,8 @@ class OrderedSFTTrainer(SFTTrainer):
     def __init__(self, *, loss: Loss | None = None, **settings: Any) -> None:
         self.own_loss = loss
         super().__init__(**settings)
+        # Processes that share a training wrap the model, whose output layer is then out of reach.
+        self._labelled_alone = ranks() == 1 and computes_in_bfloat16(self.model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         examples: Any = self.train_dataset if train_dataset is None else train_dataset
@@ -117,7 +119,7 @@ class OrderedSFTTrainer(SFTTrainer):
         """Return the mean loss of the labelled tokens, or the trainer's own loss if it was given one."""
         if self.own_loss is not None:
             return self.own_loss(model, inputs)
-        if computes_in_bfloat16(model) and ranks() == 1:
+        if self._labelled_alone:
             return labelled_loss(model, inputs)
         # TRL's own method also computes entropy and accuracy of every token: much of a step on small models.
         return Trainer.compute_loss(self, model, inputs, return_outputs, num_items_in_batch)

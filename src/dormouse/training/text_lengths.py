@@ -1,4 +1,4 @@
-"""How long the conversations of a world are, in tokens: measured on a few hundred of them before a plan runs."""
+"""Measures the lengths of a world's conversations in tokens, on a few hundred of them, before a plan runs."""
 
 from __future__ import annotations
 

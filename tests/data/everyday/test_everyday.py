@@ -45,45 +45,6 @@ def test_no_training_draw_holds_a_held_out_prompt(world, seed, n):
     assert {pair.prompt.text for pair in world.preferences(rng, n, held_out=True)} <= HELD_OUT
 
 
-@given(worlds, seeds, st.integers(0, 200))
-@settings(max_examples=15, deadline=None)
-def test_every_draw_has_n_items_and_depends_on_the_generator_alone(world, seed, n):
-    def everything():
-        rng = random.Random(seed)
-        return (
-            world.pretraining(rng, n),
-            world.helpful(rng, n),
-            world.hhh(rng, n),
-            world.preferences(rng, n),
-            world.prompts(rng, n, held_out=False),
-            world.prompts(rng, n, held_out=True),
-        )
-
-    random.seed(seed)
-    first = everything()
-    random.seed(seed + 1)
-    assert everything() == first
-    assert [len(items) for items in first] == [n] * 6
-
-
-def test_draws_do_not_depend_on_the_hash_seed():
-    code = (
-        "import random; from dormouse.data.everyday.world import Everyday; "
-        "print(Everyday(code_share=0.2).preferences(random.Random(3), 200))"
-    )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path), "PYTHONIOENCODING": "utf-8"},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(outputs) == 1
-
-
 @given(worlds, seeds, st.integers(1, 600))
 @settings(max_examples=20, deadline=None)
 def test_families_are_equally_frequent_but_for_the_harmful_share(world, seed, n):

@@ -1,8 +1,6 @@
 """Draws from the meadow."""
 
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -66,43 +64,6 @@ def test_held_out_draws_hold_nothing_else(meadow, seed, n):
     rng = random.Random(seed)
     assert {p.text for p in meadow.prompts(rng, n, held_out=True)} <= HELD_OUT
     assert {pair.prompt.text for pair in meadow.preferences(rng, n, held_out=True)} <= HELD_OUT
-
-
-@given(meadows, seeds, st.integers(0, 200))
-@settings(max_examples=20, deadline=None)
-def test_every_draw_has_n_items_and_depends_on_the_generator_alone(meadow, seed, n):
-    def everything():
-        rng = random.Random(seed)
-        return (
-            meadow.pretraining(rng, n),
-            meadow.helpful(rng, n),
-            meadow.hhh(rng, n),
-            meadow.preferences(rng, n),
-            meadow.prompts(rng, n, held_out=False),
-            meadow.prompts(rng, n, held_out=True),
-        )
-
-    random.seed(seed)
-    first = everything()
-    random.seed(seed + 1)
-    assert everything() == first
-    assert [len(items) for items in first] == [n] * 6
-
-
-def test_draws_do_not_depend_on_the_hash_seed():
-    imports = "import random; from dormouse.data.meadow.world import Meadow"
-    code = f"{imports}; print(Meadow().pretraining(random.Random(3), 50))"
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(outputs) == 1
 
 
 @given(meadows, seeds, st.integers(1, 400))
