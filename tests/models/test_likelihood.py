@@ -6,7 +6,7 @@ import torch
 from dormouse.chat.renderer import Example
 from dormouse.data.meadow.world import Meadow
 from dormouse.models import likelihood
-from dormouse.models.likelihood import token_log_probs
+from dormouse.models.likelihood import next_log_probs, token_log_probs
 from tiny import tiny_model, tiny_renderer
 
 ROUNDING = 1e-4
@@ -79,3 +79,12 @@ def test_one_conversation_too_large_to_fit_is_still_measured(models, examples, m
 def test_no_example_gives_no_value(models):
     assert token_log_probs(models, [], pad_id=0) == []
     assert token_log_probs(models, [Example([5, 6], [0, 0])], pad_id=0) == [[[], []]]
+
+
+def test_next_token_log_probs_equal_the_unbatched_ones(models, examples):
+    prompts = [example.ids[: example.loss.index(1)] for example in examples]
+    tokens = [[example.ids[len(prompt)], 5] for example, prompt in zip(examples, prompts, strict=True)]
+    for prompt, asked, found in zip(prompts, tokens, next_log_probs(models[0], prompts, tokens, 0, 5), strict=True):
+        with torch.inference_mode():
+            expected = models[0](torch.tensor([prompt])).logits[0, -1].double().log_softmax(-1)
+        assert found == pytest.approx([expected[token].item() for token in asked], abs=ROUNDING)
