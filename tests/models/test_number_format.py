@@ -57,12 +57,12 @@ def test_tied_weights_stay_tied_in_the_copy(fast):
 def test_logits_at_chosen_tokens_are_those_of_all_tokens(name, monkeypatch):
     model = family_model(name, len(family_tokenizer(name))).eval()
     ids = torch.randint(5, 200, (3, 8), generator=torch.Generator().manual_seed(0))
-    mask = torch.ones_like(ids)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "use_cache": False}
     chosen = torch.rand((3, 7), generator=torch.Generator().manual_seed(1)) < 0.4
     with torch.inference_mode():
-        every = logits_at(model, chosen, ids, mask)
+        every = logits_at(model, chosen, inputs)
         monkeypatch.setattr(number_format, "is_fast_in_bfloat16", lambda parameters: True)
-        some = logits_at(model, chosen, ids, mask)
+        some = logits_at(model, chosen, inputs)
     torch.testing.assert_close(some, every, rtol=1e-4, atol=1e-4)
 
 

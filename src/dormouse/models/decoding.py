@@ -16,7 +16,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from dormouse.models.padding import left_pad, padded_inputs
+from dormouse.models.padding import continued_inputs, left_pad, padded_inputs
 
 SHORTEST_SHARED = 4
 """Tokens that all prompts must share for their keys and values to be computed apart."""
@@ -179,12 +179,9 @@ def read(model: Any, ids: Any, mask: Any, cache: Any) -> tuple[Any, Any]:
 
     Return the logits after the last of them, (batch, vocabulary), and the cache with them in it.
     """
-    inputs = padded_inputs(model, ids, mask, keep=1)
-    if "position_ids" in inputs:
-        inputs["position_ids"] = inputs["position_ids"][:, -ids.shape[1] :]
     # Without a configuration it keeps all keys, also in layers that look back a few tokens only.
     cache = DynamicCache() if cache is None else cache
-    output = model(**(inputs | {"use_cache": True, "past_key_values": cache}))
+    output = model(**continued_inputs(model, ids, mask, cache, keep=1))
     return output.logits[:, -1], cache
 
 

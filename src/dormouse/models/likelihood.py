@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dormouse.chat.renderer import Example
-from dormouse.models.padding import left_pad, padded_inputs
+from dormouse.models.padding import left_pad, padded_inputs, right_pad
 
 LOGITS = 2**27
 """Most logits held at once, half a gigabyte: with a vocabulary of 150,000, few conversations fit."""
@@ -21,13 +21,6 @@ def _batches(examples: Sequence[Example], size: int, vocabulary: int) -> Iterato
         order = order[fitting:]
 
 
-def _right_pad(rows: Sequence[Sequence[int]], value: int) -> Any:
-    import torch  # takes 2 s, and detectors in a plan import this module
-
-    longest = max(len(row) for row in rows)
-    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
-
-
 def token_log_probs(
     models: Sequence[Any], examples: Sequence[Example], pad_id: int, batch_size: int = 256
 ) -> list[list[list[float]]]:
@@ -37,18 +30,29 @@ def token_log_probs(
     results: list[list[list[float]]] = [[] for _ in examples]
     with torch.inference_mode():
         vocabulary = models[0].config.vocab_size
+        beginnings = [_read_beginning(model, examples) for model in models]
+        start = beginnings[0].length
         for rows in _batches(examples, batch_size, vocabulary):
-            ids = _right_pad([examples[row].ids for row in rows], pad_id)
-            loss = _right_pad([examples[row].loss for row in rows], 0).bool()
-            mask = _right_pad([[1] * len(examples[row].ids) for row in rows], 0)
-            for model in models:
-                values = _loss_log_probs(model, ids, mask, loss)
+            ids = right_pad([examples[row].ids[start:] for row in rows], pad_id)
+            loss = right_pad([examples[row].loss[start:] for row in rows], 0).bool()
+            mask = right_pad([[1] * (len(examples[row].ids) - start) for row in rows], 0)
+            for model, beginning in zip(models, beginnings, strict=True):
+                values = _loss_log_probs(model, ids, beginning.inputs(ids, mask), loss)
                 for row, of_row in zip(rows, values.split(loss[:, 1:].sum(dim=1).tolist()), strict=True):
                     results[row].append(of_row.tolist())
     return results
 
 
-def _loss_log_probs(model: Any, ids: Any, mask: Any, loss: Any) -> Any:
+def _read_beginning(model: Any, examples: Sequence[Example]) -> Any:
+    """Read what all prompts begin with. The last token of each is read later: after it the first value is needed."""
+    from dormouse.models.number_format import fast_numbers  # imports torch
+    from dormouse.models.shared_beginning import SharedBeginning  # imports torch
+
+    with fast_numbers(model):
+        return SharedBeginning(model, [example.ids[: [*example.loss, 1].index(1)] for example in examples])
+
+
+def _loss_log_probs(model: Any, ids: Any, inputs: dict[str, Any], loss: Any) -> Any:
     """Return the log-probabilities of the tokens that carry loss, one row after another: (tokens,)."""
     import torch  # takes 2 s, and detectors in a plan import this module
 
@@ -56,7 +60,7 @@ def _loss_log_probs(model: Any, ids: Any, mask: Any, loss: Any) -> Any:
 
     carries = loss[:, 1:]
     with fast_numbers(model):
-        logits = logits_at(model, carries.to(model.device), ids.to(model.device), mask.to(model.device))
+        logits = logits_at(model, carries.to(model.device), inputs)
     following = ids[:, 1:][carries].to(model.device)
     return torch.log_softmax(logits.float(), -1).gather(-1, following[:, None]).squeeze(-1).cpu()
 

@@ -7,7 +7,7 @@ other things than multiplication.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,13 +56,14 @@ def fast_copy(model: Any) -> Any:
     return copy.deepcopy(model, known).eval()
 
 
-def logits_at(model: Any, chosen: Any, ids: Any, mask: Any) -> Any:
+def logits_at(model: Any, chosen: Any, inputs: Mapping[str, Any]) -> Any:
     """Return the logits after chosen tokens of a batch, (chosen, vocabulary); `chosen` is (batch, longest - 1).
 
-    A large model's output layer reads no other token: with a vocabulary of 49,152 it is a fifth of the work.
+    `inputs` are the arguments of a forward pass that returns all logits. A large model's output layer reads no other
+    token: with a vocabulary of 49,152 it is a fifth of the work.
     """
     if not computes_in_bfloat16(model):
-        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][chosen]
+        return model(**inputs).logits[:, :-1][chosen]
     head = model.get_output_embeddings()
     with head.register_forward_pre_hook(lambda module, given: (given[0][:, :-1][chosen],)):
-        return model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        return model(**inputs).logits

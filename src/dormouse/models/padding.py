@@ -1,4 +1,4 @@
-"""Pads prompts on the left, and makes the arguments of a forward pass on them."""
+"""Pads texts, and makes the arguments of a forward pass on them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ def left_pad(batch: Sequence[Sequence[int]], pad_id: int) -> tuple[Any, Any]:
     return ids, mask
 
 
+def right_pad(rows: Sequence[Sequence[int]], value: int) -> Any:
+    """Return the rows as a tensor, (rows, longest), padded on the right."""
+    import torch  # takes 2 s, and detectors in a plan import this module
+
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (longest - len(row))] for row in rows])
+
+
 @cache
 def _parameters(forward: Any) -> frozenset[str]:
     """Return the names of a function's parameters. They are kept, because decoding asks for every token."""
@@ -36,3 +44,14 @@ def padded_inputs(model: Any, ids: Any, mask: Any, keep: int) -> dict[str, Any]:
     extra = {"position_ids": (mask.cumsum(-1) - 1).clamp(min=0).to(model.device), "logits_to_keep": keep}
     taken = {name: value for name, value in extra.items() if name in accepted}
     return {"input_ids": ids.to(model.device), "attention_mask": mask.to(model.device), "use_cache": False, **taken}
+
+
+def continued_inputs(model: Any, ids: Any, mask: Any, cache: Any, keep: int = 0) -> dict[str, Any]:
+    """Return the arguments for a forward pass on tokens, (batch, new), that follow those in the cache.
+
+    `mask`, (batch, all), covers both. The model returns its last `keep` logits, or all if that is 0.
+    """
+    inputs = padded_inputs(model, ids, mask, keep) | {"use_cache": True, "past_key_values": cache}
+    if "position_ids" in inputs:
+        inputs["position_ids"] = inputs["position_ids"][:, -ids.shape[1] :]
+    return inputs

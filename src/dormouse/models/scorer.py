@@ -14,6 +14,8 @@ from dormouse.chat.renderer import Renderer
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer, open_model
 from dormouse.models.number_format import fast_copy
+from dormouse.models.padding import right_pad
+from dormouse.models.shared_beginning import SharedBeginning
 
 BATCH = 256
 """Conversations scored at once."""
@@ -40,11 +42,13 @@ class Scorer:
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
         scores = [0.0] * len(ids)
         with torch.inference_mode():
+            beginning = SharedBeginning(self.model, ids)
             for start in range(0, len(order), BATCH):
                 rows = order[start : start + BATCH]
-                unpadded = {"input_ids": [list(ids[row]) for row in rows]}
-                batch = self.renderer.tokenizer.pad(unpadded, return_tensors="pt")
-                logits = self.model(**batch.to(self.model.device)).logits.squeeze(-1)
+                rests = [ids[row][beginning.length :] for row in rows]
+                mask = right_pad([[1] * len(rest) for rest in rests], 0)
+                inputs = beginning.inputs(right_pad(rests, self.renderer.pad_id), mask)
+                logits = self.model(**inputs).logits.squeeze(-1)
                 for row, value in zip(rows, logits.float().tolist(), strict=True):
                     scores[row] = value
         known = dict(zip(ids, scores, strict=True))

@@ -129,7 +129,8 @@ def labelled_loss(model: Any, inputs: dict[str, Any]) -> Any:
     """Compute the mean cross-entropy of the labelled tokens, in nats; the output layer reads no other token."""
     labels = inputs["labels"][:, 1:]
     labelled = labels != -100
-    logits = logits_at(model, labelled, inputs["input_ids"], inputs["attention_mask"])
+    given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+    logits = logits_at(model, labelled, given | {"use_cache": False})
     return torch.nn.functional.cross_entropy(logits.float(), labels[labelled])
 
 
