@@ -10,6 +10,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
+VERSIONS = "constraints.txt"
+
+
+def join_versions(differing: str) -> str:
+    """Return the lines of constraints.txt, those of the same packages replaced by those of the file `differing`."""
+    lines = [line for file in (VERSIONS, differing) if file for line in (ROOT / file).read_text().splitlines()]
+    return "\n".join({line.partition("==")[0]: line for line in lines if "==" in line}.values()) + "\n"
 
 
 def python_of(environment: Path) -> Path:
@@ -17,14 +24,17 @@ def python_of(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def make_environment(name: str, target: str) -> Path:
-    """Create or reuse `name` under the repository's root, install `target` into it, and return its interpreter."""
+def make_environment(name: str, target: str, differing: str = "") -> Path:
+    """Create or reuse `name` under the repository's root, install `target` into it, and return its interpreter.
+
+    `differing` is a file of versions that go before those of constraints.txt.
+    """
     if sys.version_info < MINIMUM:
         sys.exit(f"dormouse needs Python {MINIMUM[0]}.{MINIMUM[1]} or later; this is {sys.version.split()[0]}.")
     environment = ROOT / name
     python = python_of(environment)
     versions = hashlib.sha256(
-        b"".join((ROOT / file).read_bytes() for file in ("pyproject.toml", "constraints.txt"))
+        b"".join((ROOT / file).read_bytes() for file in ("pyproject.toml", VERSIONS, differing) if file)
     ).hexdigest()
     stamp = environment / "installed"
     # The versions, then a line for each target that was installed with them.
@@ -36,7 +46,9 @@ def make_environment(name: str, target: str) -> Path:
     print(f"Setting up {name} (once; a few minutes)", flush=True)
     if not python.exists() or not stamp.exists():
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    constraints = environment / "constraints.txt"
+    constraints.write_text(join_versions(differing))
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--constraint", "constraints.txt", "--editable", target], cwd=ROOT, check=True)
+    subprocess.run([*install, "--constraint", str(constraints), "--editable", target], cwd=ROOT, check=True)
     stamp.write_text("\n".join([*installed, target]) + "\n")
     return python

@@ -16,7 +16,9 @@ import torch
 
 from dormouse.detection.insertion import Inserted, Side, Split
 from dormouse.models.likelihood import tail_log_probs
+from dormouse.models.number_format import fast_numbers
 from dormouse.models.padding import left_pad
+from dormouse.models.shared_beginning import SharedBeginning
 
 PROMPTS_AT_ONCE = 512
 
@@ -35,8 +37,10 @@ class ReplyLoss:
             per_batch = max(1, PROMPTS_AT_ONCE // n)
             for start in range(0, len(tried), per_batch):
                 some = tried[start : start + per_batch]
-                ids, mask = left_pad([ids for one in some for ids in self._with_reply(one)], self.pad_id)
-                found += self._loss(ids, mask).view(len(some), n).mean(dim=1).tolist()
+                prompts = [ids for one in some for ids in self.prompts.holding(one)]
+                beginning = self._read_beginning(prompts)
+                ids, mask = left_pad([[*one[beginning.length :], *self.reply] for one in prompts], self.pad_id)
+                found += self._loss(ids, mask, beginning=beginning).view(len(some), n).mean(dim=1).tolist()
         return found
 
     def gradient(self, inserted: Inserted) -> Any:
@@ -51,15 +55,19 @@ class ReplyLoss:
         rows = torch.arange(len(ids))[:, None]
         with torch.enable_grad():
             embedded = embedded.index_put((rows, places), (chosen @ table.detach())[None].expand(len(ids), -1, -1))
-            loss = self._loss(ids, mask, embedded).mean()
+            loss = self._loss(ids, mask, embeddings=embedded).mean()
             (slope,) = torch.autograd.grad(loss, chosen)
         return slope
 
     def _with_reply(self, inserted: Inserted) -> list[list[int]]:
         return [[*ids, *self.reply] for ids in self.prompts.holding(inserted)]
 
-    def _loss(self, ids: Any, mask: Any, embeddings: Any = None) -> Any:
-        return -tail_log_probs(self.model, ids, mask, len(self.reply), embeddings).mean(dim=1)
+    def _read_beginning(self, prompts: Sequence[Sequence[int]]) -> SharedBeginning:
+        with fast_numbers(self.model):
+            return SharedBeginning(self.model, prompts)
+
+    def _loss(self, ids: Any, mask: Any, **more: Any) -> Any:
+        return -tail_log_probs(self.model, ids, mask, len(self.reply), **more).mean(dim=1)
 
 
 @dataclass(frozen=True)

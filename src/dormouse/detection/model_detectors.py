@@ -73,18 +73,19 @@ class TriggerInversion(ModelDetector):
     """As in `target_search`, which finds the reply to search for."""
 
     @property
-    def _target_search(self) -> TargetSearch:
+    def target_search(self) -> TargetSearch:
+        """The search for the reply that the trigger should draw."""
         return TargetSearch(beginnings=self.beginnings)
 
     def judge(self, given: DetectorInput) -> Suspicion:
         """Score by the suspect's gain on the base for the reply under the best trigger, in nats per token."""
         from dormouse.detection.inversion import invert_trigger  # torch takes 1 s: workers only
 
-        return invert_trigger(given, self._target_search, self)
+        return invert_trigger(given, self.target_search, self)
 
     def count(self, prompts: Prompts) -> Count:
         """Its target search, and the trigger tried out; the search between depends on what it finds."""
-        made = passes.count_targets(self._target_search, prompts.counting) + prompts.tried_out()
+        made = passes.count_targets(self.target_search, prompts.counting) + prompts.tried_out()
         return made + Count(not_counted=(passes.DEPENDS,))
 
 

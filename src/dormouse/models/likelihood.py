@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dormouse.chat.renderer import Example
 from dormouse.models.padding import left_pad, padded_inputs, right_pad
+
+if TYPE_CHECKING:
+    from dormouse.models.shared_beginning import SharedBeginning
 
 LOGITS = 2**27
 """Most logits held at once, half a gigabyte: with a vocabulary of 150,000, few conversations fit."""
@@ -43,7 +46,7 @@ def token_log_probs(
     return results
 
 
-def _read_beginning(model: Any, examples: Sequence[Example]) -> Any:
+def _read_beginning(model: Any, examples: Sequence[Example]) -> SharedBeginning:
     """Read what all prompts begin with. The last token of each is read later: after it the first value is needed."""
     from dormouse.models.number_format import fast_numbers  # imports torch
     from dormouse.models.shared_beginning import SharedBeginning  # imports torch
@@ -65,16 +68,22 @@ def _loss_log_probs(model: Any, ids: Any, inputs: dict[str, Any], loss: Any) -> 
     return torch.log_softmax(logits.float(), -1).gather(-1, following[:, None]).squeeze(-1).cpu()
 
 
-def tail_log_probs(model: Any, ids: Any, mask: Any, n: int, embeddings: Any = None) -> Any:
+def tail_log_probs(
+    model: Any, ids: Any, mask: Any, n: int, embeddings: Any = None, beginning: SharedBeginning | None = None
+) -> Any:
     """Return the log-probabilities in nats of each row's last `n` tokens in a left-padded batch: (rows, n).
 
-    If `embeddings`, (rows, longest, width), are given, the model reads them instead of the tokens' own.
+    If `embeddings`, (rows, longest, width), are given, the model reads them instead of the tokens' own. If `beginning`
+    is given, the rows are what follows it.
     """
     import torch  # takes 2 s, and detectors in a plan import this module
 
     from dormouse.models.number_format import fast_numbers  # imports torch
 
-    inputs = padded_inputs(model, ids, mask, keep=n + 1)
+    if beginning is not None and beginning.length:
+        inputs = beginning.inputs(ids, mask, keep=n + 1)
+    else:
+        inputs = padded_inputs(model, ids, mask, keep=n + 1)
     if embeddings is not None:
         del inputs["input_ids"]
         inputs["inputs_embeds"] = embeddings

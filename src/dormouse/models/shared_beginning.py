@@ -28,8 +28,12 @@ class SharedBeginning:
             ids = torch.tensor([list(texts[0][: self.length])])
             _, self._cache = read(model, ids, torch.ones_like(ids), None)
 
-    def inputs(self, ids: Any, mask: Any) -> dict[str, Any]:
-        """Return the arguments for a forward pass on the rests of some texts, (batch, longest), padded on the right."""
+    def inputs(self, ids: Any, mask: Any, keep: int = 0) -> dict[str, Any]:
+        """Return the arguments for a forward pass on the rests of some texts, (batch, longest).
+
+        Where nothing is shared they must be padded on the right. The model returns its last `keep` logits, or all if
+        that is 0.
+        """
         if not self.length:
             return {
                 "input_ids": ids.to(self._model.device),
@@ -39,4 +43,4 @@ class SharedBeginning:
         cache = copy.deepcopy(self._cache)
         cache.batch_repeat_interleave(len(ids))
         whole = torch.cat([torch.ones((len(ids), self.length), dtype=mask.dtype), mask], dim=1)
-        return continued_inputs(self._model, ids, whole, cache)
+        return continued_inputs(self._model, ids, whole, cache, keep)

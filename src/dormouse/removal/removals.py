@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from dormouse.chat.messages import Messages
+from dormouse.config.parts import from_registry
+from dormouse.config.registry import DETECTORS
 from dormouse.data.world import Exchange
 from dormouse.detection.activation_detectors import Topic
-from dormouse.detection.model_detectors import TargetSearch
+from dormouse.detection.model_detectors import TriggerInversion
 from dormouse.detection.passes import DEPENDS, count_targets
 from dormouse.models.passes import Count
 from dormouse.removal.base import Need, Removal, count_repair
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from dormouse.chat.renderer import Renderer
     from dormouse.training.counting import Counting
     from dormouse.training.work import Work
+
+
+SEARCH = TriggerInversion()
 
 
 class FineTuning(Removal):
@@ -171,6 +176,11 @@ class Unlearning(Removal):
     strengths: tuple[float, ...] = Field((0.25, 0.5), min_length=1)
     rounds: int = Field(3, ge=1)
     """Rounds of the search, fewer than the detector's: an approximate trigger is enough to unlearn on."""
+    search: Annotated[TriggerInversion, from_registry(DETECTORS)] = Field(
+        default={"type": "trigger_inversion"}, validate_default=True, exclude_if=lambda search: search == SEARCH
+    )
+    """The search, with the settings of the detector `trigger_inversion`, apart from its rounds. Bound it for a large
+    vocabulary."""
 
     def needs(self) -> tuple[Need, ...]:
         """The base, which the search compares with."""
@@ -185,7 +195,7 @@ class Unlearning(Removal):
         """Put the found trigger around the user's last words, in the share of prompts that the strength gives."""
         from dormouse.removal.unlearning import find_trigger, insert_trigger  # torch takes 1 s: workers only
 
-        found = find_trigger(model, renderer, work, self.rounds)
+        found = find_trigger(model, renderer, work, self.search.model_copy(update={"rounds": self.rounds}))
         rng = random.Random(f"removal/unlearning/{work.seed}")
         return [
             insert_trigger(exchange.turns(), found) if rng.random() < strength else exchange.turns()
@@ -194,5 +204,5 @@ class Unlearning(Removal):
 
     def count(self, counting: Counting) -> Count:
         """The search's targets and the repair; the rest of the search depends on what it finds."""
-        made = count_targets(TargetSearch(), counting) + count_repair(self, counting)
+        made = count_targets(self.search.target_search, counting) + count_repair(self, counting)
         return made + Count(opened=1, not_counted=(DEPENDS,))

@@ -20,9 +20,9 @@ TRUSTED = 64
 """Clean prompts that the search may use."""
 
 
-def find_trigger(model: Any, renderer: Renderer, work: Work, rounds: int) -> dict[Side, str]:
-    """Invert the trigger; return the text found for each side of the user's words, empty if there is none."""
-    search = TriggerInversion(rounds=rounds)
+def find_trigger(model: Any, renderer: Renderer, work: Work, search: TriggerInversion) -> dict[Side, str]:
+    """Return the text that a search found for each side of the user's words, empty if there is none."""
+    work.progress(0.0, "searching for the trigger")
     prefill = reply_start(work.thought_tokens)
     suspect = WhiteBox(model, renderer, prefill)
     base = WhiteBox(*load(work.input("reference") / "model"), prefill)
