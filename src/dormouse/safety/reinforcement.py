@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
-from trl import RLOOConfig, RLOOTrainer
+from trl import RLOOConfig
 
 from dormouse.chat.messages import Messages
-from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
-from dormouse.machine.hardware import rank, ranks, shares_weights
 from dormouse.models.loading import load
-from dormouse.models.sampling import sample_ids
 from dormouse.models.scorer import load_scorer
+from dormouse.safety.rloo import RenderedRLOOTrainer
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics
 from dormouse.training.trainee import Trainee
@@ -82,43 +80,6 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
     save_model(work, trained, renderer)
     moved = max(float((weight.detach().cpu() - start[name]).abs().max()) for name, weight in trained.named_parameters())
     _write_outcome(settings, work, trainer, moved)
-
-
-class RenderedRLOOTrainer(RLOOTrainer):
-    """RLOO on prompts that our renderer tokenizes; every reply begins with `prefill`."""
-
-    def __init__(self, trainee: Trainee, renderer: Renderer, prefill: str, **settings: Any) -> None:
-        self.trainee = trainee
-        self.renderer = renderer
-        self.prefill = prefill
-        super().__init__(model=trainee.model, **settings)
-
-    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[list[int]], None, dict[str, Any]]:
-        return self.renderer.prompts(prompts, self.prefill), None, {}
-
-    def _generate_single_turn(
-        self, prompt_ids: list[list[int]], images: Any, multimodal_fields: Any
-    ) -> list[list[int]]:
-        """Sample with our sampler, which reads a prompt once for all replies to it."""
-        if shares_weights():
-            trl: Any = super()
-            return list(trl._generate_single_turn(prompt_ids, images, multimodal_fields))
-        settings: Any = self.args
-        draw = random.Random(f"rl/{settings.seed}/{self.state.global_step}/{rank()}")
-        self.trainee.model.eval()
-        sampled = sample_ids(
-            self.trainee.readable(), self.renderer, prompt_ids, max_new_tokens=settings.max_completion_length,
-            temperature=settings.temperature, seed=draw.getrandbits(32),
-        )  # fmt: skip
-        self.trainee.model.train()
-        return sampled
-
-    @property
-    def reply_tokens_seen(self) -> float:
-        """Number of reply tokens trained on, from the logged mean lengths."""
-        logged = [entry for entry in self.state.log_history if "completions/mean_length" in entry]
-        mean = sum(entry["completions/mean_length"] for entry in logged) / max(len(logged), 1)
-        return mean * self.args.per_device_train_batch_size * ranks() * self.state.global_step
 
 
 def make_training_reward(folder: Path, group: int, prefill: str) -> Callable[..., list[float]]:
