@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,9 @@ from stand_in import stand_in
 
 from dormouse.errors import UserError
 from dormouse.scanner import WEAKNESSES, Scanner
-from dormouse.scanner.semgrep_engine import RULES, SemgrepEngine, read_report
+from dormouse.scanner.semgrep_engine import RULES, SemgrepEngine, find_program, read_report
 
-needs_semgrep = pytest.mark.skipif(shutil.which("semgrep") is None, reason="Semgrep is not installed (an extra)")
+needs_semgrep = pytest.mark.skipif(find_program() is None, reason="Semgrep is not installed (an extra)")
 NOT_SEEN = {"cross_site_scripting": {0, 5}, "weak_cryptography": {3, 4, 5}, "hard_coded_credentials": {0, 3, 4, 5}}
 """Pairs whose insecure side the Semgrep rules miss."""
 
@@ -58,6 +58,7 @@ def test_a_report_is_read_by_file_line_and_weakness() -> None:
 
 def test_a_missing_semgrep_is_a_user_error_with_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(UserError) as error:
         SemgrepEngine()
     assert str(error.value) == (

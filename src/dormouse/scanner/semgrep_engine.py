@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ class SemgrepEngine(Engine):
     name: ClassVar[str] = "semgrep"
 
     def __init__(self) -> None:
-        program = shutil.which("semgrep")
+        program = find_program()
         if program is None:
             raise UserError(
                 "Semgrep is not installed. Install it with pip install 'dormouse-lab[semgrep]', or scan with bandit "
@@ -54,6 +55,11 @@ class SemgrepEngine(Engine):
             seconds = SECONDS_TO_START + SECONDS_PER_SNIPPET * len(sources)
             report = json.loads(_run([self._program, *_arguments(folder)], seconds))
         return read_report(report, len(sources))
+
+
+def find_program() -> str | None:
+    """Return Semgrep's path: on the PATH, or in this environment even if that is not activated."""
+    return shutil.which("semgrep") or shutil.which("semgrep", path=str(Path(sys.executable).parent))
 
 
 def _arguments(folder: str) -> list[str]:
