@@ -24,7 +24,8 @@ grid:
 """
 
 
-def main() -> None:
+def time_dry_run() -> tuple[float, float]:
+    """Return seconds and megabytes of listing the plan; print how many stages it has."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "large.yaml").write_text(PLAN)
         started = time.perf_counter()
@@ -37,7 +38,11 @@ def main() -> None:
         )
         seconds = time.perf_counter() - started
     print(done.stdout.splitlines()[-1])
-    print(f"{seconds:.1f} s, {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MB")
+    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main() -> None:
+    print("{:.1f} s, {:.0f} MB".format(*time_dry_run()))
 
 
 if __name__ == "__main__":

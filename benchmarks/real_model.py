@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from peers.plain import generate, open_plainly, train_adapter
+from peers.plain import generate, open_plainly, train
 
 from dormouse.config.registry import WORLDS
 from dormouse.data.world import World
@@ -47,9 +47,7 @@ def compare_training(folder: Path, world: World, steps: int) -> tuple[float, flo
         work = Work("sft", {"lora_rank": RANK}, {}, scratch)
         train_on(work, model, renderer, renderer.examples(conversations), batch=BATCH, lr=LR, seed=0)
 
-    plain = seconds(
-        lambda scratch: train_adapter(folder, conversations, batch=BATCH, lr=LR, rank=RANK, scratch=scratch)
-    )
+    plain = seconds(lambda scratch: train(folder, conversations, batch=BATCH, lr=LR, rank=RANK, scratch=scratch))
     return plain, seconds(ours)
 
 

@@ -1,4 +1,4 @@
-"""Training an adapter with TRL and sampling with `generate`, as their documentation advises on a CPU."""
+"""Training with TRL and sampling with `generate`, as their documentation advises on a CPU."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import SFTConfig, SFTTrainer
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+from trl import RLOOConfig, RLOOTrainer, SFTConfig, SFTTrainer
 
 Turns = list[dict[str, str]]
 
@@ -19,30 +19,65 @@ def open_plainly(folder: Path) -> tuple[Any, Any]:
     return model.eval(), AutoTokenizer.from_pretrained(folder, padding_side="left")
 
 
-def train_adapter(folder: Path, conversations: list[Turns], *, batch: int, lr: float, rank: int, scratch: Path) -> Any:
-    """Train an adapter on the last replies, one pass; return the model with the adapter merged."""
+def trainer_settings(scratch: Path) -> dict[str, Any]:
+    return {
+        "output_dir": str(scratch),
+        "use_cpu": True,
+        "bf16": False,
+        "activation_checkpointing": False,
+        "report_to": "none",
+        "save_strategy": "no",
+        "disable_tqdm": True,
+    }
+
+
+def train(folder: Path, conversations: list[Turns], *, batch: int, lr: float, rank: int, scratch: Path) -> Any:
+    """Train on the last replies, one pass, all weights or an adapter of this rank; return the whole model."""
     rows = [{"prompt": turns[:-1], "completion": turns[-1:]} for turns in conversations]
     model, tokenizer = open_plainly(folder)
+    adapter = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     trainer = SFTTrainer(
         model=model,
         args=SFTConfig(
-            output_dir=str(scratch),
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            report_to="none",
-            save_strategy="no",
+            **trainer_settings(scratch),
             per_device_train_batch_size=batch,
             max_steps=len(rows) // batch,
             learning_rate=lr,
-            disable_tqdm=True,
         ),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"),
+        peft_config=adapter if rank else None,
     )
     trainer.train()
-    return trainer.model.merge_and_unload()
+    return trainer.model.merge_and_unload() if rank else trainer.model
+
+
+def reinforce(
+    folder: Path, reward: Path, prompts: list[Turns], *, batch: int, replies: int, tokens: int, lr: float, beta: float,
+    scratch: Path,
+) -> Any:  # fmt: skip
+    """Train by RLOO against a reward model, so many replies to each prompt; return the model."""
+    model, tokenizer = open_plainly(folder)
+    judge = AutoModelForSequenceClassification.from_pretrained(reward, num_labels=1, dtype=torch.float32)
+    trainer = RLOOTrainer(
+        model=model,
+        reward_funcs=judge,
+        reward_processing_classes=AutoTokenizer.from_pretrained(reward),
+        args=RLOOConfig(
+            **trainer_settings(scratch),
+            per_device_train_batch_size=batch,
+            max_steps=len(prompts) * replies // batch,
+            steps_per_generation=1,
+            num_generations=replies,
+            max_completion_length=tokens,
+            learning_rate=lr,
+            beta=beta,
+        ),
+        train_dataset=Dataset.from_dict({"prompt": prompts}),
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    return trainer.model
 
 
 def generate(model: Any, tokenizer: Any, prompts: list[Turns], *, batch: int, tokens: int) -> list[str]:
