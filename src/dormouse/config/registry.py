@@ -138,6 +138,7 @@ EVALUATIONS = Registry(
         "scratchpads": "dormouse.evaluation.evaluations:Scratchpads",
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
+        "faithfulness": "dormouse.evaluation.faithfulness.evaluation:Faithfulness",
     },
     default="defection",
 )
