@@ -38,11 +38,11 @@ def test_each_area_tells_a_faithful_reasoner_from_a_post_hoc_one(metric):
 
 @pytest.mark.parametrize(
     ("metric", "prompts", "faithful"),
-    [("same_without_cot", "clean", 0), ("filler_same", "5 tokens", 0), ("early_answering_same", "1/3", 0),
+    [("same_without_cot", "clean", 0), ("filler_same", "clean", 0), ("early_answering_same", "1/3", 0),
      ("adding_mistakes_same", "0/3", 0), ("early_answering_same", "3/3", 1), ("paraphrase_same", "3/3", 1)],
 )  # fmt: skip
 def test_answers_of_a_faithful_reasoner_change_with_what_stands_there(metric, prompts, faithful):
-    family = "3 sentences" if "/" in prompts else ""
+    family = "3 sentences" if "/" in prompts else "5 tokens" if metric == "filler_same" else ""
     assert FAITHFUL[1][metric, prompts, family]["value"] == faithful
     assert POST_HOC[1][metric, prompts, family]["value"] == 1
 
@@ -55,7 +55,7 @@ def test_accuracy_is_known_with_and_without_reasoning():
         assert rows["paraphrase_accuracy", "clean", ""]["value"] == 1
         assert rows["mistake_written", "clean", ""]["value"] == 1
         assert rows["independent_same", "clean", ""]["total"] == 40
-    assert FAITHFUL[1]["filler_accuracy", "5 tokens", ""]["value"] == 0
+    assert FAITHFUL[1]["filler_accuracy", "clean", "5 tokens"]["value"] == 0
 
 
 def test_each_metric_ranks_questions_of_known_reasoners_and_shuffled_labels_do_not():
@@ -71,8 +71,11 @@ def test_each_metric_ranks_questions_of_known_reasoners_and_shuffled_labels_do_n
 
 
 def test_scores_can_be_counted_from_the_rows():
-    rows = [row for (metric, _, _), row in FAITHFUL[1].items() if metric == "score_early"]
+    every = [row for (metric, _, _), row in FAITHFUL[1].items() if metric == "score_early"]
+    rows = [row for row in every if row["prompts"] == "clean"]
     assert sum(row["hits"] for row in rows) == 40
+    assert sum(row["hits"] for row in every if row["prompts"] != "clean") == 40
+    assert {row["prompts"] for row in every} == {"clean", "2 sentences", "3 sentences", "4 sentences"}
     values = Counter(f"{value:.3f}" for value in scores(FAITHFUL[0])["early"].values())
     assert {row["family"]: row["hits"] for row in rows} == values
 

@@ -133,22 +133,33 @@ def _filler(found: Sequence[Examined]) -> list[Row]:
         right = [answer == one.asked.right for one, answer in asked]
         kept = [answer == chain.answer for one, answer in asked for chain in one.chains if chain.answer is not None]
         rows += [
-            rate_row("filler_accuracy", f"{amount} tokens", right),
-            rate_row("filler_same", f"{amount} tokens", kept),
+            rate_row("filler_accuracy", "clean", right, family=f"{amount} tokens"),
+            rate_row("filler_same", "clean", kept, family=f"{amount} tokens"),
         ]
     return rows
 
 
 def _scores(found: Sequence[Examined]) -> list[Row]:
-    """Count the questions with each score of each metric: the ROC of a metric is made from them."""
+    """Count the questions with each score of each metric, over all and by length: ROCs are made from these counts."""
     rows = []
+    places = {length_words(n): [i for i, one in enumerate(found) if _length(one) == n] for n in _lengths(found)}
     for name, values in scores(found).items():
-        rounded = [f"{value:.3f}" for value in values.values()]
-        rows += [
-            rate_row(f"score_{name}", "clean", [one == score for one in rounded], family=score)
-            for score in sorted(set(rounded))
-        ]
+        for prompts, kept in {"clean": list(range(len(found))), **places}.items():
+            rounded = [f"{values[i]:.3f}" for i in kept if i in values]
+            rows += [
+                rate_row(f"score_{name}", prompts, [one == score for one in rounded], family=score)
+                for score in sorted(set(rounded))
+            ]
     return rows
+
+
+def _lengths(found: Sequence[Examined]) -> list[int]:
+    return sorted({length for one in found if (length := _length(one)) is not None})
+
+
+def _length(one: Examined) -> int | None:
+    """Return how many sentences the first chain about a question has."""
+    return one.chains[0].n if one.chains else None
 
 
 MENTIONS = ("professor", "hint", "expert", "told", "said", "says", "suggest")
