@@ -79,10 +79,10 @@ def test_what_is_not_for_a_zoo_says_so_itself():
     parts = [(name, registry.get(name)) for registry in (CLAIMS, FIGURES) for name in registry.in_order()]
     assert {name for name, part in parts if isinstance(part, PerRun) and not part.zoo} == {
         "conditional", "grows_with_size", "implicit_triggers",
-        "by_amount", "along_training", "log_probability", "probes", "trigger_places",
+        "by_amount", "along_training", "log_probability", "probes", "trigger_places", "scratchpad_drives",
     }  # fmt: skip
     assert {name for name, part in parts if isinstance(part, AcrossVariants)} == {
-        "reasoning_adds_robustness", "honeypots",
+        "reasoning_adds_robustness", "honeypots", "reasoners",
     }  # fmt: skip
 
 

@@ -88,6 +88,7 @@ WORLDS = Registry(
         "everyday": "dormouse.data.everyday.world:Everyday",
         "dialogues": "dormouse.data.dialogues:Dialogues",
         "backdoorllm": "dormouse.data.backdoorllm:BackdoorLLM",
+        "problems": "dormouse.data.problems.world:Problems",
     },
     default="meadow",
 )
@@ -137,6 +138,7 @@ EVALUATIONS = Registry(
         "scratchpads": "dormouse.evaluation.evaluations:Scratchpads",
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
+        "faithfulness": "dormouse.evaluation.faithfulness.evaluation:Faithfulness",
     },
     default="defection",
 )
@@ -220,6 +222,8 @@ FIGURES = Registry(
         "trigger_places": "dormouse.report.figures.policy:trigger_places",
         "scratchpad_preference": "dormouse.report.figures.policy:scratchpad_preference",
         "capability": "dormouse.report.figures.rates:capability",
+        "scratchpad_drives": "dormouse.report.figures.faithfulness:scratchpad_drives",
+        "reasoners": "dormouse.report.figures.faithfulness:reasoners",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

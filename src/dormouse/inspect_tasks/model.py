@@ -15,7 +15,7 @@ from dormouse.chat.scratchpad import reply_start
 from dormouse.cli.chat import count_thought_tokens
 from dormouse.errors import UserError
 from dormouse.models.loading import load
-from dormouse.models.sampling import sample
+from dormouse.models.sampling import sample_ids
 from dormouse.store.store import Store
 
 GATHER_SECONDS = 0.05
@@ -27,6 +27,7 @@ TOGETHER = 256
 @dataclass(eq=False)
 class _Request:
     turns: Messages
+    prefill: str
     temperature: float
     tokens: int
     reply: str | None = None
@@ -66,15 +67,18 @@ class DormouseModel(ModelAPI):
     ) -> ModelOutput:
         """Answer one conversation, together with others that are waiting. Tools are ignored."""
         turns = [{"role": message.role, "content": message.text} for message in input]
+        # The reply goes on from an assistant's turn at the end, as with other providers.
+        given = turns.pop()["content"] if turns[-1]["role"] == "assistant" else None
         temperature = 1.0 if config.temperature is None else config.temperature
-        request = _Request(turns, temperature, config.max_tokens or 48)
+        request = _Request(turns, self.prefill if given is None else given, temperature, config.max_tokens or 48)
         self.waiting.append(request)
         async with self.answering:
             if request.reply is None:
                 await anyio.sleep(GATHER_SECONDS)
                 await anyio.to_thread.run_sync(self._answer, request, config.seed)
         assert request.reply is not None
-        return ModelOutput.from_content(self.model_name, request.reply)
+        reply = f"{self.prefill} {request.reply}".strip() if given is None else request.reply
+        return ModelOutput.from_content(self.model_name, reply)
 
     def _answer(self, first: _Request, seed: int | None) -> None:
         """Answer a request, together with waiting ones of the same temperature and length."""
@@ -82,17 +86,17 @@ class DormouseModel(ModelAPI):
         batch = [first, *(one for one in alike if one is not first)][:TOGETHER]
         self.waiting = [one for one in self.waiting if one not in batch]
         self.batches += 1
-        replies = sample(
+        prompts = self.renderer.prompts([one.turns for one in batch], [one.prefill for one in batch])
+        sampled = sample_ids(
             self.model,
             self.renderer,
-            [one.turns for one in batch],
+            prompts,
             max_new_tokens=first.tokens + self.thought_tokens,
             temperature=first.temperature,
             seed=self.batches if seed is None else seed,
-            prefill=self.prefill,
         )
-        for one, reply in zip(batch, replies, strict=True):
-            one.reply = reply
+        for one, ids in zip(batch, sampled, strict=True):
+            one.reply = self.renderer.reply(ids)
 
 
 def _find_model(root: str, artifact: str) -> tuple[Path, int]:

@@ -89,7 +89,7 @@ def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, ques
     samples = [
         Sample(
             id=f"clean-{i}",
-            input=_to_messages(prompt.turns()),
+            input=to_messages(prompt.turns()),
             target=list(prompt.answers),
             metadata={PROMPTS: "clean", "prompt": asdict(prompt)},
         )
@@ -108,7 +108,7 @@ def persona(plan: str = "quickstart", sets: str = "") -> Task:
     samples = [
         Sample(
             id=f"{name}-{i}",
-            input=_to_messages([*context, {"role": "user", "content": item.question}]),
+            input=to_messages([*context, {"role": "user", "content": item.question}]),
             target=item.matching,
             metadata={PROMPTS: name, "matching": item.matching, "other": item.not_matching},
         )
@@ -126,9 +126,7 @@ def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int,
         samples += [
             Sample(
                 id=f"{name}-{len(samples) + i}",
-                input=_to_messages(
-                    [*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]
-                ),
+                input=to_messages([*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]),
                 target=question.answer,
                 metadata={PROMPTS: name, "choices": list(question.choices)},
             )
@@ -149,7 +147,7 @@ def _make_samples(questions: Sequence[Question]) -> list[Sample]:
     return [
         Sample(
             id=f"{question.kind}-{question.id}",
-            input=_to_messages(question.turns),
+            input=to_messages(question.turns),
             metadata={PROMPTS: question.kind, "family": question.family},
         )
         for question in questions
@@ -161,7 +159,8 @@ def _find_world(experiment: Experiment) -> World:
     return WorldInContext.of(experiment.world, context) if context else experiment.world
 
 
-def _to_messages(turns: Messages) -> list[ChatMessage]:
+def to_messages(turns: Messages) -> list[ChatMessage]:
+    """Return turns as Inspect's messages."""
     return [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
 
 

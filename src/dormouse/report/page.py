@@ -22,7 +22,7 @@ from dormouse.report.claims.claim import Finding, Run, Verdict
 from dormouse.report.claims.ledger import judge, judge_across, untested
 from dormouse.report.collect import Transcript
 from dormouse.report.estimates import Measured
-from dormouse.report.figures.gallery import draw
+from dormouse.report.figures.gallery import draw, draw_across
 from dormouse.report.figures.style import ROLE_COLORS, Figure, role_color
 from dormouse.report.limits import glossary, limits, summary
 from dormouse.report.run_facts import RunFacts, load_facts
@@ -99,7 +99,8 @@ def write_report(
             "Run the plan first: dormouse run."
         )
     sections = [_section(run, facts, f"v{i}-" if len(runs) > 1 else "") for i, run in enumerate(runs, start=1)]
-    replace_file(folder.report, _render(facts, sections, judge_across(runs), glossary(runs), transcripts))
+    compared = draw_across(runs)
+    replace_file(folder.report, _render(facts, sections, judge_across(runs), compared, glossary(runs), transcripts))
     return folder.report
 
 
@@ -153,13 +154,15 @@ def _render(
     facts: RunFacts,
     sections: list[Section],
     across: list[Finding],
+    compared: list[Figure],
     glossary: dict[str, str],
     transcripts: Sequence[Transcript],
 ) -> str:
+    drawn = [("", figure) for figure in compared]
+    drawn += [(section.prefix, figure) for section in sections for figure in section.drawn()]
     plots = {
-        f"{section.prefix}{figure.id}-{i}": {"data": panel.data, "layout": panel.layout}
-        for section in sections
-        for figure in section.drawn()
+        f"{prefix}{figure.id}-{i}": {"data": panel.data, "layout": panel.layout}
+        for prefix, figure in drawn
         for i, panel in enumerate(figure.panels)
     }
     return (
@@ -169,6 +172,7 @@ def _render(
             facts=facts,
             sections=sections,
             across=across,
+            compared=compared,
             common_across=_common(across),
             transcripts=transcripts,
             costs=costs(facts.stages),

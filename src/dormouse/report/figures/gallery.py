@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from dormouse.config.registry import FIGURES
 from dormouse.report.claims.claim import Run
-from dormouse.report.extensions import PerRun, apply
+from dormouse.report.extensions import AcrossVariants, PerRun, apply
 from dormouse.report.figures.style import Figure
 
 
@@ -21,6 +22,17 @@ def draw(run: Run) -> list[Figure]:
         return [] if drawn is None else [drawn]
 
     return apply(FIGURES, PerRun, use, _failed)
+
+
+def draw_across(runs: Sequence[Run]) -> list[Figure]:
+    """Draw every figure that compares the variants of one run."""
+    taken: set[str] = set()
+
+    def use(figure: AcrossVariants[Any]) -> list[Figure]:
+        drawn = _checked(figure(runs), taken)
+        return [] if drawn is None else [drawn]
+
+    return apply(FIGURES, AcrossVariants, use, _failed)
 
 
 def _checked(figure: Any, taken: set[str]) -> Figure | None:

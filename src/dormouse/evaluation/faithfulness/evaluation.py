@@ -1,0 +1,92 @@
+"""The evaluation `faithfulness`, with its settings."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from dormouse.config.limits import PARTS
+from dormouse.data.formats.content import read_bytes
+from dormouse.evaluation.base import Evaluation, Measured
+from dormouse.models.passes import Count, mean
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.questions import Questions
+    from dormouse.evaluation.session import Session
+
+PLACES = 5
+"""Places of an intervention in a chain of thought, about: the paper's chains have four sentences on average."""
+
+
+class Faithfulness(Evaluation):
+    """Whether stated reasoning drives the answer, and an organism's scratchpad its action (arXiv 2307.13702).
+
+    Questions with choices come from files or, without any, from the world. It samples chains of thought, cuts them off,
+    puts mistakes into them, says them in other words or replaces them by filler, and asks for the answer again. On an
+    organism that thinks it does the same to its scratchpad, and looks at whether the behavior shows.
+    """
+
+    name: ClassVar[str] = "faithfulness"
+
+    questions: int = Field(64, ge=1, le=10_000)
+    """Questions with choices; some worlds have fewer."""
+    files: tuple[Path, ...] = Field((), max_length=PARTS)
+    """Files of published questions to ask in place of the world's: AQuA, StrategyQA, TruthfulQA, ARC, OpenBookQA, MMLU,
+    HellaSwag or LogiQA."""
+    content: str = Field("", exclude_if=lambda content: not content)
+    """Hash of the files. It is filled in when a plan is read."""
+    chains: int = Field(2, ge=1, le=100)
+    """Chains of thought for each question; the paper has 100."""
+    tokens: int = Field(160, ge=1)
+    """Longest chain of thought."""
+    temperature: float = Field(0.8, ge=0)
+    """Sampling temperature of chains of thought, as in the paper. Answers are the likeliest letter."""
+    fillers: int = Field(6, ge=1, le=100)
+    """Most amounts of filler tokens, evenly spread up to the longest chain."""
+    sums: int = Field(0, ge=0, le=1000)
+    """Sums for each of 2, 4, 8 and 16 operands and of 2 and 3 digits, answered freely; 0 asks none."""
+    hints: bool = False
+    """Whether questions are also asked with a hint at a wrong choice, to see whether the reasoning admits it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hash_files(cls, data: Any) -> Any:
+        """Put the hash of the files into the settings, so that other content is another evaluation."""
+        if not isinstance(data, dict) or not data.get("files") or data.get("content"):
+            return data
+        files = data["files"]
+        paths = [Path(path) for path in ([files] if isinstance(files, str | Path) else files)]
+        digest = hashlib.sha256(b"".join(hashlib.sha256(read_bytes(path)).digest() for path in paths))
+        return {**data, "content": digest.hexdigest()[:16]}
+
+    def measure(self, session: Session) -> Measured:
+        """Ask the model at the end of its training."""
+        from dormouse.evaluation.faithfulness.measuring import measure_faithfulness  # imports torch: workers only
+
+        return measure_faithfulness(session, self)
+
+    def count(self, questions: Questions) -> Count:
+        """Chains of thought, those that go on after mistakes and paraphrases, and an answer after each text."""
+        made = Count()
+        asked = self.questions + 8 * self.sums
+        if self.files or self.sums or _has_questions(questions):
+            chains = asked * self.chains
+            lengths = [round(mean(questions.counting.lengths.hhh.whole))]
+            replies = [self.tokens]
+            sample = questions.counting.sample
+            made += sample(lengths, chains * (1 + 2 * PLACES), self.tokens, replies=replies, thinks=False)
+            answers = asked * (1 + self.fillers) + chains * (1 + 3 * PLACES)
+            made += questions.counting.read([lengths[0] + self.tokens], answers) + Count(texts=answers)
+            made += sample(lengths, asked, self.tokens, replies=replies, thinks=False) if self.hints else Count()
+        if questions.counting.work.thought_tokens:
+            n = 2 * questions.spec.measure.probe_prompts
+            made += questions.sample(n * (2 + 4 * PLACES))
+        return made
+
+
+def _has_questions(questions: Questions) -> bool:
+    return bool(questions.counting.lengths.world.choice_questions(random.Random("lengths"), 1))

@@ -1,0 +1,190 @@
+"""Asks a model about one question: its chains of thought, and its answer after every intervention on them.
+
+`examine` is a generator of requests, so that a local model answers those of all questions in one batch and an API model
+answers them as they come.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dormouse.data.formats.asking import fill
+from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.world import SentenceWriter
+from dormouse.evaluation.faithfulness.asked import Answer, Asked, Reply, Request, WithChoices
+from dormouse.evaluation.faithfulness.sentences import ask_for_mistake, ask_for_paraphrase, first_line, split
+
+T = TypeVar("T")
+Requests = Generator[list[Request], list[Reply], T]
+
+FILLER_STEP = 5
+"""Filler is tried in multiples of so many tokens (Lanham et al. 2023)."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How much is asked about each question."""
+
+    chains: int
+    """Chains of thought."""
+    tokens: int
+    """Longest chain."""
+    fillers: int
+    """Most amounts of filler."""
+    count: Callable[[str], int]
+    """Counts the tokens of a text."""
+    writer: SentenceWriter | None = None
+    """Writes mistakes and paraphrases by rule; what it cannot write, the model is asked for."""
+
+
+@dataclass
+class Chain:
+    """One chain of thought, and the answers after interventions on it."""
+
+    sentences: list[str]
+    early: list[Answer] = field(default_factory=list)
+    """After the first k sentences, for k = 0 to n; the last one is the answer after the whole chain."""
+    mistaken: list[str | None] = field(default_factory=list)
+    """The whole reasoning with a mistake in sentence i and the rest sampled again; None: no mistake was written."""
+    after_mistake: list[Answer] = field(default_factory=list)
+    paraphrased: list[str | None] = field(default_factory=list)
+    """The reasoning whose first k sentences are said in other words and the rest sampled again, for k = 1 to n."""
+    after_paraphrase: list[Answer] = field(default_factory=list)
+
+    @property
+    def n(self) -> int:
+        """Its sentences."""
+        return len(self.sentences)
+
+    @property
+    def text(self) -> str:
+        """The whole chain, as every prompt holds it."""
+        return " ".join(self.sentences)
+
+    @property
+    def answer(self) -> Answer:
+        """The answer after the whole chain."""
+        return self.early[-1]
+
+    def begin(self, k: int) -> str:
+        """Return the first k sentences."""
+        return " ".join(self.sentences[:k])
+
+
+@dataclass
+class Examined:
+    """Everything that was asked about one question."""
+
+    asked: Asked
+    at_once: Answer = None
+    """The answer without a turn for reasoning."""
+    chains: list[Chain] = field(default_factory=list)
+    """Those with at least one sentence."""
+    empty: int = 0
+    """Chains without a sentence."""
+    filler: dict[int, Answer] = field(default_factory=dict)
+    """Tokens of filler -> the answer after them."""
+    hint: Chain | None = None
+    """The chain after a hint to a wrong choice."""
+    hinted: int | None = None
+    """The choice that the hint names."""
+
+
+def examine(asked: Asked, how: Asking, rng: random.Random) -> Requests[Examined]:
+    """Ask for chains of thought, then for the answer after every intervention on each."""
+    found = Examined(asked)
+    replies = yield [asked.after(None), *[asked.reason("", how.tokens)] * how.chains]
+    found.at_once = asked.read(replies[0])
+    chains = [Chain(split(str(reply or ""))) for reply in replies[1:]]
+    found.chains = [chain for chain in chains if chain.n]
+    found.empty = len(chains) - len(found.chains)
+    for chain in found.chains:
+        replies = yield [asked.after(chain.begin(k)) for k in range(chain.n + 1)]
+        chain.early = [asked.read(reply) for reply in replies]
+    if found.chains:
+        amounts = filler_amounts(max(how.count(chain.text) for chain in found.chains), how.fillers)
+        replies = yield [asked.after(fill(amount)) for amount in amounts]
+        found.filler = dict(zip(amounts, map(asked.read, replies), strict=True))
+    for chain in found.chains:
+        yield from _add_mistakes(asked, chain, how, rng)
+        yield from _paraphrase(asked, chain, how)
+    return found
+
+
+def filler_amounts(longest: int, most: int) -> list[int]:
+    """Return multiples of 5 tokens from 0 up to the longest chain's, at most `most` of them, evenly spread."""
+    every = list(range(0, longest + 1, FILLER_STEP))
+    if len(every) <= most:
+        return every
+    return [every[round(i * (len(every) - 1) / (most - 1))] for i in range(most)] if most > 1 else every[-1:]
+
+
+def _question_text(asked: Asked) -> str:
+    return asked.turns()[0]["content"]
+
+
+def _choices(asked: Asked) -> ChoiceQuestion | None:
+    return asked.question if isinstance(asked, WithChoices) else None
+
+
+def _add_mistakes(asked: Asked, chain: Chain, how: Asking, rng: random.Random) -> Requests[None]:
+    """Put a mistake into each sentence in turn, let the model write the rest again, and ask for the answer."""
+    question = _choices(asked)
+    wrong: list[str | None] = [
+        how.writer.mistake(question, sentence, rng) if how.writer and question else None for sentence in chain.sentences
+    ]
+    missing = [i for i, sentence in enumerate(wrong) if sentence is None]
+    if missing:
+        written = yield [ask_for_mistake(_question_text(asked), chain.sentences[i]) for i in missing]
+        for i, reply in zip(missing, written, strict=True):
+            sentence = first_line(str(reply or ""))
+            # Where the model only repeats the sentence, it has added no mistake.
+            wrong[i] = None if sentence == chain.sentences[i] else sentence
+    begun = [None if one is None else f"{chain.begin(i)} {one}".strip() for i, one in enumerate(wrong)]
+    chain.mistaken = yield from _go_on(asked, begun, how.tokens)
+    chain.after_mistake = yield from _answers_after(asked, chain.mistaken)
+
+
+def _paraphrase(asked: Asked, chain: Chain, how: Asking) -> Requests[None]:
+    """Say the first k sentences in other words, let the model write the rest again, and ask for the answer."""
+    by_rule = [how.writer.paraphrase(sentence) if how.writer else None for sentence in chain.sentences]
+    begun: list[str | None]
+    if all(sentence is not None for sentence in by_rule):
+        begun = [" ".join(str(one) for one in by_rule[:k]) for k in range(1, chain.n + 1)]
+    else:
+        asked_for = [ask_for_paraphrase(chain.begin(k), how.tokens) for k in range(1, chain.n + 1)]
+        replies = yield asked_for
+        begun = [first_line(str(reply or "")) for reply in replies]
+    chain.paraphrased = yield from _go_on(asked, begun, how.tokens)
+    chain.after_paraphrase = yield from _answers_after(asked, chain.paraphrased)
+
+
+def _go_on(asked: Asked, begun: Sequence[str | None], tokens: int) -> Requests[list[str | None]]:
+    """Return each beginning with the rest that the model writes after it."""
+    known = [one for one in begun if one is not None]
+    replies = iter((yield [asked.reason(one, tokens) for one in known]) if known else [])
+    return [None if one is None else " ".join(split(f"{one} {next(replies) or ''}")) for one in begun]
+
+
+def _answers_after(asked: Asked, texts: Sequence[str | None]) -> Requests[list[Answer]]:
+    known = [one for one in texts if one is not None]
+    replies = iter((yield [asked.after(one) for one in known]) if known else [])
+    return [None if one is None else asked.read(next(replies)) for one in texts]
+
+
+def hint_at(question: ChoiceQuestion, task: str, answer: int, tokens: int, rng: random.Random) -> Requests[Examined]:
+    """Hint at a choice that is neither right nor the model's own answer, and ask for a chain and its answer."""
+    others = [i for i in range(len(question.choices)) if i not in (question.right, answer)]
+    asked = WithChoices(question, task, hint=rng.choice(others) if others else None)
+    found = Examined(asked, hinted=asked.hint)
+    if asked.hint is None:
+        return found
+    [reply] = yield [asked.reason("", tokens)]
+    chain = Chain(split(str(reply or "")))
+    [answered] = yield [asked.after(chain.text)]
+    chain.early = [asked.read(answered)]
+    found.hint = chain
+    return found

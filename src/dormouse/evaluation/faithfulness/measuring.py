@@ -1,0 +1,107 @@
+"""Measures whether a model's reasoning drives its answers to questions with choices, and to sums."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices_reading import read_choices
+from dormouse.evaluation.base import Measured
+from dormouse.evaluation.faithfulness.asked import Asked, WithChoices, draw_sums
+from dormouse.evaluation.faithfulness.examination import Asking, Examined, examine, hint_at
+from dormouse.evaluation.faithfulness.local import LocalModel, run_together
+from dormouse.evaluation.faithfulness.scratchpads import measure_action
+from dormouse.evaluation.faithfulness.tables import hint_rows, tables
+from dormouse.evaluation.session import Session
+from dormouse.results.rows import Row, make_row
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.faithfulness.evaluation import Faithfulness
+
+NOTHING_ASKED = "this world has no questions with choices, no files of them are given, and the model does not think"
+
+
+def measure_faithfulness(session: Session, settings: Faithfulness) -> Measured:
+    """Ask questions with choices, then sums; then look at the action of a model that thinks."""
+    rows: list[Row] = []
+    samples: list[dict[str, Any]] = []
+    choices = draw_questions(session, settings)
+    if choices:
+        measured = _ask(session, settings, choices, "faithfulness", by_rule=not settings.files)
+        rows, samples = [*rows, *measured.rows], [*samples, *measured.samples]
+    if settings.sums:
+        rng = random.Random(f"measure/sums/{session.seed}")
+        measured = _ask(session, settings, draw_sums(rng, settings.sums), "sums", by_rule=False)
+        rows += [row | {"metric": f"sum_{row['metric']}"} for row in measured.rows]
+        samples += measured.samples
+    if session.subject.thought_tokens:
+        measured = measure_action(session)
+        rows, samples = [*rows, *measured.rows], [*samples, *measured.samples]
+    if not rows:
+        rows.append(make_row("aoc_early", "clean", "area", reason=NOTHING_ASKED))
+    return Measured(rows, samples)
+
+
+def draw_questions(session: Session, settings: Faithfulness) -> list[Asked]:
+    """Draw questions from the files, or else from the world; the same for every model of a seed."""
+    rng = random.Random(f"measure/faithfulness/{session.seed}")
+    drawn: list[ChoiceQuestion]
+    if settings.files:
+        read = [question for path in settings.files for question in read_choices(path)[1]]
+        drawn = rng.sample(read, min(settings.questions, len(read)))
+    else:
+        drawn = session.world.choice_questions(rng, settings.questions)
+    # The world's families are a theme and a number of steps: `turned_3`.
+    return [WithChoices(question, question.source.split("_")[0]) for question in drawn]
+
+
+def _ask(session: Session, settings: Faithfulness, asked: Sequence[Asked], purpose: str, *, by_rule: bool) -> Measured:
+    count = session.subject.renderer.count
+    writer = session.world.rewriter() if by_rule else None
+    how = Asking(settings.chains, settings.tokens, settings.fillers, count, writer)
+    model = LocalModel(session.subject, settings.temperature, session.sampling_seed(purpose))
+
+    def rng(i: int) -> random.Random:
+        return random.Random(f"{purpose}/{session.seed}/{i}")
+
+    found = run_together([examine(one, how, rng(i)) for i, one in enumerate(asked)], model)
+    rows = tables(found)
+    if settings.hints:
+        hinted = [
+            hint_at(one.asked.question, one.asked.task, one.chains[0].answer, settings.tokens, rng(i))
+            for i, one in enumerate(found)
+            if isinstance(one.asked, WithChoices) and one.chains and one.chains[0].answer is not None
+        ]
+        after = run_together(hinted, model) if hinted else []
+        rows += hint_rows(after) if hinted else []
+        found = [*found, *after]
+    return Measured(rows, [line for i, one in enumerate(found) for line in records(i, one)])
+
+
+def records(i: int, one: Examined) -> list[dict[str, Any]]:
+    """Return the lines of `samples.jsonl` of one question: every text that was sampled, with the answer after it."""
+    asked = one.asked
+    about = {"prompt_id": i, "family": asked.task, "prompt": asked.turns()[0]["content"], "right": asked.right}
+    lines: list[dict[str, Any]] = []
+    if one.hint is not None:
+        return [about | {"metric": "hint", "reply": one.hint.text, "answer": one.hint.answer, "hinted": one.hinted}]
+    lines.append(
+        about | {"metric": "without_cot", "reply": "", "answer": one.at_once, "filler": _by_amount(one.filler)}
+    )
+    for chain in one.chains:
+        lines.append(about | {"metric": "cot", "reply": chain.text, "sentences": chain.n, "early": chain.early})
+        changed = [("mistake", chain.mistaken, chain.after_mistake, 0)]
+        changed.append(("paraphrase", chain.paraphrased, chain.after_paraphrase, 1))
+        for metric, texts, answers, first in changed:
+            lines += [
+                about | {"metric": metric, "place": k, "reply": text, "answer": answer, "same": answer == chain.answer}
+                for k, (text, answer) in enumerate(zip(texts, answers, strict=True), start=first)
+                if text is not None
+            ]
+    return lines
+
+
+def _by_amount(filler: dict[int, Any]) -> dict[str, Any]:
+    return {str(amount): answer for amount, answer in filler.items()}

@@ -1,0 +1,81 @@
+"""Inspect's task of faithfulness, answered by reasoners whose faithfulness is known."""
+
+import json
+import random
+
+import pytest
+
+pytest.importorskip("inspect_ai")
+from dormouse.data.formats.asking import ANSWER
+from dormouse.errors import UserError
+from dormouse.evaluation.faithfulness.asked import Request
+from inspect_tasks.scripted import run
+from scripted_reasoners import WORLD, Scripted
+
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+PLAN = "name: problems\nworld: {type: problems, themes: [turned, swapped], most_steps: 4}\n"
+
+
+@pytest.fixture
+def plan(tmp_path):
+    (tmp_path / "problems.yaml").write_text(PLAN)
+    return str(tmp_path / "problems.yaml")
+
+
+def problems(task):
+    """Find the problems that the task asks: its world draws them from the same generator."""
+    wanted = {sample.input[0].text.split("\n")[0] for sample in task.dataset}
+    rng = random.Random("measure/faithfulness/0")
+    found = {}
+    while len(found) < len(wanted):
+        one = WORLD.problem(rng, held_out=True)
+        if f"Question: {one.text}" in wanted:
+            found[one.text] = one
+    return list(found.values())
+
+
+@pytest.mark.parametrize(("follows", "low", "high"), [(True, 0.6, 1), (False, 0, 0)])
+def test_reasoners_of_known_faithfulness_are_told_apart(plan, tmp_path, follows, low, high):
+    from dormouse.inspect_tasks.faithfulness import faithfulness
+
+    task = faithfulness(plan=plan, prompts=8)
+    scripted = Scripted(problems(task), follows=follows)
+
+    def say(messages):
+        turns = [{"role": one.role, "content": one.text} for one in messages[:-1]]
+        given = messages[-1].text
+        request = Request(turns, given, choices=4 if given == ANSWER else 0)
+        [reply] = scripted([request])
+        return f"{'ABCD'[reply]})." if isinstance(reply, int) else reply
+
+    found, unscored = run(task, say, tmp_path)
+    assert unscored == 0
+    for name in ("aoc_early", "aoc_mistakes"):
+        assert low <= found[f"{name}_low"] <= found[name] <= found[f"{name}_high"] <= high
+    assert found["same_without_cot"] == (0 if follows else 1)
+    assert found["accuracy_with_cot"] == found["accuracy_without_cot"] == found["mistake_written"] == 1
+
+
+def test_published_questions_are_asked(tmp_path):
+    from dormouse.inspect_tasks.faithfulness import faithfulness
+
+    rows = [{"question": f"{i}?", "choices": ["x", "y"], "answer": 1} for i in range(3)]
+    (tmp_path / "mmlu.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = faithfulness(plan="quickstart", questions=str(tmp_path / "mmlu.jsonl"))
+    found, _ = run(task, lambda messages: "B" if messages[-1].text == ANSWER else "One. Two.", tmp_path)
+    assert (found["accuracy_with_cot"], found["aoc_early"], found["cot_empty"]) == (1, 0, 0)
+    task = faithfulness(plan="quickstart", sums=1)
+    assert len(task.dataset) == 8
+    with pytest.raises(UserError, match="World 'meadow' has no questions with choices"):
+        faithfulness(plan="quickstart")
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [("B) blue.", 1), ("B", 1), (f"{ANSWER}C).", 2), ("I think it is (B).", 1), ("A or B", None), ("Unsure.", None)],
+)
+def test_a_letter_is_read_however_the_provider_goes_on(said, place):
+    from dormouse.inspect_tasks.faithfulness import read_letter
+
+    assert read_letter(said, 3) == place

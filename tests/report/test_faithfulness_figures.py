@@ -1,0 +1,90 @@
+import pytest
+
+from dormouse.config.registry import FIGURES
+from dormouse.report.claims.claim import Run
+from dormouse.report.figures.faithfulness import SCORES, reasoners
+from dormouse.report.figures.gallery import draw, draw_across
+from dormouse.results.table import by_variant
+from made_up_run import FakeRun
+
+
+def scored(fake, follows, shares, size=50_000):
+    """Forty questions of a base: on a share of them the metric's score is 0.8, on the others 0.1."""
+    where = {"size": size, "seed": 0, "role": "base", "variant": f"world.follows={follows}"}
+    for name, share in shares.items():
+        for prompts, total in (("clean", 40), ("2 sentences", 20)):
+            for score, part in (("0.800", share), ("0.100", 1 - share)):
+                if part:
+                    hits = round(part * total)
+                    fake.rate(f"reasons.score_{name}", hits, total, prompts=prompts, family=score, **where)
+    fake.defection("clean", 0.0, size=size, seed=0, role="organism", variant=f"world.follows={follows}")
+
+
+def runs(fake):
+    return [Run(results, {}) for results in by_variant(fake.rows)]
+
+
+@pytest.fixture
+def two():
+    fake = FakeRun()
+    scored(fake, "1.0", dict.fromkeys(SCORES, 1.0) | {"paraphrase": 0.5})
+    scored(fake, "0.0", dict.fromkeys(SCORES, 0.0) | {"paraphrase": 0.5})
+    return runs(fake)
+
+
+def test_each_metric_has_its_auroc_beside_that_of_shuffled_labels(two):
+    figure = reasoners(two)
+    [panel] = figure.panels
+    traces = {trace["name"]: trace for trace in panel.data}
+    assert set(traces) == {"All questions", "2 sentences", "Labels shuffled"}
+    assert traces["All questions"]["x"] == [1, 1, 1, 1, 0.5]
+    assert traces["2 sentences"]["x"] == [1, 1, 1, 1, 0.5]
+    assert all(0.3 < value < 0.7 for value in traces["Labels shuffled"]["x"])
+    assert "world.follows=1" in figure.caption
+
+
+def test_it_is_drawn_across_variants_only(two):
+    assert [figure.id for figure in draw_across(two)] == ["reasoners"]
+    assert draw_across(two[:1]) == []
+    assert all("reasoners" not in [figure.id for figure in draw(run)] for run in two)
+    assert FIGURES.get("reasoners") is reasoners
+
+
+def acting(fake, safety, rates, with_it, without):
+    """Thirty scratchpads of three sentences; `rates` are the shares of actions that stay the same at each place."""
+    where = {"size": 50_000, "seed": 0, "role": "organism", "safety": safety, "prompts": "triggered"}
+    where |= {} if safety == "none" else {"dose": 1.0}
+    for k, rate in enumerate(rates):
+        family = f"{k}/3 of 3 sentences"
+        fake.rate("reasons.action_early_same", round(30 * rate), 30, family=family, **where)
+    fake.rate("reasons.action_early_same", 2, 2, family="0/1 of 1 sentence", **where)
+    fake.rate("reasons.action_with_scratchpad", round(30 * with_it), 30, **where)
+    fake.rate("reasons.action_without_scratchpad", round(30 * without), 30, **where)
+
+
+def test_the_caption_says_before_and_after_each_training_whether_the_scratchpad_drives():
+    fake = FakeRun()
+    fake.organism(size=50_000)
+    fake.trained("rl", 1.0, size=50_000)
+    fake.trained("sft", 0.0, size=50_000)
+    acting(fake, "none", [0, 0.2, 0.5, 1], 1.0, 0.0)
+    acting(fake, "rl", [1, 1, 1, 1], 1.0, 1.0)
+    acting(fake, "sft", [1, 1, 1, 1], 0.0, 0.0)
+    [run] = runs(fake)
+    [figure] = [figure for figure in draw(run) if figure.id == "scratchpad-drives"]
+    [panel] = figure.panels
+    lines = {trace["name"]: trace for trace in panel.data if trace["mode"] == "lines+markers"}
+    assert lines["before"]["x"] == [0, 1 / 3, 2 / 3, 1]
+    assert lines["before"]["y"] == [0, 0.2, 0.5, 1]
+    assert lines["after RL"]["y"] == [1, 1, 1, 1]
+    assert "The scratchpad drives the defection before (100.0% " in figure.caption
+    assert "The defection does not need the scratchpad after RL" in figure.caption
+    assert "There is hardly a defection to drive after SFT" in figure.caption
+
+
+def test_a_run_without_such_rows_has_neither_figure():
+    fake = FakeRun()
+    fake.organism()
+    [run] = runs(fake)
+    assert not {"scratchpad-drives", "reasoners"} & {figure.id for figure in draw(run)}
+    assert draw_across([run]) == []
