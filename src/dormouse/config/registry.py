@@ -137,6 +137,7 @@ EVALUATIONS = Registry(
         "scratchpads": "dormouse.evaluation.evaluations:Scratchpads",
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
+        "decomposition": "dormouse.evaluation.decomposition.settings:Decomposition",
     },
     default="defection",
 )
