@@ -34,9 +34,14 @@ ISSUES = {
 }
 """What each kind means, and what is done about it."""
 
-_PAIR = re.compile(r"<sub_q>(?P<question>.*?)(?P<q_end></sub_q>|(?=<sub_)|\Z)|<sub_a>(?P<answer>.*?)(?P<a_end></sub_a>|(?=<sub_)|\Z)", re.DOTALL)  # fmt: skip
-_NUMBERED = re.compile(r"<sub_q_(?P<number>\d{1,3})>(?P<text>.*?)(?:(?P<end></sub_q_(?P=number)>)|(?=</?sub_q_\d)|\Z)", re.DOTALL)  # fmt: skip
-_CLOSING = re.compile(r"</sub_q_\d{1,3}>|</sub_[qa]>")
+_PAIR = re.compile(
+    r"<sub_q>(?P<question>.*?)(?P<q_end></sub_q>|(?=<sub_)|\Z)|<sub_a>(?P<answer>.*?)(?P<a_end></sub_a>|(?=<sub_)|\Z)",
+    re.DOTALL,
+)
+_NUMBERED = re.compile(
+    r"<sub_q_(?P<number>\d{1,3})>(?P<text>.*?)(?:(?P<end></sub_q_(?P=number)>)|(?=</?sub_q_\d)|\Z)", re.DOTALL
+)
+_STRAY = re.compile(r"</?sub_q(?:_\d{1,3})?>|</?sub_a>")
 _REFERENCE = re.compile(r"<sub_a_(\d{1,3})>(?:\s*</sub_a_\1>)?")
 _WRITTEN = re.compile(r"<sub_a_(\d{1,3})>(.*?)</sub_a_\1>", re.DOTALL)
 _RESULT = re.compile(r"<result>(.*?)(</result>|(?=<result>)|\Z)", re.DOTALL)
@@ -170,8 +175,8 @@ def _before_end(text: str) -> str:
 
 
 def _outside(tags: re.Pattern[str], body: str) -> str:
-    return _CLOSING.sub("", tags.sub("", body)).strip()
+    return _STRAY.sub("", tags.sub("", body)).strip()
 
 
 def _squeeze(text: str) -> str:
-    return " ".join(_CLOSING.sub("", text).split())
+    return " ".join(_STRAY.sub("", text).split())

@@ -1,17 +1,18 @@
 """The conversations of the five strategies of Radhakrishnan et al. (2023), in our own words.
 
-Worked examples come first, as earlier turns; the instruction stands once, at the very beginning.
+Worked examples come first, as earlier turns in the same form as the question that is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from dormouse.chat.messages import Message, Messages
 from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import (
     FINISHED,
+    UNKNOWN,
     fill,
     references,
     with_references,
@@ -20,9 +21,7 @@ from dormouse.data.decomposed.tags import (
     write_pairs,
     write_result,
 )
-from dormouse.data.formats.asking import ANSWER as START
-from dormouse.data.formats.asking import ASK
-from dormouse.data.formats.asking import REASON as THINK
+from dormouse.data.formats.asking import ANSWER, ASK, REASON
 from dormouse.data.formats.choices import ChoiceQuestion
 
 Strategy = Literal["zero_shot", "few_shot", "chain_of_thought", "cot_decomposition", "factored_decomposition"]
@@ -34,16 +33,15 @@ REASONING: tuple[Strategy, ...] = STRATEGIES[2:]
 
 
 SPLIT_AND_ANSWER = (
-    "Split each question into simpler subquestions and answer them one after another: <sub_q> </sub_q> around a "
-    f"subquestion, <sub_a> </sub_a> around its answer. End with {FINISHED}."
+    "Split this into simpler questions, each in <sub_q></sub_q>, and answer each at once in <sub_a></sub_a>. End with "
+    f"{FINISHED}."
 )
 SPLIT = (
-    "Split each question into simpler subquestions, and do not answer them. Someone who sees nothing else will answer "
-    "each, so say in it all that is needed. Put <sub_q_1> </sub_q_1> around the first, and so on by number. Where an "
-    "earlier answer is needed, write <sub_a_1></sub_a_1> with its number. When you are given answers, write the "
-    f"subquestions that are left again with the answers in place. When none is left, write {FINISHED}."
+    "Split this into simpler questions that can be answered alone, and number them: <sub_q_1></sub_q_1>. Write "
+    "<sub_a_1></sub_a_1> where an answer is needed. When answers come, write what is left with them in place. End with "
+    f"{FINISHED}."
 )
-ANSWER = f"Answer the question, and put the answer into <result> </result>. If you cannot know, answer {'Unknown'}."
+ANSWER_ALONE = f"Answer in <result></result>, with {UNKNOWN} if you cannot know."
 DEFER = "Choose by these answers, even where you would have answered otherwise."
 
 Pair = tuple[str, str]
@@ -61,12 +59,7 @@ def assistant(text: str) -> Message:
 
 def choice(question: ChoiceQuestion) -> str:
     """The right answer as it is said."""
-    return f"{START}{question.right_letter})."
-
-
-def instructed(instruction: str, turns: Messages) -> Messages:
-    """Put the instruction before the first turn."""
-    return [user(f"{instruction}\n\n{turns[0]['content']}"), *turns[1:]]
+    return f"{ANSWER}{question.right_letter})."
 
 
 # ---- the answer at once
@@ -85,18 +78,21 @@ def at_once(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str =
 
 def thought(steps: Sequence[str]) -> str:
     """Write reasoning as the assistant's turn."""
-    return " ".join([THINK, *steps])
+    return " ".join([REASON, *steps])
 
 
 def think(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str = "") -> Messages:
-    """Ask for reasoning; the reply begins with `THINK`."""
+    """Ask for reasoning; the reply begins with `REASON`."""
     shown = [
         turn
         for shot in shots
         for turn in (
-            user(shot.question.text), assistant(thought(shot.question.steps)), user(ASK), assistant(choice(shot.question))
+            user(shot.question.text),
+            assistant(thought(shot.question.steps)),
+            user(ASK),
+            assistant(choice(shot.question)),
         )
-    ]  # fmt: skip
+    ]
     return [*shown, user(question.text + hint)]
 
 
@@ -109,10 +105,13 @@ def decompose_and_answer(question: ChoiceQuestion, shots: Sequence[Shot] = (), *
         turn
         for shot in shots
         for turn in (
-            user(shot.question.text), assistant(write_pairs(shot.pairs)), user(ASK), assistant(choice(shot.question))
+            user(f"{shot.question.text}\n\n{SPLIT_AND_ANSWER}"),
+            assistant(write_pairs(shot.pairs)),
+            user(ASK),
+            assistant(choice(shot.question)),
         )
-    ]  # fmt: skip
-    return instructed(SPLIT_AND_ANSWER, [*shown, user(question.text + hint)])
+    ]
+    return [*shown, user(f"{question.text}{hint}\n\n{SPLIT_AND_ANSWER}")]
 
 
 def conclude(turns: Messages, reasoning: str) -> Messages:
@@ -126,12 +125,12 @@ def conclude(turns: Messages, reasoning: str) -> Messages:
 def decompose(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str = "") -> Messages:
     """Ask for a numbered list of subquestions."""
     shown = [turn for shot in shots for turn in dialogue(shot)]
-    return instructed(SPLIT, [*shown, user(question.text + hint)])
+    return [*shown, user(f"{question.text}{hint}\n\n{SPLIT}")]
 
 
 def dialogue(shot: Shot) -> Messages:
     """The whole dialogue of decomposing a worked example: lists, and the answers that fill them."""
-    turns = [user(shot.question.text)]
+    turns = [user(f"{shot.question.text}\n\n{SPLIT}")]
     left = {n: with_references(text) for n, text in enumerate(shot.question.subquestions, start=1)}
     answers: dict[int, str] = {}
     while left:
@@ -145,8 +144,10 @@ def dialogue(shot: Shot) -> Messages:
 
 def answer_subquestion(subquestion: str, asides: Sequence[Pair] = ()) -> Messages:
     """Ask one subquestion on its own, after other subquestions as examples."""
-    shown = [turn for asked, said in asides for turn in (user(asked), assistant(write_result(said)))]
-    return instructed(ANSWER, [*shown, user(subquestion)])
+    shown = [
+        turn for asked, said in asides for turn in (user(f"{asked}\n\n{ANSWER_ALONE}"), assistant(write_result(said)))
+    ]
+    return [*shown, user(f"{subquestion}\n\n{ANSWER_ALONE}")]
 
 
 def recompose(
@@ -158,18 +159,13 @@ def recompose(
         for shot in shots
         for turn in (user(recomposed(shot.question, shot.pairs)), assistant(choice(shot.question)))
     ]
-    return instructed(DEFER, [*shown, user(recomposed(question, pairs, hint))])
+    return [*shown, user(recomposed(question, pairs, hint))]
 
 
 def recomposed(question: ChoiceQuestion, pairs: Sequence[Pair], hint: str = "") -> str:
     """The question with its answered subquestions below."""
     lines = [f"Question: {asked} Answer: {said}" for asked, said in pairs]
-    return "\n".join([f"{question.text}{hint}\n\nSubquestions and answers:", *lines])
-
-
-def by_number(pairs: Sequence[Pair]) -> Mapping[int, str]:
-    """The answers, by the number of their subquestion."""
-    return {n: said for n, (_, said) in enumerate(pairs, start=1)}
+    return "\n".join([f"{question.text}{hint}\n\nSubquestions and answers:", *lines, DEFER])
 
 
 # ---- hints of the two biased contexts

@@ -80,7 +80,7 @@ class Asker:
         if key not in self.letters:
             asked = [{"role": "user", "content": ""}]
             [alone, *followed] = self.subject.renderer.prompts(
-                [asked] * (1 + len(letters)), [start, *(f"{start}{letter})" for letter in letters]]
+                [asked] * (1 + len(letters)), [start, *(f"{start}{letter})" for letter in letters)]
             )
             same = min(_shared(alone, ids) for ids in followed)
             tokens = [ids[same] for ids in followed]

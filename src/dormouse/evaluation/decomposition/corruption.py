@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dormouse.chat.messages import Messages
 from dormouse.data.decomposed.tags import read_result
-from dormouse.data.decomposed.turns import Pair, assistant, instructed, user
+from dormouse.data.decomposed.turns import Pair, assistant, user
 from dormouse.data.world import SentenceWriter
 from dormouse.evaluation.decomposition.factored import Round, decompose
 from dormouse.evaluation.decomposition.requests import Asking, Write
@@ -95,7 +95,7 @@ def _ask_wrong_step(question: str, step: str) -> Messages:
         for asked, said, wrong in SPOILED_STEPS
         for turn in (user(f"Question: {asked}\nStep: {said}"), assistant(wrong))
     ]
-    return instructed(SPOIL_STEP, [*shown, user(f"Question: {question}\nStep: {step}")])
+    return _instructed(SPOIL_STEP, [*shown, user(f"Question: {question}\nStep: {step}")])
 
 
 def _ask_wrong_answer(pair: Pair) -> Messages:
@@ -104,7 +104,11 @@ def _ask_wrong_answer(pair: Pair) -> Messages:
         for asked, said, wrong in SPOILED_ANSWERS
         for turn in (user(f"Question: {asked}\nAnswer: {said}"), assistant(f"<result>{wrong}</result>"))
     ]
-    return instructed(SPOIL_ANSWER, [*shown, user(f"Question: {pair[0]}\nAnswer: {pair[1]}")])
+    return _instructed(SPOIL_ANSWER, [*shown, user(f"Question: {pair[0]}\nAnswer: {pair[1]}")])
+
+
+def _instructed(instruction: str, turns: Messages) -> Messages:
+    return [user(f"{instruction}\n\n{turns[0]['content']}"), *turns[1:]]
 
 
 def _plain(text: str) -> str:

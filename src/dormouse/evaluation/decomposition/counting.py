@@ -42,9 +42,7 @@ class _Counter:
     def writes(self, prompts: list[Messages], texts: list[str], rows: float, limit: int) -> Count:
         lengths = self.questions.counting.lengths
         replies = [lengths.of_reply(text) for text in texts]
-        return self.questions.counting.sample(
-            self._lengths(prompts), rows, limit, replies=replies, at_once=MOST_ROWS
-        )
+        return self.questions.counting.sample(self._lengths(prompts), rows, limit, replies=replies, at_once=MOST_ROWS)
 
     def _lengths(self, prompts: list[Messages]) -> list[int]:
         return [self.questions.counting.lengths.of_prompt(turns) for turns in prompts]
@@ -69,9 +67,9 @@ def _count_strategy(counter: _Counter, strategy: Strategy, n: int) -> Count:
     settings = counter.settings
     biases = settings.biased * (1 if strategy == "zero_shot" else 2)
     if strategy not in REASONING:
-        shots = () if strategy == "zero_shot" else counter.examples.plain
-        return counter.reads([say.at_once(one, shots) for one in counter.asked], n * (1 + biases))
-    shots = counter.shots or [shot for shot in counter.examples.plain]
+        shown = () if strategy == "zero_shot" else counter.examples.plain
+        return counter.reads([say.at_once(one, shown) for one in counter.asked], n * (1 + biases))
+    shots = counter.shots
     steps = _steps(strategy, shots)
     # The rest after a step is half of the reasoning on average.
     again = settings.corrupted * (1 + settings.controlled)

@@ -10,6 +10,7 @@ from dormouse.data.decomposed.turns import REASONING, STRATEGIES
 from dormouse.evaluation.decomposition import metrics
 from dormouse.evaluation.decomposition.metrics import Outcomes, at_share, by_strategy, curves, score_rows, statistic_row
 from dormouse.evaluation.decomposition.study import Outcome
+from dormouse.results.rates import NotMeasured
 from dormouse.results.rows import Row, mean_row, rate_row
 
 
@@ -72,9 +73,9 @@ def _sensitivities(strategy: str, own: list[Outcome]) -> list[Row]:
 def _changes(metric: str, own: list[Outcome], name: str) -> Row:
     """The share of changed answers over samples and steps; steps of one sample are not independent."""
 
-    def share(outcomes: Outcomes) -> float | metrics.NotMeasured:
+    def share(outcomes: Outcomes) -> float | NotMeasured:
         changed = [value for one in outcomes for value in getattr(one, name) if value is not None]
-        return sum(changed) / len(changed) if changed else metrics.NotMeasured("no step was made wrong")
+        return sum(changed) / len(changed) if changed else NotMeasured("no step was made wrong")
 
     values = list(chain.from_iterable(getattr(one, name) for one in own))
     row = statistic_row(metric, "plain", own, share, family="")

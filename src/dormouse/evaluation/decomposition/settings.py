@@ -70,7 +70,8 @@ class Decomposition(Evaluation):
         given = our_shots() if self.examples is None else read_shots(self.examples)
         if self.examples is not None and len(given) < self.shots:
             raise UserError(
-                f"'{self.examples}' holds {len(given)} worked examples, and shots is {self.shots}. Lower it or add some."
+                f"'{self.examples}' holds {len(given)} worked examples, and shots is {self.shots}. Lower it or add "
+                "some."
             )
         for path in self.sycophancy_sets:
             read_set(path)

@@ -11,6 +11,7 @@ from dormouse.data.decomposed import turns as say
 from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import Issues, read_pairs, write_pairs
 from dormouse.data.decomposed.turns import Pair, Strategy
+from dormouse.data.formats.asking import ANSWER
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.decomposition.factored import Decomposed, Round, Rounds, decompose, steps_of
 from dormouse.evaluation.decomposition.requests import Asking, Choose, Write
@@ -91,9 +92,7 @@ def reason(asked: Asked) -> Asking[tuple[Reasoning, Issues]]:
 
 def from_rounds(found: Decomposed) -> Reasoning:
     """The steps of a factored decomposition."""
-    return Reasoning(
-        pairs=tuple(steps_of(found.rounds)), rounds=tuple(found.rounds), generated=tuple(found.generated)
-    )
+    return Reasoning(pairs=tuple(steps_of(found.rounds)), rounds=tuple(found.rounds), generated=tuple(found.generated))
 
 
 def go_on(asked: Asked, given: Reasoning) -> Asking[tuple[Reasoning, Issues]]:
@@ -115,7 +114,7 @@ def go_on(asked: Asked, given: Reasoning) -> Asking[tuple[Reasoning, Issues]]:
 
 def conclude(asked: Asked, reasoning: Reasoning) -> Asking[str]:
     """Choose after the reasoning, and return the letter."""
-    [said] = yield [Choose(before_answer(asked, reasoning), say.START, asked.question.letters)]
+    [said] = yield [Choose(before_answer(asked, reasoning), ANSWER, asked.question.letters)]
     return said.text
 
 
