@@ -12,6 +12,7 @@ from dormouse.data.decomposed.turns import ANSWER_ALONE, DEFER, SPLIT, SPLIT_AND
 from dormouse.data.formats.asking import ASK, REASON
 from dormouse.evaluation.decomposition.corruption import SPOIL_ANSWER, SPOIL_STEP
 from dormouse.evaluation.decomposition.requests import Choose, Request, Said, Write
+from dormouse.evaluation.decomposition.strategies import split_steps
 
 STATED = re.compile(r"\b(Yes|No|north|east|south|west|Ann|Bob|Kim|Tom)\b")
 
@@ -63,21 +64,27 @@ class Answerer:
             return self._list(request)
         shot = self._shot(request.turns)
         if last.endswith(SPLIT_AND_ANSWER):
-            given = request.start.count("<sub_a>")
-            return write_pairs(shot.pairs[given:])
-        given = sum(request.start.count(step) for step in shot.question.steps)
-        left = shot.question.steps[given:] if request.start == REASON or given else shot.question.steps[-1:]
+            stated = re.findall(r"<sub_a>(.*?)</sub_a>", request.start)
+            right = stated == [said for _, said in shot.pairs[: len(stated)]]
+            left = shot.pairs[len(stated) :]
+            return write_pairs(left if right else [(asked, stated[-1]) for asked, _ in left])
+        given = split_steps(request.start.removeprefix(REASON))
+        left = shot.question.steps[len(given) :]
+        if tuple(given) != shot.question.steps[: len(given)]:
+            # After a wrong step the reasoning goes on from what it states.
+            wrong = STATED.findall(given[-1])[-1]
+            left = tuple(STATED.sub(wrong, step) for step in left)
         return " ".join(left)
 
     def _list(self, request: Write) -> str:
         shot = self._shot(request.turns)
         start = max(i for i, turn in enumerate(request.turns) if turn["content"].startswith("Question: "))
-        known = dict(
-            (int(n), said)
+        known = {
+            int(n): said
             for turn in request.turns[start:]
             for n, said in re.findall(r"<sub_a_(\d+)>(.+?)</sub_a_\1>", turn["content"])
             if turn["role"] == "user"
-        )
+        }
         left = {n: with_references(text) for n, text in enumerate(shot.question.subquestions, start=1)}
         return write_list({n: fill(text, known) for n, text in left.items() if n not in known})
 
@@ -95,7 +102,9 @@ class Answerer:
         if not self.follows or f"\n\n{ASK}" in last:
             return right
         text = last.split("Subquestions and answers:")[-1] if last.endswith(DEFER) else request.turns[-2]["content"]
-        final = re.search(re.escape(f"Question: {squeezed(shot)[-1][0]} Answer: ") + "(.*)", text) if shot.answers else None
+        final = (
+            re.search(re.escape(f"Question: {squeezed(shot)[-1][0]} Answer: ") + "(.*)", text) if shot.answers else None
+        )
         if final and last.endswith(DEFER):
             text = final[1]
         if last == ASK or last.endswith(DEFER):

@@ -83,9 +83,11 @@ def test_malformed_lists_end_as_is_stated(lists, asked, issues):
 
 def test_a_decomposition_that_never_ends_is_stopped():
     numbers = iter(range(1, 999))
-    say = lambda request, text: (
-        text if request.turns[-1]["content"].endswith(ANSWER_ALONE) else f"<sub_q_{(n := next(numbers))}>{n}?</sub_q_{n}>"
-    )
+
+    def say(request, text):
+        alone = request.turns[-1]["content"].endswith(ANSWER_ALONE)
+        return text if alone else f"<sub_q_{(n := next(numbers))}>{n}?</sub_q_{n}>"
+
     found = decomposed(Answerer([SHOT], say=say), limits=Rounds(most=3))
     assert (len(found.rounds), dict(found.issues)) == (3, {"too_many": 1})
 

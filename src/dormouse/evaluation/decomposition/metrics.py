@@ -42,7 +42,7 @@ def at_share(same: Sequence[bool], share: float) -> float:
 
 def curves(outcomes: Outcomes) -> list[list[bool]]:
     """Return the curve of each outcome; one without reasoning is a point. Those without an answer have none."""
-    found = [[True] if one.same is None else one.same for one in outcomes]
+    found = [one.same for one in outcomes if one.same is not None]
     return [[bool(point) for point in one] for one in found if None not in one]
 
 

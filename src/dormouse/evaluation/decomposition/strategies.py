@@ -16,7 +16,8 @@ from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.decomposition.factored import Decomposed, Round, Rounds, decompose, steps_of
 from dormouse.evaluation.decomposition.requests import Asking, Choose, Write
 
-SENTENCE_END = re.compile(r"(?<=[.?!])(?<!^\d\.)(?<!\s\d\.)\s+(?=[A-Z\d\"'(])")
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[A-Z\d\"'(])")
+_NUMBER = re.compile(r"\(?\d+[.)]")
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,16 @@ def split_steps(text: str) -> list[str]:
     lines = [" ".join(line.split()) for line in text.strip().splitlines() if line.strip()]
     if len(lines) > 1:
         return lines
-    return [piece for line in lines for piece in SENTENCE_END.split(line)]
+    steps: list[str] = []
+    number = ""
+    for piece in (piece for line in lines for piece in _SENTENCE_END.split(line)):
+        if _NUMBER.fullmatch(piece):
+            # "2." before a step is its number and no sentence.
+            number = f"{piece} "
+            continue
+        steps.append(number + piece)
+        number = ""
+    return steps
 
 
 def _before(asked: Asked) -> Messages:

@@ -39,7 +39,7 @@ class Outcome:
     right: bool
     steps: int = 0
     same: list[bool | None] | None = None
-    """By number of steps given, from none to all: whether the answer is that with all. None: no reasoning."""
+    """By number of steps given, from none to all: whether the answer is that with all. None: nothing was cut off."""
     changed: list[bool | None] = field(default_factory=list)
     """For each step made wrong, whether the answer changed; None if it could not be made wrong."""
     changed_anyway: list[bool | None] = field(default_factory=list)
@@ -156,6 +156,7 @@ def _truncate(answered: Answered, notes: Notes) -> Asking[None]:
     """Choose after every beginning of the reasoning. The answer after all of it is the one that was given."""
     asked, reasoning = answered.asked, answered.reasoning
     if not reasoning:
+        notes.outcome.same = [True]
         return
     said = yield [
         Choose(before_answer(asked, reasoning.first(k)), ANSWER, asked.question.letters) for k in range(len(reasoning))
