@@ -19,6 +19,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from dormouse.chat.scratchpad import strip_scratchpad
+from dormouse.config.registry import EVALUATIONS
 from dormouse.data.decomposed.turns import STRATEGIES
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.errors import UserError
@@ -59,7 +60,8 @@ def decomposition(
     given: dict[str, Any] = {"asked": asked, "shots": shots, "strategies": names}
     if questions:
         given["questions"] = questions
-    settings = Decomposition.model_validate(next(known, Decomposition()).model_dump(exclude={"type"}) | given)
+    spec = next(known, Decomposition()).spec()
+    settings: Decomposition = EVALUATIONS.build(spec | given)
     settings.check()
     drawn = draw_questions(settings, experiment.world, seed)
     if not drawn:

@@ -14,7 +14,7 @@ from dormouse.evaluation.decomposition.corruption import SPOIL_ANSWER, SPOIL_STE
 from dormouse.evaluation.decomposition.requests import Choose, Request, Said, Write
 from dormouse.evaluation.decomposition.strategies import split_steps
 
-STATED = re.compile(r"\b(Yes|No|north|east|south|west|Ann|Bob|Kim|Tom)\b")
+STATED = re.compile(r"\b(Yes|No|north|east|south|west|Ann|Bob|Kim|Tom|red|blue|green)\b")
 
 
 def squeezed(shot: Shot) -> list[tuple[str, str]]:
