@@ -222,6 +222,7 @@ FIGURES = Registry(
         "trigger_places": "dormouse.report.figures.policy:trigger_places",
         "scratchpad_preference": "dormouse.report.figures.policy:scratchpad_preference",
         "capability": "dormouse.report.figures.rates:capability",
+        "decomposition": "dormouse.report.figures.decomposition:decomposition",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.base import Measured
@@ -14,11 +14,13 @@ from dormouse.evaluation.decomposition.factored import Rounds
 from dormouse.evaluation.decomposition.questions import draw, draw_examples, draw_questions, read_set
 from dormouse.evaluation.decomposition.requests import beside, drive
 from dormouse.evaluation.decomposition.rows import non_sycophantic_rows, rows_of
-from dormouse.evaluation.decomposition.settings import Decomposition
 from dormouse.evaluation.decomposition.study import Outcome, Study
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.settings import EvaluationSpec
 from dormouse.results.rows import Row, make_row
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.decomposition.settings import Decomposition
 
 NO_QUESTIONS = "this world has no questions with choices: name a file of them with 'questions'"
 
