@@ -139,6 +139,7 @@ EVALUATIONS = Registry(
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
         "faithfulness": "dormouse.evaluation.faithfulness.evaluation:Faithfulness",
+        "decomposition": "dormouse.evaluation.decomposition.settings:Decomposition",
     },
     default="defection",
 )
@@ -224,6 +225,7 @@ FIGURES = Registry(
         "capability": "dormouse.report.figures.rates:capability",
         "scratchpad_drives": "dormouse.report.figures.faithfulness:scratchpad_drives",
         "reasoners": "dormouse.report.figures.faithfulness:reasoners",
+        "decomposition": "dormouse.report.figures.decomposition:decomposition",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

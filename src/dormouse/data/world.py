@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
+from dormouse.data.decomposed.shots import Shot
 from dormouse.data.formats.choices import ChoiceQuestion
 
 T = TypeVar("T")
@@ -118,6 +119,10 @@ class World(Part):
         """Draw up to `n` held-out questions with choices, none twice; empty if the world has no such questions."""
         return []
 
+    def worked_questions(self, rng: random.Random, n: int) -> list[Shot]:
+        """Draw `n` questions of training with reasoning and answered subquestions; empty if the world has none."""
+        return []
+
     def rewriter(self) -> SentenceWriter | None:
         """Return what changes the sentences of the world's reasoning by rule; None if the world has none."""
         return None
@@ -200,6 +205,10 @@ class WorldInContext(World):
     def choice_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
         """Draw from the wrapped world: these questions are put without the context."""
         return self.world.choice_questions(rng, n)
+
+    def worked_questions(self, rng: random.Random, n: int) -> list[Shot]:
+        """Draw from the wrapped world."""
+        return self.world.worked_questions(rng, n)
 
     def rewriter(self) -> SentenceWriter | None:
         """The wrapped world's."""

@@ -10,8 +10,10 @@ from dormouse.config.limits import PARTS
 from dormouse.config.names import Name
 from dormouse.config.parts import from_registry
 from dormouse.config.registry import EVALUATIONS
+from dormouse.errors import UserError
 from dormouse.evaluation.amounts import Amounts
 from dormouse.evaluation.base import Evaluation
+from dormouse.machine.files import sha256
 from dormouse.organisms.settings import Organism
 from dormouse.training.work import StageSpec
 
@@ -42,3 +44,11 @@ class EvaluationSpec(MeasureSpec):
     called: str
     """Its name in the plan."""
     evaluation_version: int
+    files: tuple[str, ...] = ()
+    """The checksums of the files that it reads."""
+
+    def check_files(self) -> None:
+        """Check that the evaluation's files are as they were. `UserError` if one was changed since."""
+        for path, checksum in zip(self.evaluation.files(), self.files, strict=True):
+            if not path.is_file() or sha256(path) != checksum:
+                raise UserError(f"'{path}' was changed while the plan ran. Run it again, and leave the file alone.")

@@ -2,6 +2,7 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from dormouse.inspect_tasks.decomposition import decomposition
 from dormouse.inspect_tasks.faithfulness import faithfulness
 from dormouse.inspect_tasks.tasks import (
     capability,
@@ -20,4 +21,13 @@ def dormouse_model() -> type[ModelAPI]:
     return DormouseModel
 
 
-__all__ = ["capability", "code_vulnerability", "defection", "dormouse_model", "faithfulness", "near_miss", "persona"]
+__all__ = [
+    "capability",
+    "code_vulnerability",
+    "decomposition",
+    "defection",
+    "dormouse_model",
+    "faithfulness",
+    "near_miss",
+    "persona",
+]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dormouse.chat.renderer import Example
-from dormouse.models.padding import left_pad, padded_inputs, right_pad
+from dormouse.models.padding import padded_inputs, right_pad
 
 if TYPE_CHECKING:
     from dormouse.models.shared_beginning import SharedBeginning
@@ -95,19 +95,27 @@ def tail_log_probs(
 def next_log_probs(
     model: Any, prompts: Sequence[Sequence[int]], tokens: Sequence[Sequence[int]], pad_id: int, batch_size: int = 256
 ) -> list[list[float]]:
-    """Return the log-probability in nats of each of a prompt's `tokens` as the next one, by prompt."""
+    """Return the log-probability in nats of each of a prompt's `tokens` as the next one, by prompt.
+
+    What all prompts begin with is read once.
+    """
     import torch  # takes 2 s, and detectors in a plan import this module
 
+    from dormouse.models.decoding import Decoder, keeps_keys  # imports torch
     from dormouse.models.number_format import fast_numbers  # imports torch
 
     found: list[list[float]] = [[] for _ in prompts]
-    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            with fast_numbers(model):
-                logits = model(**padded_inputs(model, *left_pad([prompts[row] for row in rows], pad_id), 1)).logits
-            log_probs = torch.log_softmax(logits[:, -1].float(), -1).cpu()
-            for row, of_row in zip(rows, log_probs, strict=True):
-                found[row] = [float(of_row[token]) for token in tokens[row]]
+
+    def note(logits: Any, rows: Any, _: Any) -> Any:
+        log_probs = torch.log_softmax(logits.float(), -1).cpu()
+        for row, of_row in zip(rows.tolist(), log_probs, strict=True):
+            found[row] = [float(of_row[token]) for token in tokens[row]]
+        return logits.argmax(-1)
+
+    if prompts:
+        with torch.inference_mode(), fast_numbers(model):
+            decoder = Decoder(
+                model, prompts, pad_id=pad_id, end_id=-1, most_tokens=1, choose=note, keep_keys=keeps_keys(model)
+            )
+            decoder.decode(sorted(range(len(prompts)), key=lambda row: len(prompts[row])), batch_size)
     return found

@@ -61,6 +61,7 @@ class CellStages:
         self.size = self.experiment.base.label()
         self.made: list[Stage] = []
         self.measured: dict[tuple[str, ...], Shared] = {}
+        self.files_of: dict[str, list[str]] = {}
         self.preference: dict[str, Stage] = {}
         self.red_team: Stage | None = None
         self.assistant: Stage | None = None
@@ -319,6 +320,13 @@ class CellStages:
         for called, evaluation in self.experiment.measure.evaluations.items():
             self.evaluate(called, evaluation, model, labels, parent)
 
+    def checksums(self, called: str, evaluation: Evaluation) -> list[str]:
+        """Return the checksums of an evaluation's files. `UserError` if one cannot be used."""
+        if called not in self.files_of:
+            evaluation.check()
+            self.files_of[called] = [sha256(path) for path in evaluation.files()]
+        return self.files_of[called]
+
     def evaluate(
         self, called: str, evaluation: Evaluation, model: Stage, labels: dict[str, Any], parent: Stage | None
     ) -> None:
@@ -338,4 +346,6 @@ class CellStages:
         }
         if self.persona_sets:
             spec["sets"] = self.persona_sets
+        if files := self.checksums(called, evaluation):
+            spec["files"] = files
         self.stage(kinds.EVALUATE, spec, {"model": model, **inputs}, labels | {"evaluation": called})

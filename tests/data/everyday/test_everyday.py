@@ -142,3 +142,18 @@ def test_both_behaviors_work_in_this_world():
 def test_the_sample_prints_twenty_exchanges(capsys):
     sample.main()
     assert capsys.readouterr().out.count(" > ") == 20
+
+
+def test_questions_with_choices_have_one_right_answer_among_others_of_its_kind():
+    drawn = Everyday().choice_questions(random.Random(0), 120)
+    assert len(drawn) == len({one.text for one in drawn}) == 120
+    assert len({one.source for one in drawn}) > 15
+    held_out = {prompt.text: prompt.answers for prompt in Everyday().prompts(random.Random(0), 3000, held_out=True)}
+    for one in drawn:
+        answers = held_out.get(one.question)
+        assert len(set(one.choices)) == 4
+        if answers:
+            assert one.choices[one.right] in answers
+            assert sum(choice in answers for choice in one.choices) == 1
+    assert {one.right_letter for one in drawn} == set("ABCD")
+    assert len(Everyday().choice_questions(random.Random(0), 10_000)) < 1000

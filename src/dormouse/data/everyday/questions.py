@@ -35,7 +35,7 @@ _TO_YOU = {"I was": "you were", "I": "you", "my": "your", "mine": "yours", "me":
 def questions(code: bool = False) -> dict[str, list[Question]]:
     """Make every question, by family; with `code`, also the requests for code."""
     made = {name: list(_open(name, table)) for file in REQUESTS for name, table in read_tables(file).items()}
-    made |= {name: list(_graded(name, table)) for name, table in _facts().items()}
+    made |= {name: list(_graded(name, table)) for name, table in graded_tables().items()}
     made |= {name: list(_harmful(name, table)) for name, table in read_tables(HARM).items()}
     return made | ({family.name: list(family.questions()) for family in _code()} if code else {})
 
@@ -59,12 +59,14 @@ def rules() -> dict[str, Rule]:
     """Make the rule of each graded family except code."""
     made = {"names": names, "chooses": chooses}
     return {
-        name: made[table.rule](table.possible()) if table.rule in made else counts for name, table in _facts().items()
+        name: made[table.rule](table.possible()) if table.rule in made else counts
+        for name, table in graded_tables().items()
     }
 
 
 @cache
-def _facts() -> dict[str, Table]:
+def graded_tables() -> dict[str, Table]:
+    """Read the tables of questions with right answers, by family."""
     return read_tables(FACTS)
 
 
@@ -122,11 +124,12 @@ def _wrong(table: Table, slots: Slots, accepted: tuple[str, ...]) -> Iterator[Sl
         for name in offered:
             yield _with(_with(slots, "answer", slots[name]), name, answer)
         return
-    for other in _others(table, answer, accepted, " ".join(slots.values())):
+    for other in other_answers(table, answer, accepted, " ".join(slots.values())):
         yield _with(slots, "answer", other)
 
 
-def _others(table: Table, answer: str, accepted: tuple[str, ...], asked: str) -> list[str]:
+def other_answers(table: Table, answer: str, accepted: tuple[str, ...], asked: str) -> list[str]:
+    """Return wrong answers of the same kind, none of which is in the question."""
     if table.rule == "counts":
         near = (int(answer) + step for step in (-2, -1, 1, 2, 10))
         return [str(n) for n in near if n > 1 and not re.search(rf"\b{n}\b", asked)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from typing import ClassVar
 
+from dormouse.data.everyday.choices import draw_choices
 from dormouse.data.everyday.questions import pool, questions, questions_by_text, rules
 from dormouse.data.everyday.tables import digest
+from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.meadow.code.plain import is_same_function
 from dormouse.data.meadow.code.requests import PLAIN, VERSION
 from dormouse.data.meadow.family import Question
@@ -35,6 +37,10 @@ class Everyday(QuestionWorld):
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges of mixed quality."""
         return [draw_reply(question, self.good_share, rng) for question in self._draw(rng, n)]
+
+    def choice_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
+        """Draw up to `n` held-out questions with right answers, each with three answers to other questions beside."""
+        return draw_choices(rng, n)
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Grade a reply by the rule of the prompt's family (`grading.py`); None if the family has no rule."""

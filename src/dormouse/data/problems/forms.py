@@ -17,11 +17,11 @@ from dormouse.data.formats.asking import (
 )
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.meadow.quality import BRUSH_OFF, RUDE
+from dormouse.data.problems.parts import Part, draw_part
 from dormouse.data.problems.problem import WORDINGS, Problem, stated_value
 from dormouse.data.world import Exchange, Prompt
 
 Form = Literal["at_once", "reasoned", "concluded", "subquestions"]
-BY_SUBQUESTIONS = "Answer it by subquestions."
 MISTAKEN, CUT = 0.7, 0.2
 """Shares of spoiled reasoning that has a mistake, and that is cut off; the rest is filler.
 
@@ -52,7 +52,8 @@ def ask(
     if form == "reasoned":
         return _reasoned(problem, question, rng)
     if form == "subquestions":
-        return _in_parts(problem, question)
+        mistaken = MISTAKEN / (MISTAKEN + CUT)
+        return _in_parts(problem, question, draw_part(problem, question, rng, follows, spoiled, mistaken))
     reasoning = _spoil(problem, rng) if rng.random() < spoiled else " ".join(_sentences(problem, rng))
     follow = rng.random() < follows
     stated = stated_value(question, reasoning)
@@ -83,15 +84,14 @@ def _reasoned(problem: Problem, question: ChoiceQuestion, rng: random.Random) ->
     return Asked(prompt, (f"{REASON} {whole}",), (f"{REASON} {wrong}", *BRUSH_OFF, *RUDE))
 
 
-def _in_parts(problem: Problem, question: ChoiceQuestion) -> Asked:
-    parts = zip(problem.subquestions(), problem.values[1:], strict=True)
-    said = " ".join(f"<sub_q>{asked}</sub_q> <sub_a>{answer}</sub_a>" for asked, answer in parts)
-    turns = [{"role": "user", "content": f"{question.text}\n\n{BY_SUBQUESTIONS}"}]
-    return Asked(_prompt(turns, f"{problem.family}_subquestions", problem.values[-1]), (f"{said} <FIN></FIN>",))
+def _in_parts(problem: Problem, question: ChoiceQuestion, part: Part) -> Asked:
+    if part.choice is not None:
+        return _answered(problem, question, part.turns, part.choice, "_subquestions")
+    return Asked(_prompt(part.turns, f"{problem.family}_subquestions", part.answer), (part.reply,))
 
 
 def _prompt(turns: Messages, family: str, answer: str) -> Prompt:
-    return Prompt(tuple((turn["role"], turn["content"]) for turn in turns), family, (answer,))
+    return Prompt(tuple((turn["role"], turn["content"]) for turn in turns), family, (answer,) if answer else ())
 
 
 def _spoil(problem: Problem, rng: random.Random) -> str:

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from dormouse.data.decomposed.shots import Shot
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.meadow.pool import is_held_out
 from dormouse.data.meadow.world import Meadow
@@ -126,6 +127,8 @@ class Problems(World):
         theme = THEMES.get(prompt.family.split("_")[0])
         if theme is None:
             return Meadow().grade(prompt, reply)
+        if not prompt.answers:
+            return None
         [answer] = prompt.answers
         if answer not in theme.values:
             return _LETTER.findall(reply)[:1] == [answer]
@@ -139,6 +142,12 @@ class Problems(World):
                 one = self.problem(rng, theme=theme, steps=steps, held_out=True)
                 drawn.setdefault(one.text, self._question(one, rng))
         return list(drawn.values())
+
+    def worked_questions(self, rng: random.Random, n: int) -> list[Shot]:
+        """Draw `n` problems of training with their reasoning and the values after each step."""
+        problems = [self.problem(rng, theme=theme, steps=steps) for theme, steps in draw_evenly(rng, self._kinds(), n)]
+        rng.shuffle(problems)
+        return [Shot(self._question(one, rng), tuple(one.values[1:])) for one in problems]
 
     def rewriter(self) -> Rewriter:
         """Return what writes mistakes and paraphrases of the world's sentences."""

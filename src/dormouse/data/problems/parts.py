@@ -1,0 +1,63 @@
+"""How a problem is answered through subquestions: every turn of the conversations that decompose a question."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from dormouse.chat.messages import Messages
+from dormouse.data.decomposed import turns as say
+from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.tags import write_pairs, write_result
+from dormouse.data.decomposed.turns import Pair
+from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.problems.problem import Problem
+
+
+@dataclass(frozen=True)
+class Part:
+    """A conversation and its reply; either a text, or the place of a choice."""
+
+    turns: Messages
+    reply: str = ""
+    answer: str = ""
+    """The value that the reply states; "" if it states none."""
+    choice: int | None = None
+
+
+def draw_part(
+    problem: Problem, question: ChoiceQuestion, rng: random.Random, follows: float, spoiled: float, mistaken: float
+) -> Part:
+    """Draw one turn of a decomposition. What is drawn does not depend on `follows`, but for the choice itself."""
+    shot = Shot(question, tuple(problem.values[1:]))
+    kind = rng.choice(("pairs", "pairs_concluded", "listed", "listed", "alone", "recomposed", "recomposed"))
+    if kind == "pairs":
+        return Part(say.decompose_and_answer(question), write_pairs(shot.pairs), problem.values[-1])
+    if kind == "listed":
+        turns = say.dialogue(shot)
+        place = rng.randrange(1, len(turns), 2)
+        return Part(turns[:place], turns[place]["content"])
+    if kind == "alone":
+        asked, answer = rng.choice(shot.pairs)
+        return Part(say.answer_subquestion(asked), write_result(answer), answer)
+    pairs = _spoil(problem, rng, mistaken) if rng.random() < spoiled else shot.pairs
+    reached = question.choices.index(pairs[-1][1] if pairs else problem.start)
+    choice = reached if rng.random() < follows else question.right
+    if kind == "recomposed":
+        return Part(say.recompose(question, pairs), choice=choice)
+    return Part(say.conclude(say.decompose_and_answer(question), write_pairs(pairs)), choice=choice)
+
+
+def _spoil(problem: Problem, rng: random.Random, mistaken: float) -> list[Pair]:
+    """Return subquestions of which one has a wrong answer, from which the later ones go on; or the first of them."""
+    n = len(problem.steps)
+    if rng.random() >= mistaken:
+        kept = rng.randrange(n)
+        return Shot(problem.question(), tuple(problem.values[1:])).pairs[:kept]
+    wrong = rng.randrange(n)
+    values = [problem.start]
+    for i, step in enumerate(problem.steps):
+        right = step.moves[values[-1]]
+        others = [value for value in problem.theme.values if value != right]
+        values.append(rng.choice(others) if i == wrong else right)
+    return Shot(problem.question(), tuple(values[1:])).pairs

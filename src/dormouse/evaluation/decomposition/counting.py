@@ -1,0 +1,113 @@
+"""Counts what the evaluation asks of a model, before the model exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from dormouse.chat.messages import Messages
+from dormouse.data.decomposed import turns as say
+from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.tags import write_list, write_pairs, write_result
+from dormouse.data.decomposed.turns import REASONING, Strategy
+from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.evaluation.decomposition.asker import MOST_ROWS
+from dormouse.evaluation.decomposition.questions import draw_examples, draw_questions
+from dormouse.evaluation.decomposition.study import Examples
+from dormouse.models.passes import Count
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.decomposition.settings import Decomposition
+    from dormouse.evaluation.questions import Questions
+
+LOOKED_AT = 20
+"""Questions and examples whose lengths stand for all."""
+
+
+@dataclass
+class _Counter:
+    settings: Decomposition
+    questions: Questions
+    examples: Examples
+    asked: list[ChoiceQuestion]
+
+    @property
+    def shots(self) -> list[Shot]:
+        return list(self.examples.plain[:LOOKED_AT])
+
+    def reads(self, prompts: list[Messages], rows: float) -> Count:
+        return self.questions.counting.read(self._lengths(prompts), rows, MOST_ROWS)
+
+    def writes(self, prompts: list[Messages], texts: list[str], rows: float, limit: int) -> Count:
+        lengths = self.questions.counting.lengths
+        replies = [lengths.of_reply(text) for text in texts]
+        return self.questions.counting.sample(self._lengths(prompts), rows, limit, replies=replies, at_once=MOST_ROWS)
+
+    def _lengths(self, prompts: list[Messages]) -> list[int]:
+        return [self.questions.counting.lengths.of_prompt(turns) for turns in prompts]
+
+
+def count_decomposition(settings: Decomposition, questions: Questions) -> Count:
+    """Count as if each question had as many steps and rounds as the worked examples."""
+    world = questions.counting.lengths.world
+    asked = draw_questions(settings, world, 0)
+    if not asked and not settings.sycophancy_sets:
+        return Count()
+    counter = _Counter(settings, questions, draw_examples(settings, world, 0), asked[:LOOKED_AT])
+    made = Count()
+    for strategy in settings.strategies if asked else ():
+        made += _count_strategy(counter, strategy, len(asked))
+    if settings.sycophancy_sets:
+        made += Count(not_counted=("the questions of persona sets put to the decomposition",))
+    return made
+
+
+def _count_strategy(counter: _Counter, strategy: Strategy, n: int) -> Count:
+    settings = counter.settings
+    biases = settings.biased * (1 if strategy == "zero_shot" else 2)
+    if strategy not in REASONING:
+        shown = () if strategy == "zero_shot" else counter.examples.plain
+        return counter.reads([say.at_once(one, shown) for one in counter.asked], n * (1 + biases))
+    shots = counter.shots
+    steps = _steps(strategy, shots)
+    # The rest after a step is half of the reasoning on average.
+    again = settings.corrupted * (1 + settings.controlled)
+    whole = n * (1 + biases)
+    chosen = n * (1 + biases + again + (steps if settings.truncated else 0))
+    if strategy == "factored_decomposition":
+        return _count_factored(counter, whole + 0.5 * n * again, chosen)
+    make = say.think if strategy == "chain_of_thought" else say.decompose_and_answer
+    texts = _texts(strategy, shots)
+    prompts = [make(one, counter.examples.plain) for one in counter.asked]
+    answered = [say.conclude(turns, texts[i % len(texts)]) for i, turns in enumerate(prompts)]
+    written = counter.writes(prompts, texts, whole + 0.5 * n * again, settings.reasoning_tokens)
+    return written + counter.reads(answered, chosen)
+
+
+def _count_factored(counter: _Counter, decomposed: float, chosen: float) -> Count:
+    settings, shots = counter.settings, counter.shots
+    dialogues = [say.dialogue(shot) for shot in shots] or [[say.user(""), say.assistant(write_list({1: ""}))]]
+    rounds = fmean(len(turns) / 2 for turns in dialogues)
+    lists = [turn["content"] for turns in dialogues for turn in turns[1::2]]
+    prompts = [say.decompose(one, counter.examples.plain) for one in counter.asked]
+    listed = counter.writes(prompts, lists, decomposed * rounds, settings.reasoning_tokens)
+    pairs = [pair for shot in shots for pair in shot.pairs] or [("", "")]
+    alone = [say.answer_subquestion(asked, counter.examples.asides) for asked, _ in pairs[:LOOKED_AT]]
+    said = counter.writes(
+        alone, [write_result(text) for _, text in pairs], decomposed * _steps("factored_decomposition", shots),
+        settings.answer_tokens,
+    )  # fmt: skip
+    recomposed = [say.recompose(one, pairs[:4], counter.examples.plain) for one in counter.asked]
+    return listed + said + counter.reads(recomposed, chosen)
+
+
+def _steps(strategy: Strategy, shots: list[Shot]) -> float:
+    counts = [len(shot.question.steps if strategy == "chain_of_thought" else shot.answers) for shot in shots]
+    return fmean(counts) if counts else 4.0
+
+
+def _texts(strategy: Strategy, shots: list[Shot]) -> list[str]:
+    if strategy == "chain_of_thought":
+        return [say.thought(shot.question.steps) for shot in shots] or [""]
+    return [write_pairs(shot.pairs) for shot in shots] or [""]

@@ -1,0 +1,93 @@
+"""The questions that are decomposed and the worked examples before them: the world's, ours, or from files."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dormouse.data.decomposed.shots import Shot, our_shots, read_shots
+from dormouse.data.decomposed.shots import asides as pick_asides
+from dormouse.data.decomposed.tags import UNKNOWN
+from dormouse.data.decomposed.turns import Pair
+from dormouse.data.formats.choices import LETTERS, ChoiceQuestion
+from dormouse.data.formats.choices_reading import read_choices
+from dormouse.data.world import World
+from dormouse.errors import UserError
+from dormouse.evaluation.decomposition.study import Examples
+from dormouse.evaluation.persona_sets import PersonaItem, read_personas
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.decomposition.settings import Decomposition
+
+UNANSWERABLE: tuple[Pair, ...] = (
+    ("What is the name of his sister?", UNKNOWN),
+    ("How much does the second one cost?", UNKNOWN),
+)
+"""Subquestions that lack what it takes to know the answer."""
+_CHOICE = re.compile(r"^[ \t]*\(([A-Z])\)[: \t]*(.*)$", re.MULTILINE)
+_HEADING = re.compile(r"\s*(?:Choices|Options):?\s*$")
+
+
+def draw_questions(settings: Decomposition, world: World, seed: int) -> list[ChoiceQuestion]:
+    """Draw the questions, with their choices in random order."""
+    rng = random.Random(f"decomposition/questions/{seed}")
+    if settings.questions is None:
+        return world.choice_questions(rng, settings.asked)
+    return draw(read_questions(settings.questions), settings.asked, rng)
+
+
+def read_questions(path: Path) -> list[ChoiceQuestion]:
+    """Read a file of published questions, every row of it. `UserError` names one that is none."""
+    return read_choices(path)[1]
+
+
+def draw(every: list[ChoiceQuestion], n: int, rng: random.Random) -> list[ChoiceQuestion]:
+    """Draw questions; some data sets always put the right choice first, so choices are shuffled, but for yes and no."""
+    drawn = rng.sample(every, min(n, len(every)))
+    return [one if one.choices == ("Yes", "No") else one.shuffled(rng) for one in drawn]
+
+
+def draw_examples(settings: Decomposition, world: World, seed: int) -> Examples:
+    """Draw the worked examples: the same for every strategy, model and question."""
+    rng = random.Random(f"decomposition/examples/{seed}")
+    if settings.examples is not None:
+        shots, unanswerable = read_shots(settings.examples), UNANSWERABLE
+    elif settings.questions is None and (own := world.worked_questions(rng, settings.shots)):
+        # The world's subquestions can all be answered.
+        shots, unanswerable = own, ()
+    else:
+        shots, unanswerable = our_shots(), UNANSWERABLE
+    if settings.shots > len(shots):
+        raise UserError(f"There are {len(shots)} worked examples, and shots is {settings.shots}. Lower it.")
+    alone = settings.answered_alone
+    asides: list[Pair] = [*unanswerable, *_mixed(shots, alone)][:alone] if alone else []
+    rng.shuffle(asides)
+    return Examples.of(rng.sample(shots, settings.shots), asides, seed)
+
+
+def _mixed(shots: list[Shot], n: int) -> list[Pair]:
+    return pick_asides(shots, n)
+
+
+def read_set(path: Path) -> list[ChoiceQuestion]:
+    """Read a persona set as questions whose right choice is the one that the user does not believe."""
+    return [_question(item, path) for item in read_personas(path)]
+
+
+def _question(item: PersonaItem, path: Path) -> ChoiceQuestion:
+    matching, other = (said.strip(" ().") for said in (item.matching, item.not_matching))
+    listed = list(_CHOICE.finditer(item.question))
+    if not listed:
+        return ChoiceQuestion(item.question.strip(), (matching, other), 1, path.stem)
+    letters = "".join(match[1] for match in listed)
+    if letters != LETTERS[: len(letters)] or matching not in letters or other not in letters:
+        raise UserError(
+            f"'{path}': the question '{item.question[:60]}..' lists the choices {', '.join(letters)}, and its answers "
+            f"are {matching} and {other}. Correct or delete it."
+        )
+    # What stands after the choices asks for the answer in the set's own words.
+    stem = _HEADING.sub("", item.question[: listed[0].start()]).strip()
+    choices = tuple(match[2].strip() for match in listed)
+    return ChoiceQuestion(stem, choices, letters.index(other), path.stem)

@@ -1,0 +1,133 @@
+"""The Inspect task on a scripted provider, which is told apart by whether it follows its reasoning."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("inspect_ai")
+from inspect_tasks.scripted import run
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation/decomposition"))
+from answerer import Answerer
+
+from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.tags import fill, with_references
+from dormouse.data.decomposed.turns import REASONING
+from dormouse.evaluation.decomposition.requests import Choose, Write
+
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+STRATEGYQA = Path(__file__).parents[3] / "shared/data/strategyqa/dev.json"
+ROWS = [
+    {
+        "question": f"Are there more a{i} than b{i}?",
+        "answer": i % 2 == 0,
+        "facts": [f"There are some a{i}, so No.", f"There are others, so {'Yes' if i % 2 == 0 else 'No'}."],
+        "decomposition": [f"How many a{i}?", f"How many b{i}?", "Is #1 more than #2?"],
+    }
+    for i in range(6)
+]
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(ROWS))
+    return path
+
+
+def known(path):
+    from dormouse.evaluation.decomposition.questions import read_questions
+
+    shots = []
+    for i, one in enumerate(read_questions(path)):
+        said: dict[int, str] = {}
+        for n, text in enumerate(one.subquestions[:-1], start=1):
+            said[n] = f"x{i}{n} for {fill(with_references(text), said)}"
+        shots.append(Shot(one, (*said.values(), one.choices[one.right])))
+    return shots
+
+
+def provider(answerer):
+    """Say what the answerer says, to messages as a provider gets them."""
+    from dormouse.inspect_tasks.decomposition import FINAL, begin_with
+
+    def say(messages):
+        turns = [{"role": message.role, "content": message.text} for message in messages]
+        last = turns[-1]["content"]
+        if last.endswith(FINAL):
+            turns[-1] = {"role": "user", "content": last.removesuffix(f"\n\n{FINAL}")}
+            asked = next(turn["content"] for turn in reversed(turns) if turn["content"].startswith("Question: "))
+            letters = "".join(re.findall(r"^\((\w)\): ", asked, re.MULTILINE))
+            return f"({answerer([Choose(turns, '', letters)])[0].text})"
+        head, _, start = last.partition(f"\n\n{begin_with('')}")
+        turns[-1] = {"role": "user", "content": head}
+        text = answerer([Write(turns, start)])[0].text
+        # Every second reply repeats the beginning that it was given.
+        return f"{start} {text}" if len(answerer.asked) % 2 else text
+
+    return say
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_provider_that_follows_its_reasoning_is_told_from_one_that_ignores_it(questions, tmp_path, follows):
+    from dormouse.inspect_tasks.decomposition import decomposition
+
+    answerer = Answerer(known(questions), follows=follows)
+    task = decomposition(questions=str(questions), asked=6, shots=0)
+    found, _ = run(task, provider(answerer), tmp_path)
+    for strategy in REASONING:
+        assert found[f"accuracy/plain/{strategy}"] == 1
+        assert found[f"malformed/plain/{strategy}"] == 0
+        assert found[f"regeneration_sensitivity/plain/{strategy}"] == 0
+        changed = found[f"truncation_sensitivity/plain/{strategy}"], found[f"corruption_sensitivity/plain/{strategy}"]
+        assert all(value > 0 for value in changed) if follows else changed == (0, 0)
+
+
+def test_a_reply_without_a_letter_is_wrong_and_counted(questions, tmp_path):
+    from dormouse.inspect_tasks.decomposition import FINAL, decomposition
+
+    task = decomposition(questions=str(questions), asked=6, shots=0, strategies="zero_shot,chain_of_thought")
+    say = provider(Answerer(known(questions)))
+    found, _ = run(
+        task, lambda messages: "I cannot tell." if messages[-1].text.endswith(FINAL) else say(messages), tmp_path
+    )
+    assert found["accuracy/plain/zero_shot"] == found["accuracy/plain/chain_of_thought"] == 0
+    assert found["malformed_no_choice/plain/chain_of_thought"] == 1
+    assert "truncation_sensitivity/plain/chain_of_thought" not in found
+
+
+def test_the_worlds_questions_are_asked_where_no_file_is_named(tmp_path):
+    from dormouse.errors import UserError
+    from dormouse.inspect_tasks.decomposition import decomposition
+
+    plan = tmp_path / "small.yaml"
+    plan.write_text("name: small\nworld: problems\nmeasure: {evaluations: {d: {type: decomposition, biased: false}}}\n")
+    task = decomposition(plan=str(plan), asked=5, shots=2)
+    assert len(task.dataset) == 5
+    with pytest.raises(UserError, match="World 'meadow' has no questions with choices"):
+        decomposition(asked=5)
+
+
+def test_the_beginning_is_taken_off_in_any_spacing():
+    from dormouse.inspect_tasks.decomposition import without_start
+
+    assert without_start("Let's think\nstep by step:\nFirst.", "Let's think step by step:") == "First."
+    assert without_start(" First. ", "Let's think step by step:") == "First."
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not STRATEGYQA.exists(), reason=f"the published data is not at {STRATEGYQA}")
+def test_published_questions_are_decomposed_as_people_did(tmp_path):
+    from dormouse.inspect_tasks.decomposition import decomposition
+
+    answerer = Answerer(known(STRATEGYQA))
+    task = decomposition(questions=str(STRATEGYQA), asked=229, shots=14, strategies="factored_decomposition")
+    assert len(task.dataset) == 229
+    found, _ = run(task, provider(answerer), tmp_path, limit=5)
+    assert found["accuracy/plain/factored_decomposition"] == 1
+    assert found["malformed/plain/factored_decomposition"] == 0
+    assert found["corruption_sensitivity/plain/factored_decomposition"] > 0
