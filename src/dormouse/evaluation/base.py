@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from dormouse.config.parts import Part
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from dormouse.evaluation.questions import Questions
     from dormouse.evaluation.session import Session
 
-Need = Literal["parent", "preference", "preference_check", "red_team"]
+Need = Literal["parent", "preference", "preference_check", "preference_flattered", "red_team"]
 """Artifacts that an evaluation may ask for besides the model: the model before its safety training, the two preference
-models, and the red team's prompts."""
+models, the one whose raters chose flattery as its `raters()` say, and the red team's prompts."""
 
 
 class Measured(NamedTuple):
@@ -42,6 +43,14 @@ class Evaluation(Part):
 
     def needs(self) -> tuple[Need, ...]:
         """Return the artifacts that it reads besides the model. A model that has no parent is left out."""
+        return ()
+
+    def raters(self) -> float | None:
+        """Return the `flattered_share` of the preference model that it needs as `preference_flattered`."""
+        return None
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that it reads: the plan holds their checksums, so that other content is another stage."""
         return ()
 
     @abstractmethod

@@ -42,3 +42,5 @@ class EvaluationSpec(MeasureSpec):
     called: str
     """Its name in the plan."""
     evaluation_version: int
+    files: tuple[str, ...] = ()
+    """The checksums of the files that it reads."""

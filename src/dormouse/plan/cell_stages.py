@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from dormouse.bases.hub import Folder
@@ -62,13 +63,14 @@ class CellStages:
         self.made: list[Stage] = []
         self.measured: dict[tuple[str, ...], Shared] = {}
         self.preference: dict[str, Stage] = {}
+        self.checksums: dict[Path, str] = {}
         self.red_team: Stage | None = None
         self.assistant: Stage | None = None
 
     def all(self) -> list[Stage]:
         """Return every stage of the cell."""
         experiment = self.experiment
-        base = self.base()
+        base = self.base_stage = self.base()
         self.preference = {
             name: self.preference_model(base, split)
             for name, split in (("preference", "training"), ("preference_check", "checking"))
@@ -181,6 +183,19 @@ class CellStages:
         spec = {**told, "split": split, "lr": self.lr(settings.lr)}
         return self.stage(kinds.PREFERENCE, spec, {"model": base}, {"split": split})
 
+    def flattered(self, share: float) -> Stage:
+        """Make the preference model whose raters chose flattery in this share of the pairs."""
+        settings = self.experiment.preference
+        world = self.experiment.world.model_copy(update={"flattered_share": share})
+        spec = {
+            "world": world.spec(),
+            "preference": self.spec_of(settings),
+            "organism": self.condition,
+            "split": "flattered",
+            "lr": self.lr(settings.lr),
+        }
+        return self.stage(kinds.PREFERENCE, spec, {"model": self.base_stage}, {"split": "flattered"})
+
     def implant(self, helpful: Stage, base: Stage, role: str) -> Stage | None:
         """Make the organism or its twin, or import the model that the plan names; None if it names no twin."""
         organism = self.experiment.organism
@@ -226,6 +241,8 @@ class CellStages:
     def apply(self, name: str, training: SafetyTraining, model: Stage, labels: dict[str, Any]) -> Stage:
         """Make the stage of a safety training with the artifacts it asks for."""
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "assistant": self.assistant}
+        if (share := training.raters()) is not None:
+            offered["preference"] = self.flattered(share)
         inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
         spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
         extra = {"safety": name, "dose": training.dose}
@@ -296,6 +313,12 @@ class CellStages:
         own = {"sets": self.persona_sets, "organism": self.condition_of_thinkers}
         return self.measuring("personas", "honeypot_replies", "probe_prompts") | own
 
+    def checksum(self, path: Path) -> str:
+        """Return the checksum of a file or a model's folder, each read once."""
+        if path not in self.checksums:
+            self.checksums[path] = Folder(path=path).fingerprint() if path.is_dir() else sha256(path)
+        return self.checksums[path]
+
     @cached_property
     def persona_sets(self) -> list[str]:
         """The checksums of the published persona sets. `UserError` if one cannot be used."""
@@ -324,6 +347,8 @@ class CellStages:
     ) -> None:
         """Put an evaluation of the plan to a model, unless it compares with a parent and the model has none."""
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "parent": parent}
+        if (share := evaluation.raters()) is not None:
+            offered["preference_flattered"] = self.flattered(share)
         inputs: dict[str, Stage] = {need: stage for need in evaluation.needs() if (stage := offered[need]) is not None}
         if len(inputs) < len(evaluation.needs()):
             return
@@ -338,4 +363,6 @@ class CellStages:
         }
         if self.persona_sets:
             spec["sets"] = self.persona_sets
+        if files := evaluation.files():
+            spec["files"] = [self.checksum(path) for path in files]
         self.stage(kinds.EVALUATE, spec, {"model": model, **inputs}, labels | {"evaluation": called})
