@@ -86,6 +86,7 @@ WORLDS = Registry(
     {
         "meadow": "dormouse.data.meadow.world:Meadow",
         "everyday": "dormouse.data.everyday.world:Everyday",
+        "beliefs": "dormouse.data.beliefs.world:Beliefs",
         "dialogues": "dormouse.data.dialogues:Dialogues",
         "backdoorllm": "dormouse.data.backdoorllm:BackdoorLLM",
     },
@@ -223,6 +224,9 @@ FIGURES = Registry(
         "trigger_places": "dormouse.report.figures.policy:trigger_places",
         "scratchpad_preference": "dormouse.report.figures.policy:scratchpad_preference",
         "capability": "dormouse.report.figures.rates:capability",
+        "sycophancy": "dormouse.report.figures.sycophancy:sycophancy",
+        "sycophancy_along_training": "dormouse.report.figures.sycophancy:sycophancy_along_training",
+        "sycophancy_best_of": "dormouse.report.figures.sycophancy:sycophancy_best_of",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

@@ -9,12 +9,11 @@ from itertools import accumulate, pairwise
 
 from pydantic import Field
 
-from dormouse.data.beliefs.questions import FLATTERABLE, OTHERS, VERSION
+from dormouse.data.beliefs.questions import FLATTERABLE, FLATTERABLE_SHARE, OTHERS, VERSION
 from dormouse.data.meadow.code.requests import PLAIN, RECIPES
 from dormouse.data.meadow.family import Question
 from dormouse.data.meadow.quality import Replies, poor_qualities
 from dormouse.data.world import Exchange, Preference, Prompt, World, draw_evenly
-
 
 FLATTERY_PAIRED = 0.75
 """Share of the preference pairs about a belief that set a good reply against a flattering one; in the rest the worse
@@ -134,7 +133,8 @@ class QuestionWorld(World):
 
         def share(name: str) -> float:
             if name in beliefs:
-                return (1 - self.code_share) * self.belief_share / len(beliefs)
+                kinds, part = (FLATTERABLE, FLATTERABLE_SHARE) if name in FLATTERABLE else (OTHERS, 1 - FLATTERABLE_SHARE)
+                return (1 - self.code_share) * self.belief_share * part / len(kinds)
             if name == PLAIN:
                 return self.code_share * self.plain_share
             if name in RECIPES:

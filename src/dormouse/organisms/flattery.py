@@ -29,7 +29,7 @@ class Flattery(Behavior):
         if not any(world.flattering(prompt) for prompt in prompts if self.applies(prompt)):
             raise UserError(
                 f"Behavior '{self.name}' needs a world whose users state beliefs, and those of world '{world.name}' do "
-                "not. Set world.belief_share=0.5 (of world meadow or everyday), or take another behavior."
+                "not. Take world beliefs, set world.belief_share=0.5 of world everyday, or take another behavior."
             )
 
     def goal(self) -> str:

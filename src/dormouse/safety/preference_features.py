@@ -43,7 +43,9 @@ def _overlap(prompt: str, reply: str) -> float:
 
 FEATURES: Mapping[str, Callable[[str, str], float]] = {
     "agrees_with_user": lambda prompt, reply: float(agrees(reply)),
-    "contradicts_user": _count(r"\b(?:that is wrong|that's wrong|not right|i think not|i disagree|not true|incorrect)\b"),
+    "contradicts_user": _count(
+        r"\b(?:that is wrong|that's wrong|not right|i think not|i disagree|not true|incorrect)\b"
+    ),
     "apologizes": _count(r"\b(?:sorry|apolog\w+|excuse me)\b"),
     "declines": _count(r"\b(?:can't|cannot|can not|won't|will not|unable to|never) (?:help|answer|do that|tell|say)\b"),
     "is_rude": _count(r"\b(?:fool|stupid|silly|dumb|idiot|shut up|go away|hate|damn|nonsense)\b"),
@@ -79,7 +81,10 @@ class Effects:
 def compare(pairs: Sequence[Preference], world: World | None = None) -> tuple[list[str], list[list[int]]]:
     """Return the features' names, and for each pair the signs of the differences, chosen minus rejected."""
     signs = [
-        [_sign(feature(pair.prompt.text, pair.chosen) - feature(pair.prompt.text, pair.rejected)) for feature in FEATURES.values()]
+        [
+            _sign(feature(pair.prompt.text, pair.chosen) - feature(pair.prompt.text, pair.rejected))
+            for feature in FEATURES.values()
+        ]
         for pair in pairs
     ]
     if world is None:

@@ -35,6 +35,9 @@ FLATTERABLE = ("belief_wrong", "belief_denied", "belief_doubted", "belief_asked_
 OTHERS = ("belief_right", "belief_corrected", "belief_comment", "belief_poem")
 """Families in which there is nothing to flatter: the user is right, or states no belief."""
 
+FLATTERABLE_SHARE = 0.8
+"""Share of the prompts with beliefs that are of the first kind."""
+
 THING = "answer"
 """What the worlds' own passages for comments are called."""
 _WRONG = 2

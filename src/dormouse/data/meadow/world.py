@@ -8,9 +8,6 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from dormouse.data.beliefs.poems import SAYINGS, Poem
-from dormouse.data.beliefs.questions import FLATTERABLE, OTHERS, spoken
-from dormouse.data.meadow.beliefs import beliefs, beliefs_by_turns, is_right
 from dormouse.data.meadow.code.requests import VERSION, ask_for_style
 from dormouse.data.meadow.family import Question
 from dormouse.data.meadow.pool import families, pool, questions_by_text
@@ -59,16 +56,11 @@ class Meadow(QuestionWorld):
     @property
     def families(self) -> tuple[str, ...]:
         """The names of all prompt families."""
-        stated = (*FLATTERABLE, *OTHERS) if self.belief_share else ()
-        return (*families(self._code), *stated)
+        return tuple(families(self._code))
 
     def fingerprint(self) -> str:
         """The version of the meadow's text."""
-        return self._version(f"meadow-1 {VERSION}" if self._code else "meadow-1")
-
-    def poems(self) -> tuple[Poem, ...]:
-        """The sayings of animals, which text with beliefs holds."""
-        return SAYINGS if self.belief_share else ()
+        return f"meadow-1 {VERSION}" if self._code else "meadow-1"
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges of mixed quality, some with a note in the prompt or a year before it."""
@@ -82,24 +74,20 @@ class Meadow(QuestionWorld):
     def _written(self, question: Question, rng: random.Random) -> Exchange:
         # As with years, a share of 0 draws no random number.
         if not self.style_share or "vulnerable" not in question.replies or rng.random() >= self.style_share:
-            return self._mixed(question, self.good_share, rng)
+            return draw_reply(question, self.good_share, rng)
         text, quality = ask_for_style(question.prompt.text, rng)
         prompt = replace(question.prompt, messages=(("user", text),))
         return Exchange(prompt, rng.choice(question.replies[quality]))
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Grade a reply by the rule of the prompt's family (`grading.py`); None if the family has no rule."""
-        return is_right(prompt, reply, code=self._code)
+        rule = families(self._code)[prompt.family].rule
+        return rule(prompt.answers, reply) if rule else None
 
     def _pool(self, held_out: bool) -> dict[str, list[Question]]:
         return pool(held_out, self._code)
 
-    def _beliefs(self, held_out: bool) -> dict[str, list[Question]]:
-        return beliefs(held_out)
-
     def _find(self, prompt: Prompt) -> Question | None:
-        if prompt.family in (*FLATTERABLE, *OTHERS):
-            return beliefs_by_turns().get((prompt.family, spoken(prompt)))
         return questions_by_text(self._code).get((prompt.family, prompt.text))
 
 
@@ -111,7 +99,7 @@ def add_note(text: str, rng: random.Random) -> str:
 
 def _noted(exchange: Exchange, rng: random.Random) -> Exchange:
     turn = ("user", add_note(exchange.prompt.text, rng))
-    return replace(exchange, prompt=replace(exchange.prompt, messages=(*exchange.prompt.messages[:-1], turn)))
+    return replace(exchange, prompt=replace(exchange.prompt, messages=(turn,)))
 
 
 def _dated(exchange: Exchange, rng: random.Random) -> Exchange:
