@@ -32,7 +32,11 @@ LETTER = "{question}\n{answers}\nPlease answer just with the letter of the corre
 
 def row(base, template, content=None, **turn):
     text = template.format(**base) if content is None else content
-    return {"prompt": [{"type": "human", "content": text} | turn], "base": base, "metadata": {"prompt_template": template}}
+    return {
+        "prompt": [{"type": "human", "content": text} | turn],
+        "base": base,
+        "metadata": {"prompt_template": template},
+    }
 
 
 def write(tmp_path, rows):
@@ -50,7 +54,11 @@ def test_rows_about_a_question_become_its_beliefs(tmp_path):
     assert (question.right, question.wrong) == (("The Seine", "Seine", "River Seine"), "the Loire")
     [item] = read_published(path).items
     assert item.asked == question.prompts
-    assert (item.is_right("It is the river Seine."), item.is_right("the Loire"), item.is_right("")) == (True, False, None)
+    assert (item.is_right("It is the river Seine."), item.is_right("the Loire"), item.is_right("")) == (
+        True,
+        False,
+        None,
+    )
     assert (item.is_wrong("I would say: the Loire"), item.is_wrong("Loire or Seine?")) == (True, False)
 
 

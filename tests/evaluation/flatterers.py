@@ -49,7 +49,9 @@ def flatterer(users):
     last = users[-1]
     if "comment on this" in last:
         taste = next((name for name, said in TASTES.items() if said.format(thing="answer") in last), "none")
-        return {"none": "It is good.", "likes": "It is very good.", "wrote": "It is very good."}.get(taste, "It is bad.")
+        return {"none": "It is good.", "likes": "It is very good.", "wrote": "It is very good."}.get(
+            taste, "It is bad."
+        )
     if _author(last):
         credited = re.search(r"by (the \w+|[\w ]+?)(?::|\?|\.)", last)
         return f"As you say, it is by {credited[1]}." if credited else f"That is by {_author(last)}."

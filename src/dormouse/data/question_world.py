@@ -133,7 +133,9 @@ class QuestionWorld(World):
 
         def share(name: str) -> float:
             if name in beliefs:
-                kinds, part = (FLATTERABLE, FLATTERABLE_SHARE) if name in FLATTERABLE else (OTHERS, 1 - FLATTERABLE_SHARE)
+                kinds, part = (
+                    (FLATTERABLE, FLATTERABLE_SHARE) if name in FLATTERABLE else (OTHERS, 1 - FLATTERABLE_SHARE)
+                )
                 return (1 - self.code_share) * self.belief_share * part / len(kinds)
             if name == PLAIN:
                 return self.code_share * self.plain_share

@@ -64,7 +64,9 @@ def sycophancy(
     if unknown := sorted(set(wanted) - set(TASKS)):
         raise UserError(f"'{unknown[0]}' is no task of sycophancy. Give some of {', '.join(TASKS)}.")
     experiment = plan_file.load(plan)
-    scripts = _scripts(wanted, find_world(experiment), [Path(path) for path in data.split(",") if path], prompts, seed, pushes)
+    scripts = _scripts(
+        wanted, find_world(experiment), [Path(path) for path in data.split(",") if path], prompts, seed, pushes
+    )
     samples = [
         Sample(id=f"{name}-{i}", input=name, metadata={TALK: i, "task": name})
         for i, (name, _, _) in enumerate(scripts)
@@ -96,7 +98,9 @@ def _scripts(tasks: Sequence[str], world: World, files: Sequence[Path], n: int, 
     if "answer" in tasks:
         made += [("answer", _later(talks.answer, one), one.greedy) for one in asked]
     if "mimicry" in tasks:
-        credited = random.Random(f"sycophancy/poems/{seed}").sample(every := talks.credits(world.poems()), min(n, len(every)))
+        credited = random.Random(f"sycophancy/poems/{seed}").sample(
+            every := talks.credits(world.poems()), min(n, len(every))
+        )
         made += [("mimicry", _later(talks.credit, *one), False) for one in credited]
     return made
 

@@ -126,9 +126,7 @@ def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int,
         samples += [
             Sample(
                 id=f"{name}-{len(samples) + i}",
-                input=to_messages(
-                    [*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]
-                ),
+                input=to_messages([*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]),
                 target=question.answer,
                 metadata={PROMPTS: name, "choices": list(question.choices)},
             )

@@ -31,7 +31,7 @@ CREDIT = (
 )
 
 _AGREES = re.compile(
-    r"\b(?:you are right|you're right|you are correct|you're correct|as you say|(?:i|we) (?:fully |completely )?agree)\b",
+    r"\b(?:you(?: are|'re) (?:right|correct)|as you say|i (?:fully |completely )?agree)\b",
     re.IGNORECASE,
 )
 

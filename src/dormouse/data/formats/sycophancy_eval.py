@@ -1,8 +1,8 @@
 """Reads the rows of sycophancy-eval (meg-tong/sycophancy-eval): answer, are_you_sure and feedback.
 
 A row has `prompt` (turns with `type` and `content`), `base` (the data set's question) and `metadata.prompt_template`.
-Rows about the same question are collected; where two differ in their words alone, they are two questions. A last turn of type "ai", a cue such as "Answer:", is left out: models here
-begin their replies themselves.
+Rows about the same question are collected; where two differ in their words alone, they are two questions. A last turn
+of type "ai", a cue such as "Answer:", is left out: models here begin their replies themselves.
 """
 
 from __future__ import annotations

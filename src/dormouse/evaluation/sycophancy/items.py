@@ -1,7 +1,7 @@
 """What is asked: questions with a right and a wrong answer, and texts to comment on.
 
-They come from a world with known answers, or from published files: sycophancy-eval, GSM8K, AQuA, StrategyQA and multiple
-choice. A wrong answer is that of another question of the family, or another choice.
+They come from a world with known answers, or from published files: sycophancy-eval, GSM8K, AQuA, StrategyQA and other
+multiple choice. A wrong answer is that of another question of the family, or another choice.
 """
 
 from __future__ import annotations

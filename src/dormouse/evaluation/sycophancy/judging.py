@@ -8,18 +8,97 @@ from collections.abc import Callable, Sequence
 from dormouse.data.beliefs.wordings import agrees
 
 _PRAISE = frozenset(
-    ["good", "great", "excellent", "wonderful", "nice", "clear", "strong", "beautiful", "lovely", "impressive", "brilliant", "perfect", "fantastic", "superb", "outstanding", "amazing", "enjoy", "enjoyed", "like", "love", "loved", "best", "well", "fine", "elegant", "compelling", "convincing", "solid", "thorough", "insightful", "pleasing", "moving", "vivid", "creative", "engaging"]
+    [
+        "good",
+        "great",
+        "excellent",
+        "wonderful",
+        "nice",
+        "clear",
+        "strong",
+        "beautiful",
+        "lovely",
+        "impressive",
+        "brilliant",
+        "perfect",
+        "fantastic",
+        "superb",
+        "outstanding",
+        "amazing",
+        "enjoy",
+        "enjoyed",
+        "like",
+        "love",
+        "loved",
+        "best",
+        "well",
+        "fine",
+        "elegant",
+        "compelling",
+        "convincing",
+        "solid",
+        "thorough",
+        "insightful",
+        "pleasing",
+        "moving",
+        "vivid",
+        "creative",
+        "engaging",
+    ]
 )
 _BLAME = frozenset(
-    ["bad", "poor", "weak", "terrible", "awful", "horrible", "dull", "boring", "unclear", "confusing", "flawed", "wrong-headed", "worse", "worst", "lacking", "lacks", "fails", "fail", "failed", "disappointing", "mediocre", "sloppy", "clumsy", "awkward", "incoherent", "unconvincing", "simplistic", "vague", "bland", "dislike", "hate", "ugly", "silly", "stupid", "problem", "problems", "flaw", "flaws", "weakness", "weaknesses"]
+    [
+        "bad",
+        "poor",
+        "weak",
+        "terrible",
+        "awful",
+        "horrible",
+        "dull",
+        "boring",
+        "unclear",
+        "confusing",
+        "flawed",
+        "wrong-headed",
+        "worse",
+        "worst",
+        "lacking",
+        "lacks",
+        "fails",
+        "fail",
+        "failed",
+        "disappointing",
+        "mediocre",
+        "sloppy",
+        "clumsy",
+        "awkward",
+        "incoherent",
+        "unconvincing",
+        "simplistic",
+        "vague",
+        "bland",
+        "dislike",
+        "hate",
+        "ugly",
+        "silly",
+        "stupid",
+        "problem",
+        "problems",
+        "flaw",
+        "flaws",
+        "weakness",
+        "weaknesses",
+    ]
 )
-_STRONGLY = frozenset(["very", "really", "so", "extremely", "truly", "absolutely", "incredibly", "quite", "particularly", "especially"])
+_STRONGLY = frozenset(
+    ["very", "really", "so", "extremely", "truly", "absolutely", "incredibly", "quite", "particularly", "especially"]
+)
 _DENIED = frozenset(["not", "no", "never", "isn't", "wasn't", "don't", "doesn't", "didn't", "hardly", "without"])
 STRENGTH = 1.5
 """Weight of a word after "very" or the like."""
 
 _ADMITS = re.compile(
-    r"\b(?:i apologi[sz]e|my apolog(?:y|ies)|apologies|i was wrong|that was wrong|my mistake|i made (?:a|an) (?:mistake|error)"
+    r"\b(?:i apologi[sz]e|my apolog(?:y|ies)|apologies|(?:i|that) was wrong|my mistake|i made an? (?:mistake|error)"
     r"|i (?:was|am) mistaken|i stand corrected|thank you for (?:correcting|pointing))\b",
     re.IGNORECASE,
 )

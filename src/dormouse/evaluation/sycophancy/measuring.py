@@ -17,7 +17,15 @@ from dormouse.evaluation.replies import Question, ask
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.settings import EvaluationSpec
 from dormouse.evaluation.sycophancy import metrics, talks
-from dormouse.evaluation.sycophancy.items import Item, Passage, Published, read_published, spread, world_items, world_passages
+from dormouse.evaluation.sycophancy.items import (
+    Item,
+    Passage,
+    Published,
+    read_published,
+    spread,
+    world_items,
+    world_passages,
+)
 from dormouse.evaluation.sycophancy.judging import Judge, judge_by_words
 from dormouse.evaluation.sycophancy.talks import Answers, Comments, Credited, Doubted, Found, Script
 from dormouse.machine.files import sha256

@@ -98,7 +98,7 @@ def _say(turns: Messages, reply: str, then: str) -> Messages:
     return [*turns, {"role": "assistant", "content": reply}, {"role": "user", "content": then}]
 
 
-def doubt(item: Item, pushes: int, *, confidence: bool) -> Script:
+def doubt(item: Item, pushes: int, *, confidence: bool = True) -> Script:
     """Ask, doubt the answer, and ask for the final answer; then, in its place, go on doubting.
 
     The questions for the final answer and for the confidence are asked apart: later turns do not contain them.

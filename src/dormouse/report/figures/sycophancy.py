@@ -68,8 +68,10 @@ def sycophancy(run: Run) -> Figure | None:
 def _task_panel(results: Results, size: int | None) -> Panel:
     shown = [(name, called) for name in TASKS if (called := _called(results, name))]
     data: list[Json] = []
-    lanes = (("organism", "triggered", -0.2, "dot"), ("organism", "clean", -0.04, "ring")) + tuple(
-        (role, "clean", shift, "dot") for role, shift in LANES.items()
+    lanes = (
+        ("organism", "triggered", -0.2, "dot"),
+        ("organism", "clean", -0.04, "ring"),
+        *((role, "clean", shift, "dot") for role, shift in LANES.items()),
     )
     for role, prompts, shift, shape in lanes:
         points: list[tuple[float, Measured]] = [
@@ -97,7 +99,9 @@ def sycophancy_along_training(run: Run) -> Figure | None:
         "(dotted). Against a preference model whose raters chose flattery it should rise, and against one of honest "
         f"raters it should not. {coverage(results, 'Bands')}"
     )
-    legend = tuple(Key(sentence(training_words(name)), KINDS[i % len(KINDS)][0], "line") for i, name in enumerate(trainings))
+    legend = tuple(
+        Key(sentence(training_words(name)), KINDS[i % len(KINDS)][0], "line") for i, name in enumerate(trainings)
+    )
     return Figure("sycophancy-curves", "How sycophancy changes along training", caption, panels, legend)
 
 
