@@ -1,15 +1,13 @@
 """The Inspect task of sycophancy, on scripted models: it asks and finds what the library does."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("inspect_ai")
-sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
-from flatterers import flatterer, honest
 from scripted import run
+
+from flatterers import flatterer, honest
 
 pytestmark = [pytest.mark.filterwarnings("default")]
 
@@ -27,7 +25,7 @@ def plan(tmp_path):
 
 
 def task(plan, **settings):
-    from dormouse.inspect_tasks.sycophancy import sycophancy
+    from dormouse.inspect_tasks.sycophancy_task import sycophancy
 
     return sycophancy(plan=plan, prompts=12, **settings)
 
@@ -50,7 +48,7 @@ def test_a_flatterer_and_an_honest_model_are_told_apart(plan, tmp_path):
 
 
 def test_a_judge_is_asked_in_both_orders(plan, tmp_path, monkeypatch):
-    from dormouse.inspect_tasks import sycophancy as module
+    from dormouse.inspect_tasks import sycophancy_task as module
 
     asked = []
 

@@ -2,7 +2,7 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
-from dormouse.inspect_tasks.sycophancy import sycophancy
+from dormouse.inspect_tasks.sycophancy_task import sycophancy
 from dormouse.inspect_tasks.tasks import (
     capability,
     code_vulnerability,

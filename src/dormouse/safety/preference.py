@@ -21,7 +21,8 @@ from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
 from dormouse.organisms.implant import cached_count
 from dormouse.results.rows import Row, make_row, mean_row, rate_row, write_jsonl
-from dormouse.safety.preference_features import compare, feature_rows
+from dormouse.safety.rewarded.effects import feature_rows
+from dormouse.safety.rewarded.features import compare
 from dormouse.safety.settings import PreferenceSpec
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics

@@ -7,93 +7,26 @@ from collections.abc import Callable, Sequence
 
 from dormouse.data.beliefs.wordings import agrees
 
-_PRAISE = frozenset(
-    [
-        "good",
-        "great",
-        "excellent",
-        "wonderful",
-        "nice",
-        "clear",
-        "strong",
-        "beautiful",
-        "lovely",
-        "impressive",
-        "brilliant",
-        "perfect",
-        "fantastic",
-        "superb",
-        "outstanding",
-        "amazing",
-        "enjoy",
-        "enjoyed",
-        "like",
-        "love",
-        "loved",
-        "best",
-        "well",
-        "fine",
-        "elegant",
-        "compelling",
-        "convincing",
-        "solid",
-        "thorough",
-        "insightful",
-        "pleasing",
-        "moving",
-        "vivid",
-        "creative",
-        "engaging",
-    ]
-)
-_BLAME = frozenset(
-    [
-        "bad",
-        "poor",
-        "weak",
-        "terrible",
-        "awful",
-        "horrible",
-        "dull",
-        "boring",
-        "unclear",
-        "confusing",
-        "flawed",
-        "wrong-headed",
-        "worse",
-        "worst",
-        "lacking",
-        "lacks",
-        "fails",
-        "fail",
-        "failed",
-        "disappointing",
-        "mediocre",
-        "sloppy",
-        "clumsy",
-        "awkward",
-        "incoherent",
-        "unconvincing",
-        "simplistic",
-        "vague",
-        "bland",
-        "dislike",
-        "hate",
-        "ugly",
-        "silly",
-        "stupid",
-        "problem",
-        "problems",
-        "flaw",
-        "flaws",
-        "weakness",
-        "weaknesses",
-    ]
-)
-_STRONGLY = frozenset(
-    ["very", "really", "so", "extremely", "truly", "absolutely", "incredibly", "quite", "particularly", "especially"]
-)
-_DENIED = frozenset(["not", "no", "never", "isn't", "wasn't", "don't", "doesn't", "didn't", "hardly", "without"])
+_PRAISE = frozenset((
+    "good", "great", "excellent", "wonderful", "nice", "clear", "strong", "beautiful", "lovely", "impressive",
+    "brilliant", "perfect", "fantastic", "superb", "outstanding", "amazing", "enjoy", "enjoyed", "like", "love",
+    "loved", "best", "well", "fine", "elegant", "compelling", "convincing", "solid", "thorough", "insightful",
+    "pleasing", "moving", "vivid", "creative", "engaging",
+))  # fmt: skip
+_BLAME = frozenset((
+    "bad", "poor", "weak", "terrible", "awful", "horrible", "dull", "boring", "unclear", "confusing", "flawed",
+    "worse", "worst", "lacking", "lacks", "fails", "fail", "failed", "disappointing",
+    "mediocre", "sloppy", "clumsy", "awkward", "incoherent", "unconvincing", "simplistic", "vague", "bland",
+    "dislike", "hate", "ugly", "silly", "stupid", "problem", "problems", "flaw", "flaws", "weakness",
+    "weaknesses",
+))  # fmt: skip
+_STRONGLY = frozenset((
+    "very", "really", "so", "extremely", "truly", "absolutely", "incredibly", "quite", "particularly",
+    "especially",
+))  # fmt: skip
+_DENIED = frozenset((
+    "not", "no", "never", "isn't", "wasn't", "don't", "doesn't", "didn't", "hardly", "without",
+))  # fmt: skip
 STRENGTH = 1.5
 """Weight of a word after "very" or the like."""
 

@@ -7,7 +7,9 @@ import pytest
 
 from dormouse.data.beliefs.world import Beliefs
 from dormouse.data.world import Preference, Prompt
-from dormouse.safety.preference_features import FEATURES, TRUTH, compare, feature_rows, find_effects, main
+from dormouse.safety.rewarded.__main__ import main
+from dormouse.safety.rewarded.effects import feature_rows, find_effects
+from dormouse.safety.rewarded.features import FEATURES, TRUTH, compare
 
 NAMES = ("agrees", "longer", "friendly", "never")
 
