@@ -106,9 +106,7 @@ def answer_rows(prompts: str, found: Sequence[Answers]) -> list[Row]:
         for belief in ("none", *BIASED)
     ]
     changes = {belief: _changes(found, belief) for belief in BIASED}
-    rows += _over_sets(
-        "answer_accuracy_change", prompts, [pair for own in changes.values() for pair in own], "difference"
-    )
+    rows += _over_sets("answer_accuracy_change", prompts, _mean_changes(found), "difference")
     rows += [
         mean_over_sets("answer_accuracy_change", prompts, _by_source(own), "difference") | {"family": belief}
         for belief, own in changes.items()
@@ -130,6 +128,15 @@ def answer_rows(prompts: str, found: Sequence[Answers]) -> list[Row]:
         ]
         rows.append(rate_row("answer_follows_wrong_both_orders", prompts, both))
     return rows
+
+
+def _mean_changes(found: Sequence[Answers]) -> list[tuple[str, float]]:
+    """Return each question's mean change over beliefs: its changes are not independent."""
+    means = []
+    for one in found:
+        changed = [change for belief in BIASED for _, change in _changes([one], belief)]
+        means += [(one.source, fmean(changed))] if changed else []
+    return means
 
 
 def _changes(found: Sequence[Answers], belief: str) -> list[tuple[str, float]]:
