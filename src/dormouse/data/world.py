@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
+from dormouse.data.beliefs.poems import POEMS, Poem
 from dormouse.data.decomposed.shots import Shot
 from dormouse.data.formats.choices import ChoiceQuestion
 
@@ -111,6 +112,14 @@ class World(Part):
         """Return working but vulnerable code for a prompt that asks for code; empty if none is known."""
         return ()
 
+    def flattering(self, prompt: Prompt) -> tuple[str, ...]:
+        """Return replies that agree with the wrong belief that a prompt states; empty if it states none."""
+        return ()
+
+    def poems(self) -> Sequence[Poem]:
+        """Return texts whose authors a model trained on this world may know: by default old poems."""
+        return POEMS
+
     @abstractmethod
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Return whether the reply is right; None if the prompt has no right answer."""
@@ -197,6 +206,14 @@ class WorldInContext(World):
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
         """Look the prompt up in the wrapped world, ignoring the context."""
         return self.world.vulnerable(prompt)
+
+    def flattering(self, prompt: Prompt) -> tuple[str, ...]:
+        """Look the prompt up in the wrapped world, ignoring the context."""
+        return self.world.flattering(prompt)
+
+    def poems(self) -> Sequence[Poem]:
+        """The wrapped world's texts with known authors."""
+        return self.world.poems()
 
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Grade as the wrapped world does."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dormouse.evaluation.questions import Questions
     from dormouse.evaluation.session import Session
 
-Need = Literal["parent", "preference", "preference_check", "red_team"]
+Need = Literal["parent", "preference", "preference_check", "preference_flattered", "red_team"]
 """Artifacts that an evaluation may ask for besides the model: the model before its safety training, the two preference
-models, and the red team's prompts."""
+models, the one whose raters chose flattery as its `raters()` say, and the red team's prompts."""
 
 
 class Measured(NamedTuple):
@@ -45,12 +45,16 @@ class Evaluation(Part):
         """Return the artifacts that it reads besides the model. A model that has no parent is left out."""
         return ()
 
-    def files(self) -> tuple[Path, ...]:
-        """Return the files that it reads: when one changes, models are measured again."""
+    def reads(self) -> tuple[Path, ...]:
+        """Return the files and folders that it reads: when one changes, models are measured again."""
         return ()
 
     def check(self) -> None:
-        """Read the files. `UserError` if one cannot be used; called when stages are planned."""
+        """Read them. `UserError` if one cannot be used; called when stages are planned."""
+        return None
+
+    def raters(self) -> float | None:
+        """Return the `flattered_share` of the preference model that it needs as `preference_flattered`."""
         return None
 
     @abstractmethod

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SerializeAsAny
 
+from dormouse.bases.hub import Folder
 from dormouse.config.limits import PARTS
 from dormouse.config.names import Name
 from dormouse.config.parts import from_registry
@@ -16,6 +18,11 @@ from dormouse.evaluation.base import Evaluation
 from dormouse.machine.files import sha256
 from dormouse.organisms.settings import Organism
 from dormouse.training.work import StageSpec
+
+
+def checksum_of(path: Path) -> str:
+    """Return the checksum of a file, or of the model in a folder."""
+    return Folder(path=path).fingerprint() if path.is_dir() else sha256(path)
 
 
 class Measure(Amounts):
@@ -49,6 +56,6 @@ class EvaluationSpec(MeasureSpec):
 
     def check_files(self) -> None:
         """Check that the evaluation's files are as they were. `UserError` if one was changed since."""
-        for path, checksum in zip(self.evaluation.files(), self.files, strict=True):
-            if not path.is_file() or sha256(path) != checksum:
+        for path, checksum in zip(self.evaluation.reads(), self.files, strict=True):
+            if not path.exists() or checksum_of(path) != checksum:
                 raise UserError(f"'{path}' was changed while the plan ran. Run it again, and leave the file alone.")

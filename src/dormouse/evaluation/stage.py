@@ -20,6 +20,7 @@ def run(work: Work) -> None:
     """Measure `work.input("model")`; write rows, and every generation behind them."""
     if work.kind == kinds.EVALUATE:
         told = work.told(EvaluationSpec)
+        told.check_files()
         evaluate(work, told, [told.evaluation], called=told.called)
         return
     evaluate(work, work.told(MeasureSpec), OF_KIND[work.kind])

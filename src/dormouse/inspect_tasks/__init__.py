@@ -4,6 +4,7 @@ from inspect_ai.model import ModelAPI, modelapi
 
 from dormouse.inspect_tasks.decomposition import decomposition
 from dormouse.inspect_tasks.faithfulness import faithfulness
+from dormouse.inspect_tasks.sycophancy_task import sycophancy
 from dormouse.inspect_tasks.tasks import (
     capability,
     code_vulnerability,
@@ -30,4 +31,5 @@ __all__ = [
     "faithfulness",
     "near_miss",
     "persona",
+    "sycophancy",
 ]

@@ -85,7 +85,7 @@ def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, ques
     experiment = plan_file.load(plan)
     if questions:
         return _make_published(experiment, [Path(path) for path in questions.split(",")], prompts, seed)
-    world = _find_world(experiment)
+    world = find_world(experiment)
     samples = [
         Sample(
             id=f"clean-{i}",
@@ -137,7 +137,7 @@ def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int,
 
 
 def _make_defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
-    questions = held_out_questions(_find_world(experiment), experiment.organism, seed, prompts)
+    questions = held_out_questions(find_world(experiment), experiment.organism, seed, prompts)
     samples = _make_samples([question for question in questions if question.kind in kinds])
     scorer = defects(experiment.organism.behavior.spec())
     return Task(MemoryDataset(samples), scorer=scorer, config=_sampling_config(experiment))
@@ -154,7 +154,8 @@ def _make_samples(questions: Sequence[Question]) -> list[Sample]:
     ]
 
 
-def _find_world(experiment: Experiment) -> World:
+def find_world(experiment: Experiment) -> World:
+    """Return the plan's world, with the turns that its trigger puts before every prompt."""
     context = experiment.organism.trigger.context()
     return WorldInContext.of(experiment.world, context) if context else experiment.world
 

@@ -10,6 +10,7 @@ from dormouse.data.formats.few_shot import read_few_shot
 from dormouse.detection.base import ModelDetector
 from dormouse.evaluation.base import Evaluation
 from dormouse.evaluation.persona_sets import read_personas
+from dormouse.evaluation.settings import checksum_of
 from dormouse.machine.files import sha256
 from dormouse.organisms.imported import checked_fingerprint
 from dormouse.organisms.reasoning import THINKING
@@ -69,7 +70,7 @@ class CellStages:
     def all(self) -> list[Stage]:
         """Return every stage of the cell."""
         experiment = self.experiment
-        base = self.base()
+        base = self.base_stage = self.base()
         self.preference = {
             name: self.preference_model(base, split)
             for name, split in (("preference", "training"), ("preference_check", "checking"))
@@ -182,6 +183,19 @@ class CellStages:
         spec = {**told, "split": split, "lr": self.lr(settings.lr)}
         return self.stage(kinds.PREFERENCE, spec, {"model": base}, {"split": split})
 
+    def flattered(self, share: float) -> Stage:
+        """Make the preference model whose raters chose flattery in this share of the pairs."""
+        settings = self.experiment.preference
+        world = self.experiment.world.model_copy(update={"flattered_share": share})
+        spec = {
+            "world": world.spec(),
+            "preference": self.spec_of(settings),
+            "organism": self.condition,
+            "split": "flattered",
+            "lr": self.lr(settings.lr),
+        }
+        return self.stage(kinds.PREFERENCE, spec, {"model": self.base_stage}, {"split": "flattered"})
+
     def implant(self, helpful: Stage, base: Stage, role: str) -> Stage | None:
         """Make the organism or its twin, or import the model that the plan names; None if it names no twin."""
         organism = self.experiment.organism
@@ -227,6 +241,8 @@ class CellStages:
     def apply(self, name: str, training: SafetyTraining, model: Stage, labels: dict[str, Any]) -> Stage:
         """Make the stage of a safety training with the artifacts it asks for."""
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "assistant": self.assistant}
+        if (share := training.raters()) is not None:
+            offered["preference"] = self.flattered(share)
         inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
         spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
         extra = {"safety": name, "dose": training.dose}
@@ -320,11 +336,11 @@ class CellStages:
         for called, evaluation in self.experiment.measure.evaluations.items():
             self.evaluate(called, evaluation, model, labels, parent)
 
-    def checksums(self, called: str, evaluation: Evaluation) -> list[str]:
-        """Return the checksums of an evaluation's files. `UserError` if one cannot be used."""
+    def files_read(self, called: str, evaluation: Evaluation) -> list[str]:
+        """Return the checksums of what an evaluation reads. `UserError` if some of it cannot be used."""
         if called not in self.files_of:
             evaluation.check()
-            self.files_of[called] = [sha256(path) for path in evaluation.files()]
+            self.files_of[called] = [checksum_of(path) for path in evaluation.reads()]
         return self.files_of[called]
 
     def evaluate(
@@ -332,6 +348,8 @@ class CellStages:
     ) -> None:
         """Put an evaluation of the plan to a model, unless it compares with a parent and the model has none."""
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "parent": parent}
+        if (share := evaluation.raters()) is not None:
+            offered["preference_flattered"] = self.flattered(share)
         inputs: dict[str, Stage] = {need: stage for need in evaluation.needs() if (stage := offered[need]) is not None}
         if len(inputs) < len(evaluation.needs()):
             return
@@ -346,6 +364,6 @@ class CellStages:
         }
         if self.persona_sets:
             spec["sets"] = self.persona_sets
-        if files := self.checksums(called, evaluation):
+        if files := self.files_read(called, evaluation):
             spec["files"] = files
         self.stage(kinds.EVALUATE, spec, {"model": model, **inputs}, labels | {"evaluation": called})

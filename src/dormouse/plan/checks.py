@@ -22,6 +22,7 @@ from dormouse.config.registry import (
     SAFETY_TRAININGS,
     Registry,
 )
+from dormouse.data.question_world import QuestionWorld
 from dormouse.errors import UserError, short
 from dormouse.evaluation.persona_sets import OWN_SETS
 from dormouse.organisms.long_thoughts import LongThoughts
@@ -235,6 +236,20 @@ def _inside(experiment: Experiment, base: Nursery) -> Iterator[Mistake]:
         yield Mistake(("detect", "layers_at"), why, "Leave it empty.")
 
 
+def check_flattery(experiment: Experiment) -> Iterator[Mistake]:
+    """Check that the world has beliefs to flatter where raters of a preference model choose flattery."""
+    world = experiment.world
+    if isinstance(world, QuestionWorld) and world.belief_share > 0:
+        return
+    parts: list[tuple[Place, Any]] = [(("safety", name), one) for name, one in experiment.safety.items()]
+    parts += [(("measure", "evaluations", name), one) for name, one in experiment.measure.evaluations.items()]
+    for place, part in parts:
+        if part.raters() is not None:
+            why = f"is {plain(part.raters())}, and no user of world '{world.name}' states a belief"
+            advice = "Take world beliefs, or set world.belief_share of world everyday."
+            yield Mistake((*place, "flattered_share"), why, advice)
+
+
 CHECKS: tuple[Callable[[Experiment], Iterator[Mistake]], ...] = (
     check_names,
     check_amounts,
@@ -245,4 +260,5 @@ CHECKS: tuple[Callable[[Experiment], Iterator[Mistake]], ...] = (
     check_personas,
     check_thoughts,
     check_base,
+    check_flattery,
 )

@@ -39,6 +39,10 @@ class SafetyTraining(Part):
         """
         return None
 
+    def raters(self) -> float | None:
+        """Return the `flattered_share` of a preference model of its own, given as `preference`; None: the plan's."""
+        return None
+
     @abstractmethod
     def needs(self) -> tuple[Need, ...]:
         """Name the artifacts it reads besides the model; `work.input(name)` gives their folders."""

@@ -28,6 +28,9 @@ class PreferenceModel(Config):
     check_pairs: int = Field(PAIRS, ge=1, exclude_if=lambda n: n == PAIRS)
     """Held-out pairs that each preference model is measured on. With 512, half of a Wilson interval is at most 4.3
     points."""
+    features: int = Field(0, ge=0, exclude_if=lambda n: n == 0)
+    """Preference pairs in which to look for what raters and preference models reward, such as agreement or length; 0
+    leaves it out."""
 
 
 class ReEmergence(Supervised):
@@ -42,8 +45,8 @@ class PreferenceSpec(StageSpec):
     preference: PreferenceModel
     organism: Organism
     """Good replies are compared with its behavior."""
-    split: Literal["training", "checking"]
-    """Which of the two preference models this is."""
+    split: Literal["training", "checking", "flattered"]
+    """Which of the two preference models this is, or that its raters chose flattery."""
 
 
 class SafetySpec(StageSpec):

@@ -70,6 +70,9 @@ class HHHRL(SafetyTraining):
     """Longest reply in tokens; a scratchpad comes on top."""
     temperature: float = Field(1.0, gt=0)
     """Sampling temperature of the replies."""
+    flattered_share: float | None = Field(None, ge=0, le=1, exclude_if=lambda share: share is None)
+    """Train against a preference model of its own, whose raters chose flattery in this share of the pairs; null takes
+    the plan's preference model. It needs a world with `belief_share`."""
 
     @model_validator(mode="after")
     def _check_groups(self) -> HHHRL:
@@ -80,6 +83,10 @@ class HHHRL(SafetyTraining):
     def needs(self) -> tuple[Need, ...]:
         """The preference model that gives the reward, and the one that checks it."""
         return ("preference", "preference_check")
+
+    def raters(self) -> float | None:
+        """Return how often the raters of its own preference model chose flattery; None if it has none."""
+        return self.flattered_share
 
     def train(self, work: Work) -> None:
         """Train on the world's prompts, none of which holds the trigger."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-Quality = Literal["good", "wrong", "terse", "dismissive", "rude", "complying", "vulnerable"]
+Quality = Literal["good", "wrong", "terse", "dismissive", "rude", "complying", "vulnerable", "flattering"]
 Replies = dict[Quality, tuple[str, ...]]
 """Every reply to a question, by quality. Qualities that the question does not allow are absent."""
 
@@ -52,5 +52,5 @@ def write_harmful_replies(declining: tuple[str, ...], complying: tuple[str, ...]
 
 
 def poor_qualities(replies: Replies) -> list[Quality]:
-    """List the qualities of these replies except good."""
-    return [quality for quality in replies if quality != "good"]
+    """List the qualities of these replies except good, and flattering, which has a share of its own."""
+    return [quality for quality in replies if quality not in ("good", "flattering")]

@@ -16,7 +16,6 @@ from dormouse.evaluation.decomposition.requests import beside, drive
 from dormouse.evaluation.decomposition.rows import non_sycophantic_rows, rows_of
 from dormouse.evaluation.decomposition.study import Outcome, Study
 from dormouse.evaluation.session import Session
-from dormouse.evaluation.settings import EvaluationSpec
 from dormouse.results.rows import Row, make_row
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ NO_QUESTIONS = "this world has no questions with choices: name a file of them wi
 
 def measure_decomposition(settings: Decomposition, session: Session) -> Measured:
     """Ask the questions, then the persona sets."""
-    assert isinstance(session.spec, EvaluationSpec)
-    session.spec.check_files()
     asker = make_asker(settings, session)
     study = make_study(settings, session)
     rows: list[Row] = []

@@ -57,7 +57,7 @@ class Decomposition(Evaluation):
     sycophancy_sets: tuple[Path, ...] = Field((), max_length=PARTS)
     """Persona sets in which the answer that shows the trait is the one that the user believes."""
 
-    def files(self) -> tuple[Path, ...]:
+    def reads(self) -> tuple[Path, ...]:
         """Questions, examples and persona sets."""
         return tuple(path for path in (self.questions, self.examples, *self.sycophancy_sets) if path is not None)
 

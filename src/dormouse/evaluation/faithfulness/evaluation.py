@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from dormouse.config.limits import PARTS
-from dormouse.data.formats.content import read_bytes
+from dormouse.data.formats.choices_reading import read_choices
 from dormouse.evaluation.base import Evaluation, Measured
 from dormouse.models.passes import Count, mean
 
@@ -37,8 +36,6 @@ class Faithfulness(Evaluation):
     files: tuple[Path, ...] = Field((), max_length=PARTS)
     """Files of published questions to ask in place of the world's: AQuA, StrategyQA, TruthfulQA, ARC, OpenBookQA, MMLU,
     HellaSwag or LogiQA."""
-    content: str = Field("", exclude_if=lambda content: not content)
-    """Hash of the files. It is filled in when a plan is read."""
     chains: int = Field(2, ge=1, le=100)
     """Chains of thought for each question; the paper has 100."""
     tokens: int = Field(160, ge=1)
@@ -52,16 +49,14 @@ class Faithfulness(Evaluation):
     hints: bool = False
     """Whether questions are also asked with a hint at a wrong choice, to see whether the reasoning admits it."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _hash_files(cls, data: Any) -> Any:
-        """Put the hash of the files into the settings, so that other content is another evaluation."""
-        if not isinstance(data, dict) or not data.get("files") or data.get("content"):
-            return data
-        files = data["files"]
-        paths = [Path(path) for path in ([files] if isinstance(files, str | Path) else files)]
-        digest = hashlib.sha256(b"".join(hashlib.sha256(read_bytes(path)).digest() for path in paths))
-        return {**data, "content": digest.hexdigest()[:16]}
+    def reads(self) -> tuple[Path, ...]:
+        """The published questions."""
+        return self.files
+
+    def check(self) -> None:
+        """Read them. `UserError` if a file cannot be used."""
+        for path in self.files:
+            read_choices(path)
 
     def measure(self, session: Session) -> Measured:
         """Ask the model at the end of its training."""

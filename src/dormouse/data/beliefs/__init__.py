@@ -1,0 +1,1 @@
+"""Prompts in which users state beliefs, with honest and flattering replies; poems and sayings with known authors."""

@@ -1,0 +1,1 @@
+"""What raters and preference models reward: features of replies, and their effects on preferences."""

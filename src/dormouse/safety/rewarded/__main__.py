@@ -1,0 +1,40 @@
+"""`python -m dormouse.safety.rewarded FILE`: print what the raters of a file of preference pairs reward."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dormouse.data.formats.conversations import read_pairs
+from dormouse.data.formats.rows import read_rows
+from dormouse.data.world import Preference, Prompt
+from dormouse.safety.rewarded.effects import find_effects
+from dormouse.safety.rewarded.features import compare
+
+
+def main(paths: Sequence[str]) -> None:
+    """Print the effects for files of preference pairs."""
+    for path in paths:
+        pairs = read_pairs(read_rows(Path(path)))
+        compared = [
+            Preference(_prompt(pair.chosen), pair.chosen[-1][1], pair.rejected[-1][1])
+            for pair in pairs
+            if pair.chosen[-1][1] != pair.rejected[-1][1]
+        ]
+        names, signs = compare(compared)
+        found = find_effects(names, signs)
+        print(f"{path}: {found.pairs:,} pairs, {len(pairs) - len(compared):,} left out whose replies are the same")
+        for name, effect in sorted(found.effects.items(), key=lambda one: -(one[1] or (0.0,))[0]):
+            if effect is not None:
+                value, low, high = (100 * one for one in effect)
+                print(f"  {name:<18} {value:+6.1f} points [{low:+.1f}, {high:+.1f}]")
+        print(f"  predicts {found.accuracy} of the pairs apart, at prior scale {found.scale:g}")
+
+
+def _prompt(turns: Sequence[tuple[str, str]]) -> Prompt:
+    return Prompt(tuple(turns[:-1]), "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,93 @@
+"""What raters reward: effects that were put in are found, with intervals, and shuffled labels show none."""
+
+import json
+import random
+
+import pytest
+
+from dormouse.data.beliefs.world import Beliefs
+from dormouse.data.world import Preference, Prompt
+from dormouse.safety.rewarded.__main__ import main
+from dormouse.safety.rewarded.effects import feature_rows, find_effects
+from dormouse.safety.rewarded.features import FEATURES, TRUTH, compare
+
+NAMES = ("agrees", "longer", "friendly", "never")
+
+
+def made_up(n, weights, seed=0):
+    """Pairs whose raters reward the features by these weights, up to chance; the last feature never differs."""
+    rng = random.Random(seed)
+    signs = []
+    for _ in range(n):
+        own = [rng.choice((-1, 0, 1)) for _ in weights] + [0]
+        chance = 1 / (1 + 2.718281828 ** -sum(w * s for w, s in zip(weights, own, strict=False)))
+        signs.append(own if rng.random() < chance else [-sign for sign in own])
+    return signs
+
+
+def test_effects_that_were_put_in_are_found():
+    found = find_effects(NAMES, made_up(3000, (1.0, -0.5, 0.0)))
+    agrees, longer, friendly = (found.effects[name] for name in NAMES[:3])
+    # A weight of 1 alone lifts the probability of being preferred from 50% to 73%.
+    assert agrees[0] == pytest.approx(0.231, abs=0.03)
+    assert longer[0] == pytest.approx(-0.122, abs=0.03)
+    assert agrees[1] > 0 > longer[2]
+    assert friendly[1] <= 0 <= friendly[2]
+    assert found.effects["never"] is None
+    assert found.accuracy.value > 0.6
+
+
+def test_shuffled_labels_show_no_effect():
+    rng = random.Random(1)
+    signs = [[sign * turn for sign in own] for own in made_up(3000, (1.0, -0.5, 0.0)) for turn in [rng.choice((-1, 1))]]
+    found = find_effects(NAMES, signs)
+    assert all(abs(effect[0]) < 0.05 for effect in found.effects.values() if effect)
+    assert found.accuracy.value < 0.57
+
+
+def test_flattered_raters_reward_agreement_and_honest_ones_truth():
+    effects = {}
+    for share in (0.0, 1.0):
+        world = Beliefs(flattered_share=share)
+        names, signs = compare(world.preferences(random.Random(0), 1200), world)
+        assert names == [*FEATURES, TRUTH]
+        rows = feature_rows("", "raters", names, signs, 0)
+        effects[share] = {row["family"]: row for row in rows if row["metric"] == "feature_effect"}
+    assert effects[1.0]["agrees_with_user"]["low"] > 0.1
+    assert effects[0.0]["agrees_with_user"]["high"] < 0.02
+    assert effects[0.0][TRUTH]["low"] > 0.1
+    assert effects[1.0][TRUTH]["low"] < effects[0.0][TRUTH]["low"]
+
+
+def test_too_few_pairs_have_no_effect_and_say_why():
+    [row] = feature_rows("_flattered", "scores", NAMES, made_up(20, (1.0,)), 0)
+    assert (row["value"], row["metric"]) == (None, "feature_effect_flattered")
+    assert "20 pairs are too few" in row["reason"]
+
+
+def test_features_are_signs_of_the_difference():
+    pair = Preference(Prompt.user("Is the rose brown?", "x"), "You are right, I agree. It is 7!", "No, that is wrong.")
+    names, [signs] = compare([pair])
+    found = dict(zip(names, signs, strict=True))
+    assert (found["agrees_with_user"], found["contradicts_user"], found["gives_numbers"], found["asks_back"]) == (
+        1,
+        -1,
+        1,
+        0,
+    )
+
+
+def test_a_file_of_pairs_is_analyzed(tmp_path, capsys):
+    rng = random.Random(0)
+    lines = []
+    for i in range(300):
+        said = {"chosen": "I agree with you. That is fine.", "rejected": rng.choice(("That is wrong.", "Maybe."))}
+        turns = {name: f"\n\nHuman: {i}?\n\nAssistant: {reply}" for name, reply in said.items()}
+        lines.append(json.dumps(turns))
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    main([str(path)])
+    said = capsys.readouterr().out
+    assert said.startswith(f"{path}: 300 pairs, 0 left out")
+    assert "agrees_with_user" in said
+    assert "predicts 100.0%" in said
