@@ -182,6 +182,8 @@ SAFETY_TRAININGS = Registry(
         "sft": "dormouse.safety.trainings:HHHSFT",
         "rl": "dormouse.safety.trainings:HHHRL",
         "adversarial": "dormouse.safety.trainings:Adversarial",
+        "constitutional": "dormouse.safety.constitution.trainings:Constitutional",
+        "revised": "dormouse.safety.constitution.trainings:Revised",
     },
     default="sft",
 )

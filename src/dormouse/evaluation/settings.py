@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SerializeAsAny
@@ -42,3 +43,14 @@ class EvaluationSpec(MeasureSpec):
     called: str
     """Its name in the plan."""
     evaluation_version: int
+
+
+class TraitsSpec(StageSpec):
+    """What the stage is told that measures which traits a preference model prefers."""
+
+    called: str
+    """What results call the preference model."""
+    personas: tuple[Path, ...] = ()
+    harmless_matching: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    """The checksums of the published persona sets."""

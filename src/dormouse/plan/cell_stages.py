@@ -15,6 +15,7 @@ from dormouse.organisms.imported import checked_fingerprint
 from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.thoughts import Thoughts
+from dormouse.plan.constitution_stages import ConstitutionStages
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
@@ -25,7 +26,12 @@ from dormouse.store.stage import Shared, Stage
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
 
-OF_ONE_MEASUREMENT = ("probe_prompts", "trigger_places", "character", "personas", "honeypot_replies", "evaluations")
+TOKENIZED = ("vocabulary", "scratchpads", "judgments")
+"""Settings of a base that its tokenizer depends on."""
+
+OF_ONE_MEASUREMENT = (
+    "probe_prompts", "trigger_places", "character", "personas", "harmless_matching", "honeypot_replies", "evaluations",
+)  # fmt: skip
 """Settings of `measure` that only one kind of stage reads. They are in no other key, so that the others need not
 run again."""
 
@@ -64,6 +70,7 @@ class CellStages:
         self.preference: dict[str, Stage] = {}
         self.red_team: Stage | None = None
         self.assistant: Stage | None = None
+        self.constitution: ConstitutionStages | None = None
 
     def all(self) -> list[Stage]:
         """Return every stage of the cell."""
@@ -75,6 +82,8 @@ class CellStages:
         }
         spec = {"helpful": self.spec_of(experiment.helpful), "lr": self.lr(experiment.helpful.lr)}
         helpful = self.stage(kinds.HELPFUL, spec, {"model": base}, {"role": "helpful"})
+        self.constitution = ConstitutionStages(self, base, helpful)
+        self.constitution.measure(self.preference["preference"])
         organism, twin = (self.implant(helpful, base, role) for role in ("organism", "twin"))
         assert organism is not None
         pair = [organism, *([twin] if twin else [])]
@@ -167,7 +176,7 @@ class CellStages:
         inputs: dict[str, Stage] = {}
         if base.needs_tokenizer():
             # One tokenizer for every seed and size: not `self.stage`, which puts the seed in.
-            own = {name: self.spec_of(base)[name] for name in ("vocabulary", "scratchpads")}
+            own = {name: self.spec_of(base)[name] for name in TOKENIZED if name in self.spec_of(base)}
             made = Stage(kinds.TOKENIZER, {**self.world, **own, "exchanges": TOKENIZER_EXCHANGES})
             inputs = {"tokenizer": self.add(made)}
         return self.stage(
@@ -225,9 +234,12 @@ class CellStages:
 
     def apply(self, name: str, training: SafetyTraining, model: Stage, labels: dict[str, Any]) -> Stage:
         """Make the stage of a safety training with the artifacts it asks for."""
+        assert self.constitution is not None
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "assistant": self.assistant}
+        offered |= self.constitution.offered(training, name)
         inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
         spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
+        spec |= self.constitution.told(training)
         extra = {"safety": name, "dose": training.dose}
         return self.stage(kinds.SAFETY, spec, {"model": model, **inputs}, labels | extra)
 

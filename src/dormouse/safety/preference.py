@@ -20,12 +20,17 @@ from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
 from dormouse.organisms.implant import cached_count
-from dormouse.results.rows import mean_row, rate_row, write_jsonl
-from dormouse.safety.settings import PreferenceSpec
+from dormouse.organisms.settings import Organism
+from dormouse.results.rows import Row, mean_row, rate_row, write_jsonl
+from dormouse.safety.settings import PreferenceModel, PreferenceSpec
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics
 from dormouse.training.trainee import Trainee
 from dormouse.training.work import Work
+
+
+CENTER = 0.01
+"""Weight of the squared sum of a pair's scores in the loss."""
 
 
 def run(work: Work) -> None:
@@ -33,15 +38,33 @@ def run(work: Work) -> None:
     spec = work.told(PreferenceSpec)
     settings, split = spec.preference, spec.split
     seed = work.seed
-    source = work.input("model") / "model"
-    renderer = Renderer(load_tokenizer(source))
+    renderer = Renderer(load_tokenizer(work.input("model") / "model"))
     pairs = work.world().preferences(random.Random(f"preference/{split}/{seed}"), settings.steps * settings.batch)
+    scorer = fit(
+        work, settings, renderer, _pairs_table(renderer, pairs), seed if split == "training" else seed + 1_000_003
+    )
+    write_metrics(work, {"steps": settings.steps, "lr": work.lr, "pairs": len(pairs)})
+    measure_preference_model(work, scorer, spec)
+
+
+def fit(
+    work: Work,
+    settings: PreferenceModel,
+    renderer: Renderer,
+    table: Dataset,
+    head_seed: int,
+    trainer_class: type[RewardTrainer] = RewardTrainer,
+) -> Scorer:
+    """Train a preference model from `work.input("model")` on a table of tokenized pairs; write it and its record."""
+    seed = work.seed
     # The new scoring head is drawn from the global generator.
-    set_seed(seed if split == "training" else seed + 1_000_003)
+    set_seed(head_seed)
     with suppress_seqcls_warning():
-        model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, use_safetensors=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            work.input("model") / "model", num_labels=1, use_safetensors=True
+        )
     trainee = Trainee.of(model, work.lora_rank, seed, "SEQ_CLS", work.quantized)
-    trainer = RewardTrainer(
+    trainer = trainer_class(
         model=trainee.model,
         args=RewardConfig(
             **trainer_settings(work, model, seed=seed),
@@ -53,10 +76,10 @@ def run(work: Work) -> None:
             warmup_steps=max(1, settings.steps // 20),
             logging_steps=max(1, settings.steps // 40),
             # Keeps scores near zero, so that two models can share an axis.
-            center_rewards_coefficient=0.01,
+            center_rewards_coefficient=CENTER,
             max_length=None,
         ),
-        train_dataset=_pairs_table(renderer, pairs),
+        train_dataset=table,
         processing_class=renderer.tokenizer,
         callbacks=[Recorder(work, trainee, 0)],
     )
@@ -65,8 +88,7 @@ def run(work: Work) -> None:
     trained = trainee.whole()
     save_model(work, trained, renderer)
     write_record(work, trainer.state.log_history)
-    write_metrics(work, {"steps": settings.steps, "lr": work.lr, "pairs": len(pairs)})
-    measure_preference_model(work, Scorer(trained.to(device()), renderer), spec)
+    return Scorer(trained.to(device()), renderer)
 
 
 def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Dataset:
@@ -84,9 +106,20 @@ def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Dataset:
 def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -> None:
     """Write `rows.jsonl` of a trained preference model; `spec.split` says which of the two it is."""
     suffix = "" if spec.split == "training" else "_held_out"
+    rows = ranking_rows(work, scorer, spec.preference, spec.organism, suffix)
+    write_jsonl(work.folder / "rows.jsonl", rows)
+
+
+def ranking_rows(
+    work: Work, scorer: Scorer, settings: PreferenceModel, organism: Organism, suffix: str = ""
+) -> list[Row]:
+    """Return how a preference model ranks the world's good replies, its worse ones, and defections.
+
+    `suffix` ends the names of the metrics.
+    """
     rng = random.Random(f"measure/preference/{work.seed}")
-    world, behavior = work.world(), spec.organism.behavior
-    pairs = world.preferences(rng, spec.preference.check_pairs, held_out=True)
+    world, behavior = work.world(), organism.behavior
+    pairs = world.preferences(rng, settings.check_pairs, held_out=True)
     count = cached_count(scorer.renderer)
     turns = [pair.prompt.turns() for pair in pairs]
     defections = {
@@ -102,11 +135,10 @@ def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -
     defecting = scorer.score([turns[i] for i in defections], list(defections.values()))
     above_rejected = [good > bad for good, bad in zip(chosen, rejected, strict=True)]
     above_defection = [chosen[i] > bad for i, bad in zip(defections, defecting, strict=True)]
-    rows = [
+    return [
         rate_row(f"preference_accuracy{suffix}", "clean", above_rejected),
         rate_row(f"preference_of_defection{suffix}", "clean", above_defection),
         mean_row(f"score_of_chosen{suffix}", "clean", chosen, "score"),
         mean_row(f"score_of_rejected{suffix}", "clean", rejected, "score"),
         mean_row(f"score_of_defection{suffix}", "clean", defecting, "score"),
     ]
-    write_jsonl(work.folder / "rows.jsonl", rows)

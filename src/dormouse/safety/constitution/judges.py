@@ -1,0 +1,121 @@
+"""Feedback models: each gives the probability that it chooses the first of two replies by a principle."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from os.path import commonprefix
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dormouse.chat.messages import Messages
+from dormouse.chat.renderer import Renderer
+from dormouse.data.judging.tasks import write_judgment
+from dormouse.models.likelihood import next_log_probs, token_log_probs
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample
+from dormouse.safety.constitution.settings import Judge
+
+LETTERS = ("A", "B")
+
+
+class Asked(NamedTuple):
+    """A question to a feedback model."""
+
+    prompt: str
+    """The user's last turn."""
+    principle: str
+    replies: tuple[str, str]
+
+
+class FeedbackModel(ABC):
+    """Chooses between two replies by a principle."""
+
+    def __init__(self, preamble: str) -> None:
+        self.preamble = preamble
+
+    @abstractmethod
+    def first(self, asked: Sequence[Asked]) -> list[float | None]:
+        """Return P(A) / (P(A) + P(B)) for each question; None where the model answered neither."""
+
+    @abstractmethod
+    def write(self, requests: Sequence[str], tokens: int) -> list[str]:
+        """Return a greedy answer of at most so many tokens to each request."""
+
+    def turns(self, one: Asked) -> Messages:
+        """Write a question as a conversation."""
+        text = write_judgment(one.prompt, one.principle, one.replies, self.preamble)
+        return [{"role": "user", "content": text}]
+
+
+class LocalModel(FeedbackModel):
+    """A model on this machine."""
+
+    def __init__(self, model: Any, renderer: Renderer, preamble: str) -> None:
+        super().__init__(preamble)
+        self.model, self.renderer = model, renderer
+
+    def write(self, requests: Sequence[str], tokens: int) -> list[str]:
+        """Sample greedily."""
+        turns: list[Messages] = [[{"role": "user", "content": text}] for text in requests]
+        return sample(self.model, self.renderer, turns, max_new_tokens=tokens, temperature=0.0, seed=0)
+
+
+class LetterModel(LocalModel):
+    """A chat model whose next token after "(" is read."""
+
+    def first(self, asked: Sequence[Asked]) -> list[float | None]:
+        """Read the next-token probabilities of the two letters."""
+        turns = [self.turns(one) for one in asked]
+        by_letter = [self.renderer.prompts(turns, f"({letter}") for letter in LETTERS]
+        # A tokenizer may join the bracket and the letter: the letter is read where the two answers first differ.
+        heads = [commonprefix(list(both)) for both in zip(*by_letter, strict=True)]
+        tokens = [
+            [ids[len(head)] for ids in both] for head, both in zip(heads, zip(*by_letter, strict=True), strict=True)
+        ]
+        found = next_log_probs(self.model, heads, tokens, self.renderer.pad_id)
+        return [normalized(a, b) for a, b in found]
+
+
+class ReplyModel(LocalModel):
+    """A feedback model that was trained here: it names the reply that it chooses, then its letter.
+
+    A small model learns this in minutes, and the letter alone not at all.
+    """
+
+    def first(self, asked: Sequence[Asked]) -> list[float | None]:
+        """Compare the probabilities of the two answers, each a reply with its letter."""
+        answers = [
+            [*self.turns(one), {"role": "assistant", "content": write_answer(one.replies, i)}]
+            for i in range(2)
+            for one in asked
+        ]
+        found = token_log_probs([self.model], self.renderer.examples(answers), self.renderer.pad_id)
+        sums = [sum(tokens) for (tokens,) in found]
+        return [normalized(a, b) for a, b in zip(sums[: len(asked)], sums[len(asked) :], strict=True)]
+
+
+def write_answer(replies: Sequence[str], place: int) -> str:
+    """Write the answer of a trained feedback model."""
+    return f"{replies[place]} ({LETTERS[place]})"
+
+
+def normalized(a: float, b: float) -> float:
+    """Return P(A) / (P(A) + P(B)) from two log-probabilities."""
+    larger, smaller = max(a, b), min(a, b)
+    share = math.exp(smaller - larger) / (1 + math.exp(smaller - larger))
+    return share if a < b else 1 - share
+
+
+def open_judge(judge: Judge, folder: Path | None) -> FeedbackModel:
+    """Open the feedback model; `folder` is the artifact of one that the plan made."""
+    if judge.by == "provider":
+        from dormouse.safety.constitution.provider import ProviderModel  # asks for inspect_ai, which is optional
+
+        return ProviderModel(judge.model, judge.preamble)
+    if judge.by == "folder":
+        return LetterModel(*load(Path(judge.model)), judge.preamble)
+    assert folder is not None
+    kind = ReplyModel if judge.by == "trained" else LetterModel
+    return kind(*load(folder / "model"), judge.preamble)
