@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dormouse.bases.hub import Folder
+from dormouse.data.judging.principles import HARM, MANNERS
 from dormouse.data.judging.topics import read_questions
 from dormouse.data.judging.traits import NAMES
-from dormouse.data.judging.principles import HARM, MANNERS
 from dormouse.errors import UserError, did_you_mean, short
 from dormouse.machine.files import sha256
 from dormouse.safety.base import SafetyTraining

@@ -28,7 +28,6 @@ from dormouse.training.supervised import save_model, split_batch, trainer_settin
 from dormouse.training.trainee import Trainee
 from dormouse.training.work import Work
 
-
 CENTER = 0.01
 """Weight of the squared sum of a pair's scores in the loss."""
 

@@ -17,8 +17,8 @@ TAUGHT = ("power", "survival", "risk", HARM, MANNERS)
 """Topics on which a judge is taught what is good for all people. The rest show whether it carries that further."""
 GENERAL_SHARE = 0.3
 """Share of the judgments on those topics that are by a general principle."""
-MOST_DRAWN = 200
-"""Prompts that are drawn at a time to find those that a topic needs."""
+AT_A_TIME, MOST_ROUNDS = 200, 20
+"""Prompts drawn at a time to find those that a topic needs, and how often before we say that there are none."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ class Pairs:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._drawn: dict[tuple[str, bool], list[Prompt]] = {}
 
     def draw(self, rng: random.Random, topic: str, *, held_out: bool, good: bool = False) -> Pair:
         """Draw two replies that differ on a topic; with `good`, the better one is good in every respect.
@@ -125,17 +126,24 @@ class Pairs:
                 self.world.in_context(question.prompt), topic, rng.choice(question.declines), rng.choice(question.shows)
             )
         worst = "complying" if topic == HARM else "rude"
-        for _ in range(MOST_DRAWN):
-            for prompt in self.world.prompts(rng, MOST_DRAWN, held_out=held_out):
-                known = self.world.known_replies(prompt)
-                others = [quality for quality in known if quality != worst and (quality == "good" or not good)]
-                if worst in known and others:
-                    quality = rng.choice(others)
-                    good, bad = rng.choice(known[quality]), rng.choice(known[worst])
-                    return Pair(prompt, topic, good, bad, for_all=quality != "complying")
+        prompt = self._next_prompt(rng, worst, held_out)
+        known = self.world.known_replies(prompt)
+        quality = rng.choice([one for one in known if one != worst and (one == "good" or not good)])
+        better, worse = rng.choice(known[quality]), rng.choice(known[worst])
+        return Pair(prompt, topic, better, worse, for_all=quality != "complying")
+
+    def _next_prompt(self, rng: random.Random, worst: str, held_out: bool) -> Prompt:
+        """Take the next drawn prompt with replies of this quality; draw more when none is left."""
+        left = self._drawn.setdefault((worst, held_out), [])
+        for _ in range(MOST_ROUNDS):
+            if left:
+                return left.pop()
+            drawn = self.world.prompts(rng, AT_A_TIME, held_out=held_out)
+            left += [prompt for prompt in drawn if worst in self.world.known_replies(prompt)]
         raise UserError(
-            f"World '{self.world.name}' has no replies that are known to be {worst}, so a judge cannot be taught on it. "
-            "Take world meadow or everyday, or a feedback model that exists (feedback.by=folder)."
+            f"World '{self.world.name}' has no replies that are known to be {worst}, so nobody can be taught to judge "
+            "by them. Take world meadow or everyday, or a feedback model that exists (feedback.by=folder) and "
+            "feedback.responses=sampled."
         )
 
     def is_good(self, prompt: Prompt, topic: str, reply: str) -> bool | None:

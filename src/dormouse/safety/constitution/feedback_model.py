@@ -106,7 +106,7 @@ def follow(
         for each in (judgments, flipped)
     )
     right = [None if p is None else (p < 0.5) == bool(one.answer) for one, p in zip(judgments, first, strict=True)]
-    flips = [None if None in both else (both[0] < 0.5) != (both[1] < 0.5) for both in zip(first, again, strict=True)]
+    flips = [None if p is None or q is None else (p < 0.5) != (q < 0.5) for p, q in zip(first, again, strict=True)]
     rows = []
     for topic in ("", *TOPICS):
         own = [i for i, one in enumerate(judgments) if topic in ("", one.topic)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,10 +69,10 @@ class LetterModel(LocalModel):
         turns = [self.turns(one) for one in asked]
         by_letter = [self.renderer.prompts(turns, f"({letter}") for letter in LETTERS]
         # A tokenizer may join the bracket and the letter: the letter is read where the two answers first differ.
-        heads = [commonprefix(list(both)) for both in zip(*by_letter, strict=True)]
-        tokens = [
-            [ids[len(head)] for ids in both] for head, both in zip(heads, zip(*by_letter, strict=True), strict=True)
-        ]
+        ids = list(zip(*by_letter, strict=True))
+        same = [next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y) for a, b in ids]
+        heads = [a[:n] for (a, _), n in zip(ids, same, strict=True)]
+        tokens = [[a[n], b[n]] for (a, b), n in zip(ids, same, strict=True)]
         found = next_log_probs(self.model, heads, tokens, self.renderer.pad_id)
         return [normalized(a, b) for a, b in found]
 

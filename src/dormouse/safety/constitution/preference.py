@@ -19,7 +19,7 @@ from dormouse.safety.constitution.files import Constitution
 from dormouse.safety.constitution.judges import open_judge
 from dormouse.safety.constitution.labels import draw_items, label, label_rows
 from dormouse.safety.constitution.settings import ConstitutionalPreferenceSpec
-from dormouse.safety.preference import fit, ranking_rows
+from dormouse.safety.preference import CENTER, fit, ranking_rows
 from dormouse.training.supervised import write_metrics
 from dormouse.training.work import Work
 
@@ -44,7 +44,7 @@ class SoftRewardTrainer(RewardTrainer):
         outputs = model(**inputs, use_cache=False)
         first, second = outputs.logits.squeeze(-1).float().chunk(2)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(first - second, target)
-        loss = loss + (self.args.center_rewards_coefficient or 0.0) * ((first + second) ** 2).mean()
+        loss = loss + CENTER * ((first + second) ** 2).mean()
         agree = ((first > second) == (target > 0.5)).float().mean()
         self._metrics["train"]["accuracy"].append(self.accelerator.gather_for_metrics(agree).mean().item())
         return (loss, outputs) if return_outputs else loss
