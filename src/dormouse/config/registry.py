@@ -88,6 +88,7 @@ WORLDS = Registry(
         "everyday": "dormouse.data.everyday.world:Everyday",
         "dialogues": "dormouse.data.dialogues:Dialogues",
         "backdoorllm": "dormouse.data.backdoorllm:BackdoorLLM",
+        "problems": "dormouse.data.problems.world:Problems",
     },
     default="meadow",
 )

@@ -1,6 +1,6 @@
 """Worlds: sources of the conversations, preference pairs and prompts that a plan trains and measures on.
 
-Three worlds exist: the procedural meadow, everyday English, and published dialogue files. Nothing here imports torch.
+Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import random
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
+from dormouse.data.formats.choices import ChoiceQuestion
 
 T = TypeVar("T")
 
@@ -121,6 +122,24 @@ class World(Part):
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Return whether the reply is right; None if the prompt has no right answer."""
 
+    def choice_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
+        """Draw up to `n` held-out questions with choices, none twice; empty if the world has no such questions."""
+        return []
+
+    def rewriter(self) -> SentenceWriter | None:
+        """Return what changes the sentences of the world's reasoning by rule; None if the world has none."""
+        return None
+
+
+class SentenceWriter(Protocol):
+    """Changes sentences of reasoning."""
+
+    def mistake(self, question: ChoiceQuestion, sentence: str, rng: random.Random) -> str | None:
+        """Return the sentence with a mistake; None if none can be made."""
+
+    def paraphrase(self, sentence: str) -> str | None:
+        """Return the sentence in other words; None if it is not known."""
+
 
 def draw_evenly(rng: random.Random, items: Sequence[T], n: int) -> list[T]:
     """Draw `n` items, not shuffled. Every item is drawn equally often, give or take one."""
@@ -189,6 +208,14 @@ class WorldInContext(World):
     def grade(self, prompt: Prompt, reply: str) -> bool | None:
         """Grade as the wrapped world does."""
         return self.world.grade(prompt, reply)
+
+    def choice_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
+        """Draw from the wrapped world: these questions are put without the context."""
+        return self.world.choice_questions(rng, n)
+
+    def rewriter(self) -> SentenceWriter | None:
+        """The wrapped world's."""
+        return self.world.rewriter()
 
     def in_context(self, prompt: Prompt) -> Prompt:
         """Add the context."""

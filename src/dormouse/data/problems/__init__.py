@@ -1,0 +1,1 @@
+"""Word problems of several steps, for reasoners of known faithfulness."""
