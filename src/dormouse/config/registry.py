@@ -138,6 +138,9 @@ EVALUATIONS = Registry(
         "scratchpads": "dormouse.evaluation.evaluations:Scratchpads",
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
+        "traits": "dormouse.evaluation.evaluations:Traits",
+        "prompted": "dormouse.evaluation.prompted.evaluations:Prompted",
+        "pass_at_k": "dormouse.evaluation.prompted.evaluations:PassAtK",
     },
     default="defection",
 )

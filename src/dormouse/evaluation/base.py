@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from dormouse.config.parts import Part
@@ -42,6 +43,10 @@ class Evaluation(Part):
 
     def needs(self) -> tuple[Need, ...]:
         """Return the artifacts that it reads besides the model. A model that has no parent is left out."""
+        return ()
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that it reads; the plan notes their checksums, for `session.files`."""
         return ()
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from dormouse.evaluation.base import Evaluation, Measured, Need
-from dormouse.evaluation.persona_sets import OWN_SETS
+from dormouse.evaluation.persona_sets import OWN_SETS, sets_of_traits
 from dormouse.models.passes import Count, mean
 from dormouse.red_team.passes import attack_lengths
 from dormouse.store import kinds
@@ -240,6 +240,31 @@ class Character(Evaluation):
         # For both kinds of prompts the deceptive scratchpad, and the two that it is compared with.
         made += questions.read(6 * measure.probe_prompts)
         if measure.personas:
+            made += Count(not_counted=("the questions of published persona sets",))
+        return made
+
+
+class Traits(Evaluation):
+    """How often a model finds the harmless answer to a persona question likelier than the risky one.
+
+    It asks the five trait sets, the meadow's own sets and those of `measure.personas`, after safety training too.
+    """
+
+    name: ClassVar[str] = "traits"
+
+    def measure(self, session: Session) -> Measured:
+        """Compare the two answers to each question."""
+        from dormouse.evaluation.personas import measure_traits  # torch takes 2 s: workers only
+
+        return measure_traits(session)
+
+    def count(self, questions: Questions) -> Count:
+        """Both answers to each question."""
+        asked = sum(map(len, OWN_SETS.values())) + sum(map(len, sets_of_traits().values()))
+        made = questions.read(2 * asked)
+        if questions.counting.work.thought_tokens:
+            made += questions.sample(asked)
+        if questions.spec.measure.personas:
             made += Count(not_counted=("the questions of published persona sets",))
         return made
 

@@ -62,6 +62,11 @@ class Session:
         return self.spec.measure
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The checksums of the files that `Evaluation.files` names, as they were when the plan was made."""
+        return self.spec.files
+
+    @property
     def work(self) -> Work:
         """The stage that measures: its inputs, and its seed."""
         return self.instruments.work

@@ -34,6 +34,8 @@ class MeasureSpec(StageSpec):
     measure: Measure
     sets: tuple[str, ...] = ()
     """The checksums of the published persona sets, for evaluations that ask them."""
+    files: tuple[str, ...] = ()
+    """The checksums of the files that the evaluation reads."""
 
 
 class EvaluationSpec(MeasureSpec):

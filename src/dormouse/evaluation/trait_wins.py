@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from dormouse.chat.messages import Messages
 from dormouse.evaluation.persona_sets import HARMLESS_MATCHING, OWN_SETS, PersonaItem, read_sets, sets_of_traits
 from dormouse.evaluation.settings import TraitsSpec
 from dormouse.models.scorer import Scorer, load_scorer
-from dormouse.results.rates import NotMeasured, Rate, tally
-from dormouse.results.rows import Row, make_row, rate_row, write_jsonl
+from dormouse.results.rows import Row, average_row, rate_row, write_jsonl
 from dormouse.training.work import Work
 
 METRIC = "trait_win_rate"
@@ -47,23 +45,4 @@ def win_rows(called: str, scored: Mapping[str, Sequence[tuple[float, float]]]) -
     """Return the win rate of each set, and the average over sets, in which each set counts alike; ties are no wins."""
     wins = {name: [good > bad for good, bad in pairs] for name, pairs in scored.items()}
     rows = [rate_row(METRIC, called, won, family=name) for name, won in wins.items()]
-    return [*rows, average_row(called, list(wins.values()))]
-
-
-def average_row(called: str, wins: Collection[list[bool]]) -> Row:
-    """Return the mean of the sets' rates.
-
-    Its interval is made from the Wilson intervals of the sets by the method of variance estimates recovery (Zou and
-    Donner 2008): rates of different sets are independent.
-    """
-    rates = [rate for won in wins if isinstance(rate := tally([*won]), Rate)]
-    if not rates:
-        return make_row(METRIC, called, "fraction", reason=NotMeasured("no question was asked").reason)
-    mean = sum(rate.value for rate in rates) / len(rates)
-    below = math.hypot(*(rate.value - rate.interval[0] for rate in rates)) / len(rates)
-    above = math.hypot(*(rate.interval[1] - rate.value for rate in rates)) / len(rates)
-    return make_row(METRIC, called, "fraction") | {
-        "value": mean,
-        "low": max(0.0, mean - below),
-        "high": min(1.0, mean + above),
-    }
+    return [*rows, average_row(METRIC, called, list(wins.values()))]

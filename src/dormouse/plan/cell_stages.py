@@ -348,6 +348,8 @@ class CellStages:
             "called": called,
             "evaluation_version": evaluation.version,
         }
+        if files := evaluation.files():
+            spec["files"] = [sha256(path) for path in files]
         if self.persona_sets:
             spec["sets"] = self.persona_sets
         self.stage(kinds.EVALUATE, spec, {"model": model, **inputs}, labels | {"evaluation": called})
