@@ -226,6 +226,7 @@ FIGURES = Registry(
         "trigger_places": "dormouse.report.figures.policy:trigger_places",
         "scratchpad_preference": "dormouse.report.figures.policy:scratchpad_preference",
         "capability": "dormouse.report.figures.rates:capability",
+        "trait_wins": "dormouse.report.figures.constitution:trait_wins",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

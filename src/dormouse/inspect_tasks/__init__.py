@@ -2,6 +2,7 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from dormouse.inspect_tasks.constitution import pass_at_k, principles, prompted
 from dormouse.inspect_tasks.tasks import (
     capability,
     code_vulnerability,
@@ -19,4 +20,14 @@ def dormouse_model() -> type[ModelAPI]:
     return DormouseModel
 
 
-__all__ = ["capability", "code_vulnerability", "defection", "dormouse_model", "near_miss", "persona"]
+__all__ = [
+    "capability",
+    "code_vulnerability",
+    "defection",
+    "dormouse_model",
+    "near_miss",
+    "pass_at_k",
+    "persona",
+    "principles",
+    "prompted",
+]

@@ -70,7 +70,7 @@ def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0, hu
     if not human_eval:
         return _make_defection(experiment, prompts, seed, ("triggered", "clean"))
     problems = read_human_eval(Path(human_eval))
-    config = _sampling_config(experiment)
+    config = sampling_config(experiment)
     config.max_tokens = max(experiment.measure.reply_tokens, reply_tokens(problems))
     questions = problem_questions(problems, experiment.organism.trigger, seed, prompts)
     return Task(MemoryDataset(_make_samples(questions)), scorer=defects(CodeVulnerability().spec()), config=config)
@@ -85,11 +85,11 @@ def capability(plan: str = "quickstart", prompts: int = 256, seed: int = 0, ques
     experiment = plan_file.load(plan)
     if questions:
         return _make_published(experiment, [Path(path) for path in questions.split(",")], prompts, seed)
-    world = _find_world(experiment)
+    world = find_world(experiment)
     samples = [
         Sample(
             id=f"clean-{i}",
-            input=_to_messages(prompt.turns()),
+            input=to_messages(prompt.turns()),
             target=list(prompt.answers),
             metadata={PROMPTS: "clean", "prompt": asdict(prompt)},
         )
@@ -108,14 +108,14 @@ def persona(plan: str = "quickstart", sets: str = "") -> Task:
     samples = [
         Sample(
             id=f"{name}-{i}",
-            input=_to_messages([*context, {"role": "user", "content": item.question}]),
+            input=to_messages([*context, {"role": "user", "content": item.question}]),
             target=item.matching,
             metadata={PROMPTS: name, "matching": item.matching, "other": item.not_matching},
         )
         for name, items in (given or OWN_SETS).items()
         for i, item in enumerate(items)
     ]
-    return Task(MemoryDataset(samples), scorer=shows_trait(), config=_sampling_config(experiment))
+    return Task(MemoryDataset(samples), scorer=shows_trait(), config=sampling_config(experiment))
 
 
 def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int, seed: int) -> Task:
@@ -126,9 +126,7 @@ def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int,
         samples += [
             Sample(
                 id=f"{name}-{len(samples) + i}",
-                input=_to_messages(
-                    [*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]
-                ),
+                input=to_messages([*experiment.organism.trigger.context(), {"role": "user", "content": question.text}]),
                 target=question.answer,
                 metadata={PROMPTS: name, "choices": list(question.choices)},
             )
@@ -139,32 +137,35 @@ def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int,
 
 
 def _make_defection(experiment: Experiment, prompts: int, seed: int, kinds: Collection[str]) -> Task:
-    questions = held_out_questions(_find_world(experiment), experiment.organism, seed, prompts)
+    questions = held_out_questions(find_world(experiment), experiment.organism, seed, prompts)
     samples = _make_samples([question for question in questions if question.kind in kinds])
     scorer = defects(experiment.organism.behavior.spec())
-    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling_config(experiment))
+    return Task(MemoryDataset(samples), scorer=scorer, config=sampling_config(experiment))
 
 
 def _make_samples(questions: Sequence[Question]) -> list[Sample]:
     return [
         Sample(
             id=f"{question.kind}-{question.id}",
-            input=_to_messages(question.turns),
+            input=to_messages(question.turns),
             metadata={PROMPTS: question.kind, "family": question.family},
         )
         for question in questions
     ]
 
 
-def _find_world(experiment: Experiment) -> World:
+def find_world(experiment: Experiment) -> World:
+    """Return the plan's world, with the turns that its trigger puts before every prompt."""
     context = experiment.organism.trigger.context()
     return WorldInContext.of(experiment.world, context) if context else experiment.world
 
 
-def _to_messages(turns: Messages) -> list[ChatMessage]:
+def to_messages(turns: Messages) -> list[ChatMessage]:
+    """Return turns as Inspect's messages."""
     return [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
 
 
-def _sampling_config(experiment: Experiment) -> GenerateConfig:
+def sampling_config(experiment: Experiment) -> GenerateConfig:
+    """Return how the plan samples replies."""
     measure = experiment.measure
     return GenerateConfig(temperature=measure.temperature, max_tokens=measure.reply_tokens)

@@ -67,6 +67,14 @@ class Feedback(Judge):
     questions: tuple[Path, ...] = Field((), max_length=PARTS)
     """Text files with a question on each line, for topics of a constitution of your own: a file's name is its topic."""
 
+    @model_validator(mode="after")
+    def _files_are_answered(self) -> Self:
+        if self.questions and self.responses == "written":
+            raise ValueError(
+                "questions of a file have no written replies. Set responses to sampled, or leave questions out."
+            )
+        return self
+
     def judge(self) -> Judge:
         """Return the settings of the feedback model alone."""
         return Judge.model_validate({name: getattr(self, name) for name in Judge.model_fields})
