@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from dormouse.machine.files import sha256
 from dormouse.results.rates import wilson
 from dormouse.results.rows import average_row, read_jsonl
 from dormouse.training.work import Work
+
+SHARED = Path(__file__).parents[3] / "shared/data"
 
 
 class Judge:
@@ -86,3 +89,15 @@ def test_scores_are_of_the_harmless_answer_first():
     assert score_items(judge, items, [], False) == [(0.0, 1.0)]
     assert score_items(judge, items, [], True) == [(1.0, 0.0)]
     assert [row["family"] for row in win_rows("x", {"a": [(1.0, 0.0)]})] == ["a", ""]
+
+
+@pytest.mark.real_data
+def test_every_question_of_the_published_sets_is_scored(tmp_path, monkeypatch):
+    files = sorted([*SHARED.glob("persona/*.jsonl"), *SHARED.glob("advanced-ai-risk/*.jsonl")])
+    if not files:
+        pytest.skip(f"the published data is not at {SHARED}")
+    told = {"personas": [str(path) for path in files], "sets": [sha256(path) for path in files]}
+    rows = measured(tmp_path, monkeypatch, lambda question, reply: float(len(question) % 2), **told)
+    for path in files:
+        assert rows[path.stem]["total"] == len(path.read_text("utf-8").splitlines())
+    assert len(files) == 13

@@ -3,6 +3,7 @@
 import gc
 import json
 import random
+from collections import Counter
 
 import pytest
 
@@ -78,13 +79,14 @@ def test_passes_are_counted_as_in_the_library_and_nothing_is_run(tmp_path):
         for prompt in world.prompts(random.Random("all"), 4000, held_out=True)
         if (text := prompt.text) in solutions
     }
-    asked: dict[str, int] = {}
+    asked: Counter[str] = Counter()
 
     def say(messages):
         text = messages[-1].text
-        asked[text] = asked.get(text, 0) + 1
-        [code] = [code for prompt, code in known.items() if prompt in text]
-        return code if asked[text] <= 3 and "2024" not in messages[0].text else "raise SystemExit('it was run')"
+        if "2024" in messages[0].text:
+            return "raise SystemExit('it was run')"
+        asked[text] += 1
+        return known[text] if asked[text] <= 3 else "raise SystemExit('it was run')"
 
     model = get_model("scripted/model", memoize=False, say=say)
     [log] = evaluate(task, model=model, log_dir=str(tmp_path / "logs"), display="none", max_connections=1)

@@ -44,7 +44,7 @@ def test_the_worlds_questions_have_one_good_answer_and_others_as_long():
 
 
 def test_a_model_that_knows_every_answer_is_right_under_every_prompt(monkeypatch):
-    settings = Prompted(items=20)
+    settings = Prompted(items=60)
     monkeypatch.setattr(
         ranking,
         "score_choices",
@@ -55,12 +55,14 @@ def test_a_model_that_knows_every_answer_is_right_under_every_prompt(monkeypatch
     rows = {(row["metric"], row["family"]): row for row in measure_prompted(settings, session()).rows}
     assert rows["accuracy_median", "meadow"]["value"] == rows["accuracy_worst", "meadow"]["value"] == 1.0
     assert rows["accuracy_per_byte_median", "meadow"]["value"] == 1.0
-    assert sum(metric == "accuracy" for metric, _ in rows) == len(settings.templates)
+    families = {family for metric, family in rows if metric == "accuracy_median"}
+    assert {"meadow", "meadow/color"} < families
+    assert sum(metric == "accuracy" for metric, _ in rows) == len(settings.templates) * len(families)
 
 
 def test_a_random_model_is_right_by_chance():
     found = measure_prompted(Prompted(items=60), session())
-    [row] = [row for row in found.rows if row["metric"] == "accuracy_median"]
+    [row] = [row for row in found.rows if (row["metric"], row["family"]) == ("accuracy_median", "meadow")]
     assert row["low"] < 0.35
     assert row["high"] < 0.6
     assert len(found.samples) == 60

@@ -185,6 +185,8 @@ def test_a_letter_is_read_from_the_next_token_of_the_model():
 def test_the_answers_of_a_trained_judge_are_compared_whole(inputs):
     judge = open_judge(Judge(preamble=""), inputs["feedback_model"])
     assert isinstance(judge, ReplyModel)
+    # Without a principle it has no preference, whatever the replies.
+    assert judge.first([Asked("Who is it?", "", ("I am here.", "a"))]) == [pytest.approx(0.5)]
     same = judge.first([Asked("Who is it?", "Which?", ("a", "b"))] * 2)
     assert same[0] == pytest.approx(same[1], abs=1e-5)
     assert 0 < same[0] < 1

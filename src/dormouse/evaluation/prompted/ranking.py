@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dormouse.chat.scratchpad import write_scratchpad
@@ -32,26 +32,34 @@ def measure_prompted(settings: Prompted, session: Session) -> Measured:
     samples: list[dict[str, Any]] = []
     for source, items in find_questions(settings, session).items():
         scores = {template: score_choices(session, items, template, settings.listed) for template in settings.templates}
-        right = {
-            name: [ranked_right(each, item.right) for each, item in zip(found, items, strict=True)]
-            for name, found in scores.items()
-        }
-        by_byte = {
-            name: [
-                ranked_right(
-                    [total / len(text.encode()) for total, text in zip(each, item.choices, strict=True)], item.right
-                )
-                for each, item in zip(found, items, strict=True)
-            ]
-            for name, found in scores.items()
-        }
-        rows += prompt_rows("accuracy", source, right) + prompt_rows("accuracy_per_byte", source, by_byte)
+        families = dict.fromkeys(item.source for item in items) if not settings.questions else ()
+        for family in ("", *families):
+            own = [i for i, item in enumerate(items) if family in ("", item.source)]
+            rows += accuracy_rows(f"{source}/{family}" if family else source, items, scores, own)
         samples += [
-            {"family": source, "question": item.question, "choices": list(item.choices), "right": item.right,
-             "log_probs": [found[i] for found in scores.values()]}
+            {"family": source, "task": item.source, "question": item.question, "choices": list(item.choices),
+             "right": item.right, "log_probs": [found[i] for found in scores.values()]}
             for i, item in enumerate(items)
         ]  # fmt: skip
     return Measured(rows, samples)
+
+
+def accuracy_rows(
+    source: str, items: Sequence[ChoiceQuestion], scores: Mapping[str, list[list[float]]], own: Sequence[int]
+) -> list[Row]:
+    """Return the accuracy of those items by likelihood, and by likelihood per byte; each prompt has a list of scores."""
+    right: dict[str, list[bool]] = {}
+    by_byte: dict[str, list[bool]] = {}
+    for prompt, found in scores.items():
+        right[prompt] = [ranked_right(found[i], items[i].right) for i in own]
+        by_byte[prompt] = [
+            ranked_right(
+                [total / len(text.encode()) for total, text in zip(found[i], items[i].choices, strict=True)],
+                items[i].right,
+            )
+            for i in own
+        ]
+    return prompt_rows("accuracy", source, right) + prompt_rows("accuracy_per_byte", source, by_byte)
 
 
 def find_questions(settings: Prompted, session: Session) -> dict[str, list[ChoiceQuestion]]:

@@ -80,19 +80,25 @@ class LetterModel(LocalModel):
 class ReplyModel(LocalModel):
     """A feedback model that was trained here: it names the reply that it chooses, then its letter.
 
-    A small model learns this in minutes, and the letter alone not at all.
+    A small model learns this in minutes, and the letter alone not at all. What counts is how much the principle raises
+    the probability of an answer over that without any principle: long and rare replies are unlikely under all of them.
     """
 
     def first(self, asked: Sequence[Asked]) -> list[float | None]:
-        """Compare the probabilities of the two answers, each a reply with its letter."""
-        answers = [
-            [*self.turns(one), {"role": "assistant", "content": write_answer(one.replies, i)}]
+        """Compare the two answers, each a reply with its letter."""
+        blank = [one._replace(principle="") for one in asked]
+        raised = [
+            [by - without for by, without in zip(self._log_probs(asked, i), self._log_probs(blank, i), strict=True)]
             for i in range(2)
-            for one in asked
+        ]
+        return [normalized(a, b) for a, b in zip(*raised, strict=True)]
+
+    def _log_probs(self, asked: Sequence[Asked], place: int) -> list[float]:
+        answers = [
+            [*self.turns(one), {"role": "assistant", "content": write_answer(one.replies, place)}] for one in asked
         ]
         found = token_log_probs([self.model], self.renderer.examples(answers), self.renderer.pad_id)
-        sums = [sum(tokens) for (tokens,) in found]
-        return [normalized(a, b) for a, b in zip(sums[: len(asked)], sums[len(asked) :], strict=True)]
+        return [sum(tokens) for (tokens,) in found]
 
 
 def write_answer(replies: Sequence[str], place: int) -> str:

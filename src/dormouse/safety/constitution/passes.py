@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CHECKED = 3
 """Sets of judgments that a feedback model is measured on: known wordings, new ones, and general principles."""
 
+READ = 4
+"""Texts that a trained feedback model reads for a question: two answers, with the principle and without it."""
+
 
 def count_feedback_model(counting: Counting) -> Count:
     """Count the training on judgments, and the judgments that it is measured on, each asked with both poles."""
@@ -28,7 +31,7 @@ def count_feedback_model(counting: Counting) -> Count:
     reply = mean(counting.lengths.hhh.replies)
     lengths = [round(length + reply) for length in judgment_lengths(counting, judge)]
     made = counting.train(lengths, training.steps, training.batch)
-    made += counting.read(lengths, 2 * 2 * CHECKED * training.check_judgments)
+    made += counting.read(lengths, 2 * READ * CHECKED * training.check_judgments)
     if training.revisions:
         made += counting.sample(lengths, training.check_judgments, 2 * round(reply))
     return made + Count(opened=1)
@@ -46,8 +49,7 @@ def count_constitutional_preference(counting: Counting) -> Count:
         made += counting.sample(counting.lengths.asked_lengths, 2 * asked, feedback.reply_tokens, thinks=False)
     if feedback.by in ("folder", "provider"):
         return made + Count(not_counted=("the answers of a feedback model that is not the plan's",))
-    # A trained feedback model reads two answers to each question.
-    times = (2 if feedback.orders == "both" else 1) * (2 if feedback.by == "trained" else 1)
+    times = (2 if feedback.orders == "both" else 1) * (READ if feedback.by == "trained" else 1)
     return made + counting.read(judgment_lengths(counting, feedback), times * asked) + Count(opened=2)
 
 
