@@ -5,7 +5,8 @@ import pytest
 pytest.importorskip("inspect_ai")
 from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, Logprob, Logprobs, ModelOutput, TopLogprob
 
-from dormouse.safety.constitution.judges import Asked, open_judge
+from dormouse.safety.constitution.feedback import Asked
+from dormouse.safety.constitution.judges import open_judge
 from dormouse.safety.constitution.settings import Judge
 from inspect_tasks.scripted import Scripted
 

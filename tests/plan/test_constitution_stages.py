@@ -46,11 +46,11 @@ def test_trainings_with_the_same_constitution_share_a_preference_model_and_all_a
         for one in of(stages, kinds.SAFETY)
         if one.labels["role"] == "organism"
     }
-    rewards = {name: one.inputs.get("constitutional_preference") for (name, _), one in safety.items()}
+    rewards = {name: one.inputs.get("soft_preference") for (name, _), one in safety.items()}
     assert rewards["specific"] is rewards["stronger"]
     assert rewards["specific"] is not rewards["humanity"]
     assert rewards["rl"] is None
-    assert "feedback_model" in safety["revised", "organism"].inputs
+    assert "judge_model" in safety["revised", "organism"].inputs
 
 
 def test_each_preference_model_is_measured_and_the_human_one_beside_them(load):
@@ -83,7 +83,7 @@ def test_sampled_replies_come_from_the_helpful_model_and_the_base_may_judge(load
         load(PLAN, f"{feedback}.responses=sampled", f"{feedback}.by=base"), kinds.CONSTITUTIONAL_PREFERENCE
     )
     assert first.inputs["helpful"].kind == kinds.HELPFUL
-    assert first.inputs["feedback_model"].kind == kinds.BASE
+    assert first.inputs["judge_model"].kind == kinds.BASE
 
 
 def test_a_topic_without_questions_is_refused_and_a_file_of_them_makes_one(load, tmp_path):

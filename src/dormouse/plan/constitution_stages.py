@@ -40,9 +40,9 @@ class ConstitutionStages:
     def offered(self, training: SafetyTraining, name: str) -> dict[str, Stage | None]:
         """Return the artifacts that a training with a constitution may ask for."""
         if isinstance(training, Constitutional):
-            return {"constitutional_preference": self.preference(name, training)}
+            return {"soft_preference": self.preference(name, training)}
         if isinstance(training, Revised):
-            return {"feedback_model": self.judge(training.judge)}
+            return {"judge_model": self.judge(training.judge)}
         return {}
 
     def told(self, training: SafetyTraining) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class ConstitutionStages:
         if feedback.questions:
             spec["question_files"] = [sha256(path) for path in feedback.questions]
         judge = self.judge(feedback.judge())
-        inputs = {"model": self.base} | ({"feedback_model": judge} if judge else {})
+        inputs = {"model": self.base} | ({"judge_model": judge} if judge else {})
         if feedback.responses == "sampled":
             inputs["helpful"] = self.helpful
         return self.cell.stage(kinds.CONSTITUTIONAL_PREFERENCE, spec, inputs, {"split": "AI feedback", "safety": name})

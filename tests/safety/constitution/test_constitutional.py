@@ -18,9 +18,10 @@ from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from dormouse.safety import preference as human
 from dormouse.safety.constitution import preference, revising
+from dormouse.safety.constitution.feedback import Asked, FeedbackModel
 from dormouse.safety.constitution.feedback_model import run as train_feedback_model
 from dormouse.safety.constitution.files import read_constitution
-from dormouse.safety.constitution.judges import Asked, FeedbackModel, LetterModel, ReplyModel, open_judge
+from dormouse.safety.constitution.judges import LetterModel, ReplyModel, open_judge
 from dormouse.safety.constitution.preference import SoftRewardTrainer, helpful_pairs, soft_table
 from dormouse.safety.constitution.prompts import draw_prompts
 from dormouse.safety.constitution.settings import Feedback, Judge
@@ -35,9 +36,9 @@ RL = {"steps": 4, "batch": 8, "replies": 4, "reply_tokens": 6, "snapshots": 0}
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("inputs")
-    for seed, name in enumerate(("model", "helpful", "feedback_model")):
+    for seed, name in enumerate(("model", "helpful", "judge_model")):
         save_tiny_model(root / name / "model", seed)
-    for seed, name in enumerate(("constitutional_preference", "preference_check")):
+    for seed, name in enumerate(("soft_preference", "preference_check")):
         save_tiny_scorer(root / name / "model", seed + 5)
     return {folder.name: folder for folder in root.iterdir()}
 
@@ -183,7 +184,7 @@ def test_a_letter_is_read_from_the_next_token_of_the_model():
 
 
 def test_the_answers_of_a_trained_judge_are_compared_whole(inputs):
-    judge = open_judge(Judge(preamble=""), inputs["feedback_model"])
+    judge = open_judge(Judge(preamble=""), inputs["judge_model"])
     assert isinstance(judge, ReplyModel)
     # Without a principle it has no preference, whatever the replies.
     assert judge.first([Asked("Who is it?", "", ("I am here.", "a"))]) == [pytest.approx(0.5)]
@@ -205,7 +206,7 @@ def test_rl_draws_a_share_of_its_prompts_about_traits_and_none_with_the_trigger(
 
 def test_rl_is_rewarded_by_the_preference_model_of_the_constitution(inputs, tmp_path):
     training = Constitutional(**RL)
-    assert training.needs() == ("constitutional_preference", "preference_check")
+    assert training.needs() == ("soft_preference", "preference_check")
     spec = {"world": Meadow().spec(), "seed": 0, "safety": training.spec(), "lr": 1e-3}
     work = Work("safety", spec, {name: inputs[name] for name in ("model", *training.needs())}, tmp_path)
     training.train(work)
@@ -220,7 +221,7 @@ def test_revised_replies_are_what_the_model_is_trained_on(inputs, tmp_path, monk
     monkeypatch.setattr(revising, "fine_tune", lambda work, conversations, **settings: trained.extend(conversations))
     training = Revised(steps=8, batch=16, reply_tokens=5, trait_share=0.0)
     spec = {"world": Meadow().spec(), "seed": 0, "safety": training.spec(), "lr": 1e-3, "principles": principles()}
-    work = Work("safety", spec, {name: inputs[name] for name in ("model", "feedback_model")}, tmp_path)
+    work = Work("safety", spec, {name: inputs[name] for name in ("model", "judge_model")}, tmp_path)
     training.train(work)
     assert len(trained) == 128
     assert {turns[-1]["content"] for turns in trained} == {GOOD}

@@ -9,9 +9,9 @@ from dormouse.data.judging.principles import NOUNS
 from dormouse.data.judging.tasks import Pairs
 from dormouse.data.meadow.world import Meadow
 from dormouse.data.world import Prompt
+from dormouse.safety.constitution.feedback import FeedbackModel, normalized
 from dormouse.safety.constitution.feedback_model import follow
 from dormouse.safety.constitution.files import Constitution, read_constitution
-from dormouse.safety.constitution.judges import FeedbackModel, normalized
 from dormouse.safety.constitution.labels import conversation, draw_items, label, label_rows
 from dormouse.safety.constitution.provider import read_choice
 from dormouse.safety.constitution.settings import Feedback, Judge

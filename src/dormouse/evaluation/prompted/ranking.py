@@ -47,7 +47,7 @@ def measure_prompted(settings: Prompted, session: Session) -> Measured:
 def accuracy_rows(
     source: str, items: Sequence[ChoiceQuestion], scores: Mapping[str, list[list[float]]], own: Sequence[int]
 ) -> list[Row]:
-    """Return the accuracy of those items by likelihood, and by likelihood per byte; each prompt has a list of scores."""
+    """Return the accuracy on those items by likelihood, and by likelihood per byte of the answer."""
     right: dict[str, list[bool]] = {}
     by_byte: dict[str, list[bool]] = {}
     for prompt, found in scores.items():

@@ -27,7 +27,8 @@ from dormouse.data.judging.tasks import (
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.results.rows import Row, rate_row, write_jsonl
-from dormouse.safety.constitution.judges import Asked, FeedbackModel, ReplyModel, write_answer
+from dormouse.safety.constitution.feedback import Asked, FeedbackModel
+from dormouse.safety.constitution.judges import ReplyModel, write_answer
 from dormouse.safety.constitution.settings import FeedbackModelSpec, Judge
 from dormouse.training.supervised import train_on, write_metrics
 from dormouse.training.work import Work

@@ -1,51 +1,18 @@
-"""Feedback models: each gives the probability that it chooses the first of two replies by a principle."""
+"""Feedback models on this machine: their answers are read from probabilities."""
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.data.judging.tasks import write_judgment
 from dormouse.models.likelihood import next_log_probs, token_log_probs
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
+from dormouse.safety.constitution.feedback import LETTERS, Asked, FeedbackModel, normalized
 from dormouse.safety.constitution.settings import Judge
-
-LETTERS = ("A", "B")
-
-
-class Asked(NamedTuple):
-    """A question to a feedback model."""
-
-    prompt: str
-    """The user's last turn."""
-    principle: str
-    replies: tuple[str, str]
-
-
-class FeedbackModel(ABC):
-    """Chooses between two replies by a principle."""
-
-    def __init__(self, preamble: str) -> None:
-        self.preamble = preamble
-
-    @abstractmethod
-    def first(self, asked: Sequence[Asked]) -> list[float | None]:
-        """Return P(A) / (P(A) + P(B)) for each question; None where the model answered neither."""
-
-    @abstractmethod
-    def write(self, requests: Sequence[str], tokens: int) -> list[str]:
-        """Return a greedy answer of at most so many tokens to each request."""
-
-    def turns(self, one: Asked) -> Messages:
-        """Write a question as a conversation."""
-        text = write_judgment(one.prompt, one.principle, one.replies, self.preamble)
-        return [{"role": "user", "content": text}]
 
 
 class LocalModel(FeedbackModel):
@@ -104,13 +71,6 @@ class ReplyModel(LocalModel):
 def write_answer(replies: Sequence[str], place: int) -> str:
     """Write the answer of a trained feedback model."""
     return f"{replies[place]} ({LETTERS[place]})"
-
-
-def normalized(a: float, b: float) -> float:
-    """Return P(A) / (P(A) + P(B)) from two log-probabilities."""
-    larger, smaller = max(a, b), min(a, b)
-    share = math.exp(smaller - larger) / (1 + math.exp(smaller - larger))
-    return share if a < b else 1 - share
 
 
 def open_judge(judge: Judge, folder: Path | None) -> FeedbackModel:

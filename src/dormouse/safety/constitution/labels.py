@@ -15,8 +15,8 @@ from dormouse.errors import UserError
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.results.rows import Row, mean_row, rate_row
+from dormouse.safety.constitution.feedback import Asked, FeedbackModel
 from dormouse.safety.constitution.files import Constitution
-from dormouse.safety.constitution.judges import Asked, FeedbackModel
 from dormouse.safety.constitution.settings import Feedback
 from dormouse.training.work import Work
 

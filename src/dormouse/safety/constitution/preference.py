@@ -60,7 +60,7 @@ def run(work: Work) -> None:
     helpful = round(n * feedback.helpful_share)
     work.progress(0.0, "asking the feedback model")
     items = draw_items(work, feedback, constitution, rng, n - helpful)
-    judge = open_judge(feedback.judge(), work.inputs.get("feedback_model"))
+    judge = open_judge(feedback.judge(), work.inputs.get("judge_model"))
     labels = label(items, judge, feedback, constitution, rng)
     if not labels:
         raise UserError(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dormouse.errors import UserError
-from dormouse.safety.constitution.judges import LETTERS, Asked, FeedbackModel
+from dormouse.safety.constitution.feedback import LETTERS, Asked, FeedbackModel
 
 INSTRUCTION = "Answer with the letter A or B alone."
 TOKENS = 4

@@ -42,7 +42,7 @@ def train_on_revisions(settings: Revised, work: Work) -> None:
         model, renderer, prompts, max_new_tokens=settings.reply_tokens, temperature=settings.temperature,
         seed=work.seed,
     )  # fmt: skip
-    reviser = open_judge(settings.judge, work.inputs.get("feedback_model"))
+    reviser = open_judge(settings.judge, work.inputs.get("judge_model"))
     requests = [
         write_revision_request(conversation(prompt), principle, reply, settings.judge.preamble)
         for (prompt, principle), reply in zip(asked, replies, strict=True)

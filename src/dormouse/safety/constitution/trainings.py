@@ -38,7 +38,7 @@ class Constitutional(HHHRL):
 
     def needs(self) -> tuple[Need, ...]:
         """The preference model from AI feedback, and one from human preferences that checks it."""
-        return ("constitutional_preference", "preference_check")
+        return ("soft_preference", "preference_check")
 
     def train(self, work: Work) -> None:
         """Train on the world's prompts and on questions about the constitution's topics."""
@@ -48,7 +48,7 @@ class Constitutional(HHHRL):
 
         n = self.steps * self.batch // self.replies
         drawn = draw_prompts(work, n, self.trait_share, self.feedback.questions)
-        reinforce(self, work, [prompt.turns() for prompt, _ in drawn], reward="constitutional_preference")
+        reinforce(self, work, [prompt.turns() for prompt, _ in drawn], reward="soft_preference")
 
     def count(self, counting: Counting) -> Count:
         """The replies, their scores and the steps, as in RL."""
@@ -80,7 +80,7 @@ class Revised(SafetyTraining):
 
     def needs(self) -> tuple[Need, ...]:
         """The model that criticizes and revises."""
-        return ("feedback_model",)
+        return ("judge_model",)
 
     def train(self, work: Work) -> None:
         """Sample replies, have them revised, and fine-tune on the revisions."""
