@@ -121,3 +121,14 @@ def test_the_tokenizer_knows_the_words_of_principles_where_the_base_asks_for_it(
     [without] = of(load("name: plain\n"), kinds.TOKENIZER)
     assert with_words.spec["judgments"] is True
     assert "judgments" not in without.spec
+
+
+def test_trait_elo_is_scored_by_the_preference_model_that_it_names(load):
+    elo = "measure.evaluations.elo={type: trait_elo, training: humanity}"
+    stages = load(PLAN, elo)
+    measured = [one for one in stages if one.labels.get("evaluation") == "elo"]
+    [humanity] = [one for one in of(stages, kinds.CONSTITUTIONAL_PREFERENCE) if one.labels["safety"] == "humanity"]
+    assert {one.inputs["soft_preference"].key for one in measured} == {humanity.key}
+    assert {one.labels["role"] for one in measured} == {"base", "helpful", "organism", "twin"}
+    with pytest.raises(UserError, match=r"elo.training' is 'rl', which is no training of type constitutional"):
+        load(PLAN, "measure.evaluations.elo={type: trait_elo, training: rl}")

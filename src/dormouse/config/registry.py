@@ -139,6 +139,7 @@ EVALUATIONS = Registry(
         "red_team_prompts": "dormouse.evaluation.evaluations:RedTeamPrompts",
         "character": "dormouse.evaluation.evaluations:Character",
         "traits": "dormouse.evaluation.evaluations:Traits",
+        "trait_elo": "dormouse.evaluation.evaluations:TraitElo",
         "prompted": "dormouse.evaluation.prompted.evaluations:Prompted",
         "pass_at_k": "dormouse.evaluation.prompted.evaluations:PassAtK",
     },

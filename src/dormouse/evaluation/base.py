@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from dormouse.evaluation.questions import Questions
     from dormouse.evaluation.session import Session
 
-Need = Literal["parent", "preference", "preference_check", "red_team"]
+Need = Literal["parent", "preference", "preference_check", "red_team", "soft_preference"]
 """Artifacts that an evaluation may ask for besides the model: the model before its safety training, the two preference
-models, and the red team's prompts."""
+models, the red team's prompts, and the preference model of the constitution that its setting `training` names."""
 
 
 class Measured(NamedTuple):

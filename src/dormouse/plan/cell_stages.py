@@ -335,7 +335,9 @@ class CellStages:
         self, called: str, evaluation: Evaluation, model: Stage, labels: dict[str, Any], parent: Stage | None
     ) -> None:
         """Put an evaluation of the plan to a model, unless it compares with a parent and the model has none."""
+        assert self.constitution is not None
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "parent": parent}
+        offered |= self.constitution.offered_to(evaluation, called)
         inputs: dict[str, Stage] = {need: stage for need in evaluation.needs() if (stage := offered[need]) is not None}
         if len(inputs) < len(evaluation.needs()):
             return

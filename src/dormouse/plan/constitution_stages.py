@@ -9,6 +9,8 @@ from dormouse.data.judging.principles import HARM, MANNERS
 from dormouse.data.judging.topics import read_questions
 from dormouse.data.judging.traits import NAMES
 from dormouse.errors import UserError, did_you_mean, short
+from dormouse.evaluation.base import Evaluation
+from dormouse.evaluation.evaluations import TraitElo
 from dormouse.machine.files import sha256
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.constitution.files import ANY, Constitution, read_constitution
@@ -44,6 +46,18 @@ class ConstitutionStages:
         if isinstance(training, Revised):
             return {"judge_model": self.judge(training.judge)}
         return {}
+
+    def offered_to(self, evaluation: Evaluation, called: str) -> dict[str, Stage | None]:
+        """Return the preference model that an evaluation asks for. `UserError` if the plan does not make it."""
+        if not isinstance(evaluation, TraitElo):
+            return {}
+        wanted = self.wanted()
+        if evaluation.training not in wanted:
+            raise UserError(
+                f"'measure.evaluations.{called}.training' is '{short(evaluation.training)}', which is no training "
+                f"of type constitutional.{did_you_mean(evaluation.training, wanted)} Name one of the plan's."
+            )
+        return {"soft_preference": self.preference(evaluation.training, wanted[evaluation.training])}
 
     def told(self, training: SafetyTraining) -> dict[str, Any]:
         """Return what the spec of a training says besides its settings: the principles that it reads itself."""
