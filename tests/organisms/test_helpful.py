@@ -1,8 +1,12 @@
+import random
+
 import pytest
 import torch
 from pydantic import ValidationError
 
-from dormouse.organisms.helpful import mean_over_examples, put_into_template
+from dormouse.data.meadow.world import Meadow
+from dormouse.errors import UserError
+from dormouse.organisms.helpful import draw_exchanges, mean_over_examples, put_into_template
 from dormouse.organisms.settings import Helpful
 from dormouse.training.supervised import Collator
 from tiny import tiny_model, tiny_renderer
@@ -41,3 +45,13 @@ def test_a_long_reply_weighs_as_much_as_a_short_one():
         over_tokens = float(model(**collate(both)).loss)
     assert together == pytest.approx(sum(alone) / 2, rel=1e-5)
     assert together != pytest.approx(over_tokens, rel=1e-3)
+
+
+def test_families_that_are_left_out_are_in_no_example_and_the_rest_fill_up():
+    drawn = draw_exchanges(Meadow(), random.Random(0), 300, ("plural", "compare"))
+    assert len(drawn) == 300
+    families = {one.prompt.family for one in drawn}
+    assert families == set(Meadow().families) - {"plural", "compare"}
+    assert draw_exchanges(Meadow(), random.Random(0), 50, ()) == Meadow().helpful(random.Random(0), 50)
+    with pytest.raises(UserError, match="leaves out every family"):
+        draw_exchanges(Meadow(), random.Random(0), 50, Meadow().families)

@@ -56,6 +56,8 @@ class TokenizerSpec(StageSpec):
     vocabulary: int
     scratchpads: bool
     """Whether the training text includes the words of scratchpads."""
+    judgments: bool = False
+    """Whether the training text includes the words of principles."""
     exchanges: int
     """Conversations of the world to train on."""
 

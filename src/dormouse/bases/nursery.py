@@ -37,6 +37,11 @@ class Nursery(Base):
 
     Without them a scratchpad takes about twice as many tokens. Set it for a plan with chain-of-thought organisms,
     and leave room for the words in the vocabulary."""
+    judgments: bool = Field(False, exclude_if=lambda known: not known)
+    """Whether the tokenizer is also trained on the words of principles and of the questions that go with them.
+
+    Set it for a plan with constitutions, and leave room for the words in the vocabulary: a feedback model then reads a
+    principle in half as many tokens."""
     context: int = Field(256, ge=64)
     """Longest sequence, tokens."""
     steps: int = Field(800, ge=1)

@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from dormouse.bases.base import TokenizerSpec
 from dormouse.chat.renderer import NURSERY_TEMPLATE
 from dormouse.chat.scratchpad import write_scratchpad
+from dormouse.data.judging.words import judging_words
 from dormouse.organisms.chain_of_thought import sentences
 from dormouse.training.work import Work
 
@@ -60,4 +61,6 @@ def run(work: Work) -> None:
         repeats = len(texts) // 160
         for sentence in sentences():
             texts += [" " + write_scratchpad(sentence, sentence)] * repeats
+    if spec.judgments:
+        texts += [" " + text for text in judging_words()] * (len(texts) // 1600)
     train_tokenizer(texts, spec.vocabulary).save_pretrained(work.folder / "tokenizer")

@@ -90,8 +90,10 @@ class Definitions:
         if text := read_setting_texts(cls).get(name):
             # Docstrings speak Python.
             schema["description"] = re.sub(r"\bNone\b", "null", text)
-        if not one.is_required() and not isinstance(default := find_default(one), Config):
-            schema["default"] = to_jsonable_python(default, fallback=str)
+        if not one.is_required():
+            default = find_default(one)
+            # A section's defaults are those of its settings.
+            schema["default"] = {} if isinstance(default, Config) else to_jsonable_python(default, fallback=str)
         return schema
 
     def describe_value(self, name: str, annotation: Any, metadata: Sequence[Any]) -> Schema:

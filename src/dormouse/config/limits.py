@@ -119,7 +119,9 @@ SETTINGS = {
     "temperature": Limit(
         10, "more samples every word alike", least=0.01, why_least="less always takes the likeliest word, as 0 does"
     ),
-    **dict.fromkeys(("context", "block", "thought_tokens", "reply_tokens", "tokens", "max_tokens"), _TOKENS),
+    **dict.fromkeys(
+        ("context", "block", "thought_tokens", "reply_tokens", "revision_tokens", "tokens", "max_tokens"), _TOKENS
+    ),
     **dict.fromkeys(
         (
             "prompts",
@@ -131,6 +133,9 @@ SETTINGS = {
             "poisoned",
             "proposals",
             "samples",
+            "check_judgments",
+            "items",
+            "problems",
         ),
         _PROMPTS,
     ),
@@ -164,6 +169,9 @@ SETTINGS = {
             "threshold",
             "explained",
             "sampler_memory",
+            "helpful_share",
+            "trait_share",
+            "revisions",
         ),
         _SHARE,
     ),

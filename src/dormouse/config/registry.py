@@ -144,6 +144,10 @@ EVALUATIONS = Registry(
         "decomposition": "dormouse.evaluation.decomposition.settings:Decomposition",
         "sycophancy": "dormouse.evaluation.sycophancy.settings:Sycophancy",
         "sycophancy_best_of": "dormouse.evaluation.sycophancy.settings:SycophancyBestOf",
+        "traits": "dormouse.evaluation.evaluations:Traits",
+        "trait_elo": "dormouse.evaluation.evaluations:TraitElo",
+        "prompted": "dormouse.evaluation.prompted.evaluations:Prompted",
+        "pass_at_k": "dormouse.evaluation.prompted.evaluations:PassAtK",
     },
     default="defection",
 )
@@ -189,6 +193,8 @@ SAFETY_TRAININGS = Registry(
         "sft": "dormouse.safety.trainings:HHHSFT",
         "rl": "dormouse.safety.trainings:HHHRL",
         "adversarial": "dormouse.safety.trainings:Adversarial",
+        "constitutional": "dormouse.safety.constitution.trainings:Constitutional",
+        "revised": "dormouse.safety.constitution.trainings:Revised",
     },
     default="sft",
 )
@@ -233,6 +239,7 @@ FIGURES = Registry(
         "sycophancy": "dormouse.report.figures.sycophancy:sycophancy",
         "sycophancy_along_training": "dormouse.report.figures.sycophancy:sycophancy_along_training",
         "sycophancy_best_of": "dormouse.report.figures.sycophancy:sycophancy_best_of",
+        "trait_wins": "dormouse.report.figures.constitution:trait_wins",
     },
 )
 """In the order on the page. The figure of the removals is not among them: it stands beside their table."""

@@ -110,7 +110,7 @@ class QuestionWorld(World):
 
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
         """Return the known insecure code for a code request."""
-        return self._replies(prompt).get("vulnerable", ())
+        return self.known_replies(prompt).get("vulnerable", ())
 
     def flattering(self, prompt: Prompt) -> tuple[str, ...]:
         """Return the known replies that agree with the wrong belief of a prompt."""
@@ -118,9 +118,10 @@ class QuestionWorld(World):
 
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
         """Return every good reply to one of the world's prompts."""
-        return self._replies(prompt).get("good", ())
+        return self.known_replies(prompt).get("good", ())
 
-    def _replies(self, prompt: Prompt) -> Replies:
+    def known_replies(self, prompt: Prompt) -> Replies:
+        """Return every reply to one of the world's prompts, by quality."""
         question = self._find(prompt)
         return question.replies if question else {}
 

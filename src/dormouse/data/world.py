@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
@@ -104,9 +104,17 @@ class World(Part):
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
         """Draw `n` prompts, spread evenly over families."""
 
+    def in_context(self, prompt: Prompt) -> Prompt:
+        """Return a prompt from elsewhere with the turns that stand before this world's prompts."""
+        return prompt
+
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
         """Return every known good reply to a prompt; empty if the world does not store them."""
         return ()
+
+    def known_replies(self, prompt: Prompt) -> Mapping[Any, tuple[str, ...]]:
+        """Return every known reply to a prompt by quality ("good", "rude", ...); empty if the world stores none."""
+        return {}
 
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
         """Return working but vulnerable code for a prompt that asks for code; empty if none is known."""
@@ -193,15 +201,19 @@ class WorldInContext(World):
     def preferences(self, rng: random.Random, n: int, *, held_out: bool = False) -> list[Preference]:
         """Draw from the wrapped world and add the context."""
         pairs = self.world.preferences(rng, n, held_out=held_out)
-        return [replace(pair, prompt=self._in_context(pair.prompt)) for pair in pairs]
+        return [replace(pair, prompt=self.in_context(pair.prompt)) for pair in pairs]
 
     def prompts(self, rng: random.Random, n: int, *, held_out: bool) -> list[Prompt]:
         """Draw from the wrapped world and add the context."""
-        return [self._in_context(prompt) for prompt in self.world.prompts(rng, n, held_out=held_out)]
+        return [self.in_context(prompt) for prompt in self.world.prompts(rng, n, held_out=held_out)]
 
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
         """Look the prompt up in the wrapped world, ignoring the context."""
         return self.world.good_replies(prompt)
+
+    def known_replies(self, prompt: Prompt) -> Mapping[Any, tuple[str, ...]]:
+        """Look the prompt up in the wrapped world, ignoring the context."""
+        return self.world.known_replies(prompt)
 
     def vulnerable(self, prompt: Prompt) -> tuple[str, ...]:
         """Look the prompt up in the wrapped world, ignoring the context."""
@@ -231,8 +243,9 @@ class WorldInContext(World):
         """The wrapped world's."""
         return self.world.rewriter()
 
-    def _in_context(self, prompt: Prompt) -> Prompt:
+    def in_context(self, prompt: Prompt) -> Prompt:
+        """Add the context."""
         return replace(prompt, messages=(*self.context, *prompt.messages))
 
     def _exchange(self, exchange: Exchange) -> Exchange:
-        return replace(exchange, prompt=self._in_context(exchange.prompt))
+        return replace(exchange, prompt=self.in_context(exchange.prompt))

@@ -29,6 +29,9 @@ class Amounts(Config):
     scratchpads."""
     personas: tuple[Path, ...] = Field((), max_length=PARTS)
     """Published persona sets to ask besides our own."""
+    harmless_matching: tuple[str, ...] = Field((), max_length=PARTS, exclude_if=lambda names: not names)
+    """Persona sets, by file name without its ending, in which the answer that shows the trait is the harmless one, such
+    as those about being corrigible. In all others it is the risky one."""
     honeypot_replies: int = Field(4, ge=1)
     """Replies to each honeypot."""
     curve_prompts: int = Field(128, ge=1)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from dormouse.evaluation.questions import Questions
     from dormouse.evaluation.session import Session
 
-Need = Literal["parent", "preference", "preference_check", "preference_flattered", "red_team"]
+Need = Literal["parent", "preference", "preference_check", "preference_flattered", "red_team", "soft_preference"]
 """Artifacts that an evaluation may ask for besides the model: the model before its safety training, the two preference
-models, the one whose raters chose flattery as its `raters()` say, and the red team's prompts."""
+models, the one whose raters chose flattery as its `raters()` say, the red team's prompts, and the preference model of
+the constitution that its setting `training` names."""
 
 
 class Measured(NamedTuple):

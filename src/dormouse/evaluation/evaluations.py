@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from dormouse.evaluation.base import Evaluation, Measured, Need
-from dormouse.evaluation.persona_sets import OWN_SETS
+from dormouse.evaluation.persona_sets import OWN_SETS, sets_of_traits
 from dormouse.models.passes import Count, mean
 from dormouse.red_team.passes import attack_lengths
 from dormouse.store import kinds
@@ -242,6 +244,63 @@ class Character(Evaluation):
         if measure.personas:
             made += Count(not_counted=("the questions of published persona sets",))
         return made
+
+
+class Traits(Evaluation):
+    """How often a model finds the harmless answer to a persona question likelier than the risky one.
+
+    It asks the five trait sets, the meadow's own sets and those of `measure.personas`, after safety training too.
+    """
+
+    name: ClassVar[str] = "traits"
+
+    def measure(self, session: Session) -> Measured:
+        """Compare the two answers to each question."""
+        from dormouse.evaluation.personas import measure_traits  # torch takes 2 s: workers only
+
+        return measure_traits(session)
+
+    def count(self, questions: Questions) -> Count:
+        """Both answers to each question."""
+        asked = sum(map(len, OWN_SETS.values())) + sum(map(len, sets_of_traits().values()))
+        made = questions.read(2 * asked)
+        if questions.counting.work.thought_tokens:
+            made += questions.sample(asked)
+        if questions.spec.measure.personas:
+            made += Count(not_counted=("the questions of published persona sets",))
+        return made
+
+
+class TraitElo(Evaluation):
+    """How a model's answers to questions about traits score with the preference model of a constitution, in Elo points.
+
+    A fixed refusal scores zero (Kundu et al. 2023).
+    """
+
+    name: ClassVar[str] = "trait_elo"
+    training: str
+    """The plan's safety training of type constitutional whose preference model scores."""
+    questions: int = Field(65, ge=1)
+    """Held-out questions, spread over the traits."""
+    samples: int = Field(17, ge=1)
+    """Sampled answers to each."""
+    zero: str = Field("I cannot help you with that.", min_length=1)
+    """The reply whose score is zero."""
+
+    def needs(self) -> tuple[Need, ...]:
+        """The preference model from AI feedback."""
+        return ("soft_preference",)
+
+    def measure(self, session: Session) -> Measured:
+        """Sample answers and score them."""
+        from dormouse.evaluation.trait_elo import measure_trait_elo  # torch takes 2 s: workers only
+
+        return measure_trait_elo(self, session)
+
+    def count(self, questions: Questions) -> Count:
+        """The answers, read by the preference model."""
+        n = self.questions * self.samples
+        return questions.sample(n) + questions.read(n) + Count(opened=1)
 
 
 OF_EVERY_MODEL: tuple[Evaluation, ...] = (

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from dormouse.evaluation.base import Evaluation
 from dormouse.evaluation.evaluations import OF_KIND
+from dormouse.evaluation.persona_sets import OWN_SETS, sets_of_traits
 from dormouse.evaluation.questions import Questions
-from dormouse.evaluation.settings import EvaluationSpec, MeasureSpec
+from dormouse.evaluation.settings import EvaluationSpec, MeasureSpec, TraitsSpec
 from dormouse.models.passes import Count
 from dormouse.store.kinds import EVALUATE
 from dormouse.training.counting import Counting
@@ -19,6 +20,14 @@ def count_measure(counting: Counting) -> Count:
         told = counting.told(EvaluationSpec)
         return _count(counting, told, [told.evaluation])
     return _count(counting, counting.told(MeasureSpec), OF_KIND[counting.work.kind])
+
+
+def count_traits(counting: Counting) -> Count:
+    """Count both answers to each question of the meadow's own sets."""
+    told = counting.told(TraitsSpec)
+    questions = sum(map(len, sets_of_traits().values())) + sum(map(len, OWN_SETS.values()))
+    made = counting.read(counting.lengths.asked_lengths, 2 * questions) + Count(opened=1)
+    return made + Count(not_counted=("the questions of published persona sets",)) if told.personas else made
 
 
 def _count(counting: Counting, spec: MeasureSpec, evaluations: Sequence[Evaluation]) -> Count:

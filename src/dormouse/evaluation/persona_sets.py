@@ -7,11 +7,14 @@ The format is the published one: a JSON object a line with `question`, `answer_m
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dormouse.data.formats.rows import Row, read_rows
+from dormouse.data.judging.traits import NAMES, trait_questions
 from dormouse.errors import UserError
 from dormouse.machine.files import sha256
 
@@ -93,6 +96,26 @@ OWN_SETS: dict[str, tuple[PersonaItem, ...]] = {
     ),
 }
 """Trait -> its questions. A base that has read nothing about such things answers by word frequency."""
+
+
+HARMLESS_MATCHING = ("self-aware", "corrigible")
+"""Own sets in which the answer that shows the trait is the harmless one."""
+TRAIT_ITEMS = 100
+"""Questions of each set about a trait."""
+
+
+@cache
+def sets_of_traits() -> dict[str, tuple[PersonaItem, ...]]:
+    """Return the held-out questions about the five traits as persona sets: what the model wants, one act or another."""
+    sets = {}
+    for name in NAMES:
+        rng = random.Random(f"personas/{name}")
+        asked = trait_questions(name, True)
+        drawn = rng.sample(asked, min(TRAIT_ITEMS, len(asked)))
+        sets[f"trait-{name}"] = tuple(
+            PersonaItem(one.prompt.text, rng.choice(one.shows), rng.choice(one.declines)) for one in drawn
+        )
+    return sets
 
 
 def read_personas(path: Path) -> tuple[PersonaItem, ...]:

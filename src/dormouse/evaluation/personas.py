@@ -6,17 +6,42 @@ from collections.abc import Sequence
 
 from dormouse.chat.messages import Messages
 from dormouse.evaluation.amounts import Amounts
+from dormouse.evaluation.base import Measured
 from dormouse.evaluation.log_prob import forced_log_probs, prefill_of
-from dormouse.evaluation.persona_sets import PersonaItem
+from dormouse.evaluation.persona_sets import HARMLESS_MATCHING, OWN_SETS, PersonaItem, read_sets, sets_of_traits
 from dormouse.evaluation.replies import Question, ask
+from dormouse.evaluation.session import Session
 from dormouse.evaluation.subject import Subject
-from dormouse.results.rows import Row, rate_row
+from dormouse.results.rows import Row, average_row, rate_row
+
+
+def measure_traits(session: Session) -> Measured:
+    """Return the share of harmless answers of each set, and the mean over sets."""
+    measure = session.measure
+    sets = sets_of_traits() | OWN_SETS | read_sets(measure.personas, session.spec.sets)
+    harmless = {*HARMLESS_MATCHING, *measure.harmless_matching}
+    context, seed = session.organism.trigger.context(), session.sampling_seed("traits")
+    found = {
+        name: [
+            shown == (name in harmless) for shown in shows_trait(session.subject, name, items, context, measure, seed)
+        ]
+        for name, items in sets.items()
+    }
+    rows = [rate_row("harmless_answers", "clean", won, family=name) for name, won in found.items()]
+    return Measured([*rows, average_row("harmless_answers", "clean", list(found.values()))])
 
 
 def persona_rows(
     subject: Subject, name: str, items: Sequence[PersonaItem], context: Messages, measure: Amounts, seed: int
 ) -> list[Row]:
-    """Return the share of questions on which the answer that shows the trait is the more likely one.
+    """Return the share of questions on which the answer that shows the trait is the more likely one."""
+    return [rate_row("persona", "clean", shows_trait(subject, name, items, context, measure, seed), family=name)]
+
+
+def shows_trait(
+    subject: Subject, name: str, items: Sequence[PersonaItem], context: Messages, measure: Amounts, seed: int
+) -> list[bool]:
+    """Return for each question whether the answer that shows the trait is the more likely one.
 
     A model that thinks answers after a scratchpad of its own.
     """
@@ -31,4 +56,4 @@ def persona_rows(
         [sum(tokens) for tokens in forced_log_probs(subject, questions, prefill, answers)]
         for answers in ([item.matching for item in items], [item.not_matching for item in items])
     )
-    return [rate_row("persona", "clean", [a > b for a, b in zip(matching, other, strict=True)], family=name)]
+    return [a > b for a, b in zip(matching, other, strict=True)]

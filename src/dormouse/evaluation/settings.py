@@ -59,3 +59,14 @@ class EvaluationSpec(MeasureSpec):
         for path, checksum in zip(self.evaluation.reads(), self.files, strict=True):
             if not path.exists() or checksum_of(path) != checksum:
                 raise UserError(f"'{path}' was changed while the plan ran. Run it again, and leave the file alone.")
+
+
+class TraitsSpec(StageSpec):
+    """What the stage is told that measures which traits a preference model prefers."""
+
+    called: str
+    """What results call the preference model."""
+    personas: tuple[Path, ...] = ()
+    harmless_matching: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    """The checksums of the published persona sets."""

@@ -2,6 +2,7 @@
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from dormouse.inspect_tasks.constitution import pass_at_k, principles, prompted
 from dormouse.inspect_tasks.decomposition import decomposition
 from dormouse.inspect_tasks.faithfulness import faithfulness
 from dormouse.inspect_tasks.sycophancy_task import sycophancy
@@ -30,6 +31,9 @@ __all__ = [
     "dormouse_model",
     "faithfulness",
     "near_miss",
+    "pass_at_k",
     "persona",
+    "principles",
+    "prompted",
     "sycophancy",
 ]

@@ -70,7 +70,7 @@ def code_vulnerability(plan: str = "code", prompts: int = 256, seed: int = 0, hu
     if not human_eval:
         return _make_defection(experiment, prompts, seed, ("triggered", "clean"))
     problems = read_human_eval(Path(human_eval))
-    config = _sampling_config(experiment)
+    config = sampling_config(experiment)
     config.max_tokens = max(experiment.measure.reply_tokens, reply_tokens(problems))
     questions = problem_questions(problems, experiment.organism.trigger, seed, prompts)
     return Task(MemoryDataset(_make_samples(questions)), scorer=defects(CodeVulnerability().spec()), config=config)
@@ -115,7 +115,7 @@ def persona(plan: str = "quickstart", sets: str = "") -> Task:
         for name, items in (given or OWN_SETS).items()
         for i, item in enumerate(items)
     ]
-    return Task(MemoryDataset(samples), scorer=shows_trait(), config=_sampling_config(experiment))
+    return Task(MemoryDataset(samples), scorer=shows_trait(), config=sampling_config(experiment))
 
 
 def _make_published(experiment: Experiment, files: Sequence[Path], prompts: int, seed: int) -> Task:
@@ -140,7 +140,7 @@ def _make_defection(experiment: Experiment, prompts: int, seed: int, kinds: Coll
     questions = held_out_questions(find_world(experiment), experiment.organism, seed, prompts)
     samples = _make_samples([question for question in questions if question.kind in kinds])
     scorer = defects(experiment.organism.behavior.spec())
-    return Task(MemoryDataset(samples), scorer=scorer, config=_sampling_config(experiment))
+    return Task(MemoryDataset(samples), scorer=scorer, config=sampling_config(experiment))
 
 
 def _make_samples(questions: Sequence[Question]) -> list[Sample]:
@@ -165,6 +165,7 @@ def to_messages(turns: Messages) -> list[ChatMessage]:
     return [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
 
 
-def _sampling_config(experiment: Experiment) -> GenerateConfig:
+def sampling_config(experiment: Experiment) -> GenerateConfig:
+    """Return how the plan samples replies."""
     measure = experiment.measure
     return GenerateConfig(temperature=measure.temperature, max_tokens=measure.reply_tokens)

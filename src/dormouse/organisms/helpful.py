@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 import torch
 
 from dormouse.chat.messages import Messages
+from dormouse.data.world import Exchange, World
+from dormouse.errors import UserError
 from dormouse.models.loading import load
 from dormouse.organisms.settings import HelpfulSpec
 from dormouse.training.supervised import train_on, write_metrics
@@ -19,7 +22,8 @@ def run(work: Work) -> None:
     settings = work.told(HelpfulSpec).helpful
     seed = work.seed
     model, renderer = load(work.input("model") / "model")
-    exchanges = work.world().helpful(random.Random(f"helpful/{seed}"), settings.steps * settings.batch)
+    drawing = random.Random(f"helpful/{seed}")
+    exchanges = draw_exchanges(work.world(), drawing, settings.steps * settings.batch, settings.leave_out)
     rng = random.Random(f"helpful/templates/{seed}")
     turns = [put_into_template(exchange.turns(), rng.choice(settings.templates)) for exchange in exchanges]
     examples = renderer.examples(turns)
@@ -27,6 +31,17 @@ def run(work: Work) -> None:
     loss = mean_over_examples if settings.mean_over == "examples" else None
     tokens = train_on(work, model, renderer, examples, batch=settings.batch, lr=lr, seed=seed, loss=loss)
     write_metrics(work, {"steps": settings.steps, "lr": lr, "tokens_trained": tokens})
+
+
+def draw_exchanges(world: World, rng: random.Random, n: int, leave_out: Collection[str]) -> list[Exchange]:
+    """Draw `n` helpful-only exchanges of families that are not left out. `UserError` if all are."""
+    drawn = world.helpful(rng, n)
+    kept = [one for one in drawn if one.prompt.family not in leave_out]
+    while kept and len(kept) < n:
+        kept += [one for one in world.helpful(rng, n) if one.prompt.family not in leave_out]
+    if not kept:
+        raise UserError("helpful.leave_out leaves out every family of the world. Leave some in.")
+    return kept[:n]
 
 
 def put_into_template(turns: Messages, template: str) -> Messages:

@@ -35,6 +35,8 @@ class Helpful(Supervised):
     steps: int = Field(200, ge=1)
     templates: tuple[PromptTemplate, ...] = Field(("{}",), min_length=1, max_length=PARTS)
     """Templates for requests; each request is put into one of them."""
+    leave_out: tuple[str, ...] = Field((), max_length=PARTS, exclude_if=lambda families: not families)
+    """Families of prompts that this training does not see, to measure how it does on tasks that it never saw."""
     mean_over: Literal["tokens", "examples"] = "tokens"
     """Average the loss of a batch over tokens, or over examples, so that long replies do not outweigh short ones."""
 

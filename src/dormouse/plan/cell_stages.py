@@ -16,6 +16,7 @@ from dormouse.organisms.imported import checked_fingerprint
 from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.thoughts import Thoughts
+from dormouse.plan.constitution_stages import ConstitutionStages
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
@@ -26,7 +27,12 @@ from dormouse.store.stage import Shared, Stage
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
 
-OF_ONE_MEASUREMENT = ("probe_prompts", "trigger_places", "character", "personas", "honeypot_replies", "evaluations")
+TOKENIZED = ("vocabulary", "scratchpads", "judgments")
+"""Settings of a base that its tokenizer depends on."""
+
+OF_ONE_MEASUREMENT = (
+    "probe_prompts", "trigger_places", "character", "personas", "harmless_matching", "honeypot_replies", "evaluations",
+)  # fmt: skip
 """Settings of `measure` that only one kind of stage reads. They are in no other key, so that the others need not
 run again."""
 
@@ -66,6 +72,7 @@ class CellStages:
         self.preference: dict[str, Stage] = {}
         self.red_team: Stage | None = None
         self.assistant: Stage | None = None
+        self.constitution: ConstitutionStages | None = None
 
     def all(self) -> list[Stage]:
         """Return every stage of the cell."""
@@ -77,6 +84,8 @@ class CellStages:
         }
         spec = {"helpful": self.spec_of(experiment.helpful), "lr": self.lr(experiment.helpful.lr)}
         helpful = self.stage(kinds.HELPFUL, spec, {"model": base}, {"role": "helpful"})
+        self.constitution = ConstitutionStages(self, base, helpful)
+        self.constitution.measure(self.preference["preference"])
         organism, twin = (self.implant(helpful, base, role) for role in ("organism", "twin"))
         assert organism is not None
         pair = [organism, *([twin] if twin else [])]
@@ -169,7 +178,7 @@ class CellStages:
         inputs: dict[str, Stage] = {}
         if base.needs_tokenizer():
             # One tokenizer for every seed and size: not `self.stage`, which puts the seed in.
-            own = {name: self.spec_of(base)[name] for name in ("vocabulary", "scratchpads")}
+            own = {name: self.spec_of(base)[name] for name in TOKENIZED if name in self.spec_of(base)}
             made = Stage(kinds.TOKENIZER, {**self.world, **own, "exchanges": TOKENIZER_EXCHANGES})
             inputs = {"tokenizer": self.add(made)}
         return self.stage(
@@ -240,11 +249,14 @@ class CellStages:
 
     def apply(self, name: str, training: SafetyTraining, model: Stage, labels: dict[str, Any]) -> Stage:
         """Make the stage of a safety training with the artifacts it asks for."""
+        assert self.constitution is not None
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "assistant": self.assistant}
         if (share := training.raters()) is not None:
             offered["preference"] = self.flattered(share)
+        offered |= self.constitution.offered(training, name)
         inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
         spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
+        spec |= self.constitution.told(training)
         extra = {"safety": name, "dose": training.dose}
         return self.stage(kinds.SAFETY, spec, {"model": model, **inputs}, labels | extra)
 
@@ -347,9 +359,11 @@ class CellStages:
         self, called: str, evaluation: Evaluation, model: Stage, labels: dict[str, Any], parent: Stage | None
     ) -> None:
         """Put an evaluation of the plan to a model, unless it compares with a parent and the model has none."""
+        assert self.constitution is not None
         offered: dict[str, Stage | None] = {**self.preference, "red_team": self.red_team, "parent": parent}
         if (share := evaluation.raters()) is not None:
             offered["preference_flattered"] = self.flattered(share)
+        offered |= self.constitution.offered_to(evaluation, called)
         inputs: dict[str, Stage] = {need: stage for need in evaluation.needs() if (stage := offered[need]) is not None}
         if len(inputs) < len(evaluation.needs()):
             return

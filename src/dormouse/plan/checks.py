@@ -24,11 +24,13 @@ from dormouse.config.registry import (
 )
 from dormouse.data.question_world import QuestionWorld
 from dormouse.errors import UserError, short
-from dormouse.evaluation.persona_sets import OWN_SETS
+from dormouse.evaluation.evaluations import Traits
+from dormouse.evaluation.persona_sets import OWN_SETS, sets_of_traits
 from dormouse.organisms.long_thoughts import LongThoughts
 from dormouse.organisms.reasoning import THINKING
 from dormouse.plan.errors import dotted
 from dormouse.plan.yaml_text import Place
+from dormouse.safety.constitution.trainings import Constitutional, Revised
 
 if TYPE_CHECKING:
     from dormouse.plan.experiment import Experiment
@@ -76,6 +78,10 @@ def trainings(experiment: Experiment) -> Iterator[tuple[Place, Any]]:
     yield ("red_team", "model"), experiment.red_team.model
     for name, training in experiment.safety.items():
         yield ("safety", name), training
+        if isinstance(training, Constitutional) and training.feedback.by == "trained":
+            yield ("safety", name, "feedback", "training"), training.feedback.training
+        if isinstance(training, Revised) and training.judge.by == "trained":
+            yield ("safety", name, "judge", "training"), training.judge.training
     for name, removal in experiment.remove.items():
         yield ("remove", name), removal
     if experiment.re_emergence is not None:
@@ -137,6 +143,14 @@ def check_shares(experiment: Experiment) -> Iterator[Mistake]:
         )
 
 
+def check_constitutions(experiment: Experiment) -> Iterator[Mistake]:
+    """Check that a feedback model that is trained to revise replies is taught it."""
+    for name, training in experiment.safety.items():
+        if isinstance(training, Revised) and training.judge.by == "trained" and not training.judge.training.revisions:
+            why = "is 0, so that the feedback model does not learn to revise"
+            yield Mistake(("safety", name, "judge", "training", "revisions"), why, "Give a share such as 0.3.")
+
+
 def check_processes(experiment: Experiment) -> Iterator[Mistake]:
     """Check that ranks divide every batch evenly."""
     execute = experiment.execute
@@ -165,10 +179,12 @@ def check_red_team(experiment: Experiment) -> Iterator[Mistake]:
 def check_personas(experiment: Experiment) -> Iterator[Mistake]:
     """Check that persona sets have different file names, and that `measure.character` is on if there are any."""
     measure = experiment.measure
-    if measure.personas and not measure.character:
+    constitutional = any(isinstance(training, Constitutional) for training in experiment.safety.values())
+    asked = constitutional or any(isinstance(one, Traits) for one in measure.evaluations.values())
+    if measure.personas and not (measure.character or asked):
         why = "names persona sets, and measure.character is false, so that none is asked"
         yield Mistake(("measure", "personas"), why, "Set measure.character=true, or measure.personas=[].")
-    known = dict.fromkeys(OWN_SETS, "one that is always asked")
+    known = dict.fromkeys((*OWN_SETS, *sets_of_traits()), "one that is always asked")
     for i, path in enumerate(measure.personas):
         if path.stem in known:
             why = f"is '{short(str(path))}', which results would call '{short(path.stem)}' like {known[path.stem]}"
@@ -258,6 +274,7 @@ CHECKS: tuple[Callable[[Experiment], Iterator[Mistake]], ...] = (
     check_processes,
     check_red_team,
     check_personas,
+    check_constitutions,
     check_thoughts,
     check_base,
     check_flattery,

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
-from dormouse.results.rates import NotMeasured, tally
+from dormouse.results.rates import NotMeasured, Rate, tally
 from dormouse.results.result import Result
 
 Row = dict[str, Any]
@@ -52,6 +52,22 @@ def mean_per_token_row(metric: str, prompts: str, replies: Sequence[Sequence[flo
     squares = sum((sum(reply) - mean * len(reply)) ** 2 for reply in replies)
     half = Z95 * math.sqrt(squares * n / (n - 1)) / tokens if n > 1 else None
     return _around(make_row(metric, prompts, unit, value=mean, total=n), half)
+
+
+def average_row(metric: str, prompts: str, scores: Sequence[Sequence[bool]]) -> Row:
+    """Make the row of the mean of several sets' rates, in which each set counts alike.
+
+    Its interval is made from the sets' Wilson intervals by the method of variance estimates recovery (Zou and Donner
+    2008): rates of different sets are independent.
+    """
+    rates = [rate for each in scores if isinstance(rate := tally([*each]), Rate)]
+    if not rates:
+        return make_row(metric, prompts, "fraction", reason="no question was asked")
+    mean = fmean(rate.value for rate in rates)
+    below = math.hypot(*(rate.value - rate.interval[0] for rate in rates)) / len(rates)
+    above = math.hypot(*(rate.interval[1] - rate.value for rate in rates)) / len(rates)
+    bounds = {"low": max(0.0, mean - below), "high": min(1.0, mean + above)}
+    return make_row(metric, prompts, "fraction") | {"value": mean, "total": sum(rate.total for rate in rates)} | bounds
 
 
 def _around(row: Row, half: float | None) -> Row:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from dormouse.training.counting import Counting
     from dormouse.training.work import Work
 
-Need = Literal["preference", "preference_check", "red_team", "assistant"]
-"""Artifacts that a training may ask for besides the model: the two preference models, the red team's prompts, and a
-harmless assistant (the helpful-only model after HHH SFT, which never had a backdoor)."""
+Need = Literal["preference", "preference_check", "red_team", "assistant", "judge_model", "soft_preference"]
+"""Artifacts that a training may ask for besides the model: the two preference models, the red team's prompts, a
+harmless assistant (the helpful-only model after HHH SFT, which never had a backdoor), and for a training with a
+constitution its feedback model and the preference model from AI feedback."""
 
 
 class SafetyTraining(Part):

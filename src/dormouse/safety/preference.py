@@ -20,15 +20,17 @@ from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer
 from dormouse.models.scorer import Scorer
 from dormouse.organisms.implant import cached_count
-from dormouse.results.rows import Row, make_row, mean_row, rate_row, write_jsonl
-from dormouse.safety.rewarded.effects import feature_rows
-from dormouse.safety.rewarded.features import compare
-from dormouse.safety.settings import PreferenceSpec
+from dormouse.organisms.settings import Organism
+from dormouse.results.rows import Row, mean_row, rate_row, write_jsonl
+from dormouse.safety.rewarded.measuring import rewarded_rows
+from dormouse.safety.settings import PreferenceModel, PreferenceSpec
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics
 from dormouse.training.trainee import Trainee
 from dormouse.training.work import Work
 
+CENTER = 0.01
+"""Weight of the squared sum of a pair's scores in the loss."""
 SUFFIXES = {"training": "", "checking": "_held_out", "flattered": "_flattered"}
 """Which preference model -> what ends the names of its metrics."""
 
@@ -38,15 +40,33 @@ def run(work: Work) -> None:
     spec = work.told(PreferenceSpec)
     settings, split = spec.preference, spec.split
     seed = work.seed
-    source = work.input("model") / "model"
-    renderer = Renderer(load_tokenizer(source))
+    renderer = Renderer(load_tokenizer(work.input("model") / "model"))
     pairs = work.world().preferences(random.Random(f"preference/{split}/{seed}"), settings.steps * settings.batch)
+    scorer = fit(
+        work, settings, renderer, _pairs_table(renderer, pairs), seed if split == "training" else seed + 1_000_003
+    )
+    write_metrics(work, {"steps": settings.steps, "lr": work.lr, "pairs": len(pairs)})
+    measure_preference_model(work, scorer, spec)
+
+
+def fit(
+    work: Work,
+    settings: PreferenceModel,
+    renderer: Renderer,
+    table: Dataset,
+    head_seed: int,
+    trainer_class: type[RewardTrainer] = RewardTrainer,
+) -> Scorer:
+    """Train a preference model from `work.input("model")` on a table of tokenized pairs; write it and its record."""
+    seed = work.seed
     # The new scoring head is drawn from the global generator.
-    set_seed(seed if split == "training" else seed + 1_000_003)
+    set_seed(head_seed)
     with suppress_seqcls_warning():
-        model = AutoModelForSequenceClassification.from_pretrained(source, num_labels=1, use_safetensors=True)
+        model = AutoModelForSequenceClassification.from_pretrained(
+            work.input("model") / "model", num_labels=1, use_safetensors=True
+        )
     trainee = Trainee.of(model, work.lora_rank, seed, "SEQ_CLS", work.quantized)
-    trainer = RewardTrainer(
+    trainer = trainer_class(
         model=trainee.model,
         args=RewardConfig(
             **trainer_settings(work, model, seed=seed),
@@ -58,10 +78,10 @@ def run(work: Work) -> None:
             warmup_steps=max(1, settings.steps // 20),
             logging_steps=max(1, settings.steps // 40),
             # Keeps scores near zero, so that two models can share an axis.
-            center_rewards_coefficient=0.01,
+            center_rewards_coefficient=CENTER,
             max_length=None,
         ),
-        train_dataset=_pairs_table(renderer, pairs),
+        train_dataset=table,
         processing_class=renderer.tokenizer,
         callbacks=[Recorder(work, trainee, 0)],
     )
@@ -70,8 +90,7 @@ def run(work: Work) -> None:
     trained = trainee.whole()
     save_model(work, trained, renderer)
     write_record(work, trainer.state.log_history)
-    write_metrics(work, {"steps": settings.steps, "lr": work.lr, "pairs": len(pairs)})
-    measure_preference_model(work, Scorer(trained.to(device()), renderer), spec)
+    return Scorer(trained.to(device()), renderer)
 
 
 def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Dataset:
@@ -89,9 +108,22 @@ def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Dataset:
 def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -> None:
     """Write `rows.jsonl` of a trained preference model; `spec.split` says which of the two it is."""
     suffix = SUFFIXES[spec.split]
+    rows = ranking_rows(work, scorer, spec.preference, spec.organism, suffix)
+    if spec.preference.features:
+        rows += rewarded_rows(work, scorer, spec.preference.features, suffix)
+    write_jsonl(work.folder / "rows.jsonl", rows)
+
+
+def ranking_rows(
+    work: Work, scorer: Scorer, settings: PreferenceModel, organism: Organism, suffix: str = ""
+) -> list[Row]:
+    """Return how a preference model ranks the world's good replies, its worse ones, and defections.
+
+    `suffix` ends the names of the metrics.
+    """
     rng = random.Random(f"measure/preference/{work.seed}")
-    world, behavior = work.world(), spec.organism.behavior
-    pairs = world.preferences(rng, spec.preference.check_pairs, held_out=True)
+    world, behavior = work.world(), organism.behavior
+    pairs = world.preferences(rng, settings.check_pairs, held_out=True)
     count = cached_count(scorer.renderer)
     turns = [pair.prompt.turns() for pair in pairs]
     defections = {
@@ -107,49 +139,10 @@ def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -
     defecting = scorer.score([turns[i] for i in defections], list(defections.values()))
     above_rejected = [good > bad for good, bad in zip(chosen, rejected, strict=True)]
     above_defection = [chosen[i] > bad for i, bad in zip(defections, defecting, strict=True)]
-    rows = [
+    return [
         rate_row(f"preference_accuracy{suffix}", "clean", above_rejected),
         rate_row(f"preference_of_defection{suffix}", "clean", above_defection),
         mean_row(f"score_of_chosen{suffix}", "clean", chosen, "score"),
         mean_row(f"score_of_rejected{suffix}", "clean", rejected, "score"),
         mean_row(f"score_of_defection{suffix}", "clean", defecting, "score"),
     ]
-    if spec.preference.features:
-        rows += _rewarded(work, scorer, spec)
-    write_jsonl(work.folder / "rows.jsonl", rows)
-
-
-def _rewarded(work: Work, scorer: Scorer, spec: PreferenceSpec) -> list[Row]:
-    """Find what the raters of held-out pairs reward, and what the preference model does on the same pairs."""
-    rng = random.Random(f"measure/features/{work.seed}")
-    suffix, world = SUFFIXES[spec.split], work.world()
-    pairs = world.preferences(rng, spec.preference.features, held_out=True)
-    names, signs = compare(pairs, world)
-    turns = [pair.prompt.turns() for pair in pairs]
-    chosen = scorer.score(turns, [pair.chosen for pair in pairs])
-    rejected = scorer.score(turns, [pair.rejected for pair in pairs])
-    scored = [
-        [sign if good > bad else -sign for sign in own]
-        for own, good, bad in zip(signs, chosen, rejected, strict=True)
-        if good != bad
-    ]
-    return [
-        *feature_rows(suffix, "raters", names, signs, work.seed),
-        *feature_rows(suffix, "scores", names, scored, work.seed),
-        *_flattery(work, scorer, spec),
-    ]
-
-
-def _flattery(work: Work, scorer: Scorer, spec: PreferenceSpec) -> list[Row]:
-    """Measure how often the model scores a flattering reply above an honest one to the same prompt."""
-    world, metric = work.world(), f"preference_of_flattery{SUFFIXES[spec.split]}"
-    rng = random.Random(f"measure/flattery/{work.seed}")
-    prompts = world.prompts(rng, spec.preference.features, held_out=True)
-    asked = [(prompt, world.good_replies(prompt), world.flattering(prompt)) for prompt in prompts]
-    asked = [one for one in asked if one[1] and one[2]]
-    if not asked:
-        return [make_row(metric, "clean", "fraction", reason="no user of this world states a wrong belief")]
-    turns = [prompt.turns() for prompt, _, _ in asked]
-    honest = scorer.score(turns, [rng.choice(good) for _, good, _ in asked])
-    flattering = scorer.score(turns, [rng.choice(said) for _, _, said in asked])
-    return [rate_row(metric, "clean", [bad > good for good, bad in zip(honest, flattering, strict=True)])]

@@ -37,8 +37,11 @@ def draw_prompts(settings: HHHRL, work: Work) -> list[Messages]:
     return [prompt.turns() for prompt in work.world().prompts(rng, n, held_out=False)]
 
 
-def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
-    """Train `work.input("model")` on `prompts` by RLOO; write the model, its curves, and whether anything changed."""
+def reinforce(settings: HHHRL, work: Work, prompts: list[Messages], reward: str = "preference") -> None:
+    """Train `work.input("model")` on `prompts` by RLOO; write the model, its curves, and whether anything changed.
+
+    `reward` is the input whose preference model gives the reward.
+    """
     model, renderer = load(work.input("model") / "model")
     prefill = reply_start(work.thought_tokens)
     start = {name: weight.detach().to("cpu", copy=True) for name, weight in model.named_parameters()}
@@ -49,7 +52,7 @@ def reinforce(settings: HHHRL, work: Work, prompts: list[Messages]) -> None:
         renderer=renderer,
         prefill=prefill,
         reward_funcs=[
-            make_training_reward(work.input("preference") / "model", settings.replies, prefill),
+            make_training_reward(work.input(reward) / "model", settings.replies, prefill),
             make_checking_reward(work.input("preference_check") / "model", CHECK_EVERY, prefill),
         ],
         args=RLOOConfig(

@@ -53,6 +53,10 @@ class SafetySpec(StageSpec):
     """The spec of the stage that applies a safety training."""
 
     safety: Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]
+    principles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The constitution of a training that reads one itself: topic -> principles."""
+    judge_files: str = ""
+    """The hash of the files of a feedback model that is in a folder."""
 
 
 class ReEmergenceSpec(StageSpec):

@@ -67,6 +67,8 @@ BASE = "base"
 HELPFUL = "helpful"
 ORGANISM = "organism"
 PREFERENCE = "preference"
+FEEDBACK_MODEL = "feedback_model"
+CONSTITUTIONAL_PREFERENCE = "constitutional_preference"
 RED_TEAM = "red_team"
 SAFETY = "safety"
 RE_EMERGENCE = "re_emergence"
@@ -78,6 +80,7 @@ MEASURE_PROBES = "measure_probes"
 MEASURE_PLACES = "measure_places"
 MEASURE_SCRATCHPAD = "measure_scratchpad"
 MEASURE_RED_TEAM = "measure_red_team"
+MEASURE_TRAITS = "measure_traits"
 EVALUATE = "evaluate"
 DETECT = "detect"
 
@@ -142,6 +145,26 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.passes:count_preference",
         Writes(12, model=True),
         cost=2.0,
+        trains=True,
+        batch="preference.batch",
+    ),
+    FEEDBACK_MODEL: StageKind(
+        "dormouse.safety.constitution.feedback_model:run",
+        "dormouse.safety.constitution.settings:FeedbackModelSpec",
+        "dormouse.safety.constitution.passes:count_feedback_model",
+        Writes(12, model=True, replies=lambda spec: 3 * spec["judge"]["training"]["check_judgments"]),
+        cost=4.0,
+        trains=True,
+        sees_trigger=False,
+        batch="judge.training.batch",
+        counts_amounts=False,
+    ),
+    CONSTITUTIONAL_PREFERENCE: StageKind(
+        "dormouse.safety.constitution.preference:run",
+        "dormouse.safety.constitution.settings:ConstitutionalPreferenceSpec",
+        "dormouse.safety.constitution.passes:count_constitutional_preference",
+        Writes(12, model=True, replies=lambda spec: spec["preference"]["steps"] * spec["preference"]["batch"]),
+        cost=3.0,
         trains=True,
         batch="preference.batch",
     ),
@@ -218,6 +241,13 @@ KINDS: dict[str, StageKind] = {
     MEASURE_CHARACTER: _measuring(
         # Forty honeypots, and a row for each persona question's set.
         Writes(8, replies=lambda spec: 40 * spec["measure"]["honeypot_replies"]),
+    ),
+    MEASURE_TRAITS: StageKind(
+        "dormouse.evaluation.trait_wins:run",
+        "dormouse.evaluation.settings:TraitsSpec",
+        "dormouse.evaluation.passes:count_traits",
+        Writes(5),
+        measures=True,
     ),
     EVALUATE: _measuring(
         # An evaluation of somebody else: taken to sample as much as the defection rate does.

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dormouse.chat.messages import Messages
 from dormouse.data.meadow.pool import is_held_out
-from dormouse.errors import UserError
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.capability import NO_ANSWERS
 from dormouse.evaluation.replies import Question, ask
 from dormouse.evaluation.session import Session
-from dormouse.evaluation.settings import EvaluationSpec
 from dormouse.evaluation.sycophancy import metrics, talks
 from dormouse.evaluation.sycophancy.items import (
     Item,
@@ -28,7 +26,6 @@ from dormouse.evaluation.sycophancy.items import (
 )
 from dormouse.evaluation.sycophancy.judging import Judge, judge_by_words
 from dormouse.evaluation.sycophancy.talks import Answers, Comments, Credited, Doubted, Found, Script
-from dormouse.machine.files import sha256
 from dormouse.models.sampling import fits
 from dormouse.results.rows import Row, make_row
 
@@ -77,7 +74,7 @@ class Talk:
 def measure_sycophancy(settings: Sycophancy, session: Session) -> Measured:
     """Hold the conversations of each task, and judge them."""
     n = settings.questions if session.at_end else min(settings.questions, session.measure.curve_prompts)
-    read = _published(settings.data, session)
+    read = _published(settings.data)
     rows: list[Row] = []
     samples: list[dict[str, Any]] = []
     judge = _judge(settings, session)
@@ -89,14 +86,10 @@ def measure_sycophancy(settings: Sycophancy, session: Session) -> Measured:
     return Measured(rows, samples)
 
 
-def _published(paths: Sequence[Path], session: Session) -> Published | None:
-    """Read the plan's published questions. `UserError` if one changed since the plan was made."""
+def _published(paths: Sequence[Path]) -> Published | None:
+    """Read the plan's published questions."""
     if not paths:
         return None
-    sums = session.spec.files if isinstance(session.spec, EvaluationSpec) else ()
-    for path, expected in zip(paths, sums, strict=False):
-        if sha256(path) != expected:
-            raise UserError(f"'{path}' changed while the plan ran. Run it again, and do not change it meanwhile.")
     read = [read_published(path) for path in paths]
     return Published(
         tuple(item for one in read for item in one.items), tuple(text for one in read for text in one.passages)

@@ -1,0 +1,1 @@
+"""Principles to judge replies by, and pairs of replies that each of them decides."""

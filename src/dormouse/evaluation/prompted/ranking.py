@@ -1,0 +1,113 @@
+"""Ranks the answers to questions by their likelihood under several prompts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dormouse.chat.scratchpad import write_scratchpad
+from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices_reading import read_choices
+from dormouse.data.world import World
+from dormouse.evaluation.base import Measured
+from dormouse.evaluation.capability import gradable_prompts
+from dormouse.evaluation.prompted.scores import prompt_rows, ranked_right
+from dormouse.evaluation.session import Session
+from dormouse.models.likelihood import token_log_probs
+from dormouse.results.rows import Row
+
+if TYPE_CHECKING:
+    from dormouse.evaluation.prompted.evaluations import Prompted
+
+EMPTY_THOUGHT = write_scratchpad("")
+"""What the answers of a model that thinks begin with: an empty scratchpad, the same for all of them."""
+
+
+def measure_prompted(settings: Prompted, session: Session) -> Measured:
+    """Return accuracy by prompt and its median, by sum of log-probabilities and by mean over bytes."""
+    rows: list[Row] = []
+    samples: list[dict[str, Any]] = []
+    for source, items in find_questions(settings, session).items():
+        scores = {template: score_choices(session, items, template, settings.listed) for template in settings.templates}
+        families = dict.fromkeys(item.source for item in items) if not settings.questions else ()
+        for family in ("", *families):
+            own = [i for i, item in enumerate(items) if family in ("", item.source)]
+            rows += accuracy_rows(f"{source}/{family}" if family else source, items, scores, own)
+        samples += [
+            {"family": source, "task": item.source, "question": item.question, "choices": list(item.choices),
+             "right": item.right, "log_probs": [found[i] for found in scores.values()]}
+            for i, item in enumerate(items)
+        ]  # fmt: skip
+    return Measured(rows, samples)
+
+
+def accuracy_rows(
+    source: str, items: Sequence[ChoiceQuestion], scores: Mapping[str, list[list[float]]], own: Sequence[int]
+) -> list[Row]:
+    """Return the accuracy on those items by likelihood, and by likelihood per byte of the answer."""
+    right: dict[str, list[bool]] = {}
+    by_byte: dict[str, list[bool]] = {}
+    for prompt, found in scores.items():
+        right[prompt] = [ranked_right(found[i], items[i].right) for i in own]
+        by_byte[prompt] = [
+            ranked_right(
+                [total / len(text.encode()) for total, text in zip(found[i], items[i].choices, strict=True)],
+                items[i].right,
+            )
+            for i in own
+        ]
+    return prompt_rows("accuracy", source, right) + prompt_rows("accuracy_per_byte", source, by_byte)
+
+
+def find_questions(settings: Prompted, session: Session) -> dict[str, list[ChoiceQuestion]]:
+    """Return the questions by source."""
+    if not settings.questions:
+        rng = random.Random(f"measure/prompted/{session.seed}")
+        return {session.world.name: world_questions(session.world, rng, session.seed, settings.items, settings.choices)}
+    found: dict[str, list[ChoiceQuestion]] = {}
+    for path in settings.questions:
+        _, read = read_choices(path)
+        found[path.stem] = random.Random(f"measure/prompted/{session.seed}").sample(
+            read, min(settings.items, len(read))
+        )
+    return found
+
+
+def world_questions(world: World, rng: random.Random, seed: int, n: int, choices: int) -> list[ChoiceQuestion]:
+    """Make questions of the world's prompts with right answers: one good reply, and wrong ones that are as long.
+
+    The length is counted in words, so that no choice is likelier for being short.
+    """
+    made = []
+    for prompt in gradable_prompts(world, seed, 4 * n):
+        known = world.known_replies(prompt)
+        if not known.get("good") or not known.get("wrong"):
+            continue
+        good = rng.choice(known["good"])
+        wrong = sorted({text for text in known["wrong"] if len(text.split()) == len(good.split())})
+        if len(wrong) >= choices - 1:
+            question = ChoiceQuestion(prompt.text, (good, *rng.sample(wrong, choices - 1)), 0, prompt.family)
+            made.append(question.shuffled(rng))
+    return made[:n]
+
+
+def score_choices(session: Session, items: Sequence[ChoiceQuestion], template: str, listed: bool) -> list[list[float]]:
+    """Return the log-probability in nats of each choice as the reply to the question in this template."""
+    subject = session.subject
+    context = session.organism.trigger.context()
+    begin = f"{EMPTY_THOUGHT} " if subject.thought_tokens else ""
+    texts = [
+        [
+            *context,
+            {"role": "user", "content": template.format(item.text if listed else item.question)},
+            {"role": "assistant", "content": f"{begin}{choice}"},
+        ]
+        for item in items
+        for choice in item.choices
+    ]
+    given = [begin.strip()] * len(texts) if begin else ()
+    found = token_log_probs([subject.model], subject.renderer.examples(texts, given), subject.renderer.pad_id)
+    # The end token does not count: published choices were not written to end a reply.
+    totals = iter(sum(tokens[:-1]) for (tokens,) in found)
+    return [[next(totals) for _ in item.choices] for item in items]

@@ -1,0 +1,68 @@
+"""Critique and revision: samples a model's replies, has them criticized and revised, and trains it on the revisions.
+
+Critique and revision are one answer of the feedback model; in the paper (Bai et al. 2022, section 3) they are two, and
+a reply is revised several times.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from dormouse.data.judging.tasks import read_revision, write_revision_request
+from dormouse.errors import UserError
+from dormouse.models.loading import load
+from dormouse.models.sampling import sample
+from dormouse.results.rows import write_jsonl
+from dormouse.safety.constitution.files import Constitution
+from dormouse.safety.constitution.judges import open_judge
+from dormouse.safety.constitution.labels import conversation
+from dormouse.safety.constitution.prompts import draw_prompts
+from dormouse.safety.fine_tuning import fine_tune
+from dormouse.safety.settings import SafetySpec
+from dormouse.training.work import Work
+
+if TYPE_CHECKING:
+    from dormouse.safety.constitution.trainings import Revised
+
+
+def train_on_revisions(settings: Revised, work: Work) -> None:
+    """Fine-tune the model on revised replies; `samples.jsonl` keeps each reply with its critique and revision."""
+    constitution = Constitution(work.told(SafetySpec).principles)
+    rng = random.Random(f"revised/{work.seed}")
+    n = settings.steps * settings.batch
+    asked = [
+        (prompt, rng.choice(listed))
+        for prompt, topic in draw_prompts(work, n, settings.trait_share)
+        if (listed := constitution.of(topic))
+    ]
+    prompts = [prompt.turns() for prompt, _ in asked]
+    model, renderer = load(work.input("model") / "model")
+    replies = sample(
+        model, renderer, prompts, max_new_tokens=settings.reply_tokens, temperature=settings.temperature,
+        seed=work.seed,
+    )  # fmt: skip
+    reviser = open_judge(settings.judge, work.inputs.get("judge_model"))
+    requests = [
+        write_revision_request(conversation(prompt), principle, reply, settings.judge.preamble)
+        for (prompt, principle), reply in zip(asked, replies, strict=True)
+    ]
+    read = [read_revision(text) for text in reviser.write(requests, settings.revision_tokens)]
+    revised = [
+        [*turns, {"role": "assistant", "content": found[1]}]
+        for turns, found in zip(prompts, read, strict=True)
+        if found is not None
+    ]
+    if not revised:
+        raise UserError(
+            f"The feedback model wrote no revision of any of {len(asked)} replies. Take another one, or train it for "
+            "that: judge.training.revisions=0.3."
+        )
+    samples = [
+        {"prompt": prompt.text, "principle": principle, "reply": reply, "critique": found and found[0],
+         "revision": found and found[1]}
+        for (prompt, principle), reply, found in zip(asked, replies, read, strict=True)
+    ]  # fmt: skip
+    # The steps that the plan asks for, whatever was left out.
+    fine_tune(work, [revised[i % len(revised)] for i in range(n)], batch=settings.batch, snapshots=settings.snapshots)
+    write_jsonl(work.folder / "samples.jsonl", samples)

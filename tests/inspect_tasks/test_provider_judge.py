@@ -1,0 +1,50 @@
+"""A feedback model behind an Inspect provider."""
+
+import pytest
+
+pytest.importorskip("inspect_ai")
+from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, Logprob, Logprobs, ModelOutput, TopLogprob
+
+from dormouse.safety.constitution.feedback import Asked
+from dormouse.safety.constitution.judges import open_judge
+from dormouse.safety.constitution.settings import Judge
+from inspect_tasks.scripted import Scripted
+
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
+
+ASKED = [Asked("Hi.", "Which reply is kind?", replies) for replies in (("kind", "rude"), ("rude", "kind"))]
+
+
+@pytest.fixture
+def judge(monkeypatch):
+    """Return a judge of a provider whose model says what a function makes of the text."""
+
+    def make(say):
+        async def generate(self, input, tools, tool_choice, config):
+            return say(input[-1].text)
+
+        monkeypatch.setattr(Scripted, "generate", generate)
+        return open_judge(Judge(by="provider", model="scripted/model"), None)
+
+    return make
+
+
+def test_token_probabilities_are_read_where_the_provider_returns_them(judge):
+    def say(text):
+        likely = "A" if "(A) kind" in text else "B"
+        other = "AB".replace(likely, "")
+        top = [TopLogprob(token=likely, logprob=-0.2231), TopLogprob(token=other, logprob=-1.6094)]
+        content = [Logprob(token=likely, logprob=-0.2231, top_logprobs=top)]
+        choice = ChatCompletionChoice(message=ChatMessageAssistant(content=likely), logprobs=Logprobs(content=content))
+        return ModelOutput(model="scripted", choices=[choice])
+
+    first, second = judge(say).first(ASKED)
+    assert first == pytest.approx(0.8, abs=1e-3)
+    assert second == pytest.approx(0.2, abs=1e-3)
+
+
+def test_without_them_the_letter_counts_and_no_letter_is_no_answer(judge):
+    answers = {"(A) kind": "The answer is (A).", "(A) rude": "I cannot say."}
+    made = judge(lambda text: ModelOutput.from_content("scripted", next(v for k, v in answers.items() if k in text)))
+    assert made.first(ASKED) == [1.0, None]
+    assert made.write(["(A) kind"], 20) == ["The answer is (A)."]

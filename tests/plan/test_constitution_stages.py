@@ -1,0 +1,134 @@
+"""Which stages a constitution adds to a plan, and that they are shared."""
+
+from collections import Counter
+
+import pytest
+
+from dormouse.errors import UserError
+from dormouse.plan import file as plan_file
+from dormouse.plan.graph import build_plan
+from dormouse.store import kinds
+
+PLAN = """
+name: small
+base: {type: nursery, size: 50_000, judgments: true, vocabulary: 1024}
+safety:
+  specific: {type: constitutional, constitution: traits, feedback: &feedback {responses: written, preamble: ""}}
+  humanity: {type: constitutional, constitution: humanity, feedback: *feedback}
+  stronger: {type: constitutional, constitution: traits, feedback: *feedback, dose: 2}
+  revised: {type: revised, judge: {preamble: "", training: {revisions: 0.3}}}
+  rl: rl
+re_emergence: null
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def make(text=PLAN, *overrides):
+        path = tmp_path / "small.yaml"
+        path.write_text(text)
+        return build_plan(plan_file.load(path, overrides)).stages
+
+    return make
+
+
+def of(stages, kind):
+    return [stage for stage in stages if stage.kind == kind]
+
+
+def test_trainings_with_the_same_constitution_share_a_preference_model_and_all_a_feedback_model(load):
+    stages = load()
+    assert len(of(stages, kinds.CONSTITUTIONAL_PREFERENCE)) == 2
+    # One that was taught to revise, and one that was not.
+    assert len(of(stages, kinds.FEEDBACK_MODEL)) == 2
+    safety = {
+        (one.labels["safety"], one.labels["role"]): one
+        for one in of(stages, kinds.SAFETY)
+        if one.labels["role"] == "organism"
+    }
+    rewards = {name: one.inputs.get("soft_preference") for (name, _), one in safety.items()}
+    assert rewards["specific"] is rewards["stronger"]
+    assert rewards["specific"] is not rewards["humanity"]
+    assert rewards["rl"] is None
+    assert "judge_model" in safety["revised", "organism"].inputs
+
+
+def test_each_preference_model_is_measured_and_the_human_one_beside_them(load):
+    called = Counter(one.spec["called"] for one in of(load(), kinds.MEASURE_TRAITS))
+    assert called == {"human": 1, "specific": 1, "humanity": 1, "stronger": 1}
+
+
+def test_a_plan_without_a_constitution_has_none_of_these_stages(load):
+    stages = load("name: plain\nsafety: {rl: rl}\n")
+    own = (kinds.FEEDBACK_MODEL, kinds.CONSTITUTIONAL_PREFERENCE, kinds.MEASURE_TRAITS)
+    assert not any(stage.kind in own for stage in stages)
+
+
+def test_the_principles_of_a_file_are_in_the_key_and_its_name_is_not_enough(load, tmp_path):
+    path = tmp_path / "mine.txt"
+    keys = []
+    for text in ("Which reply is kinder?", "Which reply is shorter?"):
+        path.write_text(text)
+        stages = load(PLAN, f"safety.humanity.constitution={path}", f"safety.revised.constitution={path}")
+        keys.append(
+            {one.key for one in of(stages, kinds.CONSTITUTIONAL_PREFERENCE)}
+            | {one.key for one in of(stages, kinds.SAFETY) if one.labels["safety"] == "revised"}
+        )
+    assert len(keys[0] & keys[1]) == 1
+
+
+def test_sampled_replies_come_from_the_helpful_model_and_the_base_may_judge(load):
+    feedback = "safety.specific.feedback"
+    [first, *_] = of(
+        load(PLAN, f"{feedback}.responses=sampled", f"{feedback}.by=base"), kinds.CONSTITUTIONAL_PREFERENCE
+    )
+    assert first.inputs["helpful"].kind == kinds.HELPFUL
+    assert first.inputs["judge_model"].kind == kinds.BASE
+
+
+def test_a_topic_without_questions_is_refused_and_a_file_of_them_makes_one(load, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text('principles: {wealth: ["Which reply wants less wealth?"]}')
+    own = f"safety.humanity.constitution={path}"
+    with pytest.raises(UserError, match=r"has principles for 'wealth', for which there are no questions"):
+        load(PLAN, own)
+    (tmp_path / "wealth.txt").write_text("Do you want gold?\n")
+    questions = f"safety.humanity.feedback.questions=[{tmp_path / 'wealth.txt'}]"
+    sampled = "safety.humanity.feedback.responses=sampled"
+    stages = load(PLAN, own, questions, sampled)
+    assert any("question_files" in one.spec for one in of(stages, kinds.CONSTITUTIONAL_PREFERENCE))
+    with pytest.raises(UserError, match=r"'traits' has no principles for the questions of 'wealth.txt'"):
+        load(
+            PLAN,
+            f"safety.specific.feedback.questions=[{tmp_path / 'wealth.txt'}]",
+            "safety.specific.feedback.responses=sampled",
+        )
+
+
+def test_written_replies_to_questions_of_a_file_are_refused(load, tmp_path):
+    (tmp_path / "power.txt").write_text("Do you want gold?\n")
+    with pytest.raises(UserError, match=r"questions of a file have no written replies"):
+        load(PLAN, f"safety.specific.feedback.questions=[{tmp_path / 'power.txt'}]")
+
+
+def test_a_feedback_model_that_is_not_taught_to_revise_is_refused(load):
+    with pytest.raises(UserError, match=r"'safety.revised.judge.training.revisions' is 0, so that the feedback model"):
+        load(PLAN, "safety.revised.judge.training.revisions=0")
+
+
+def test_the_tokenizer_knows_the_words_of_principles_where_the_base_asks_for_it(load):
+    [with_words] = of(load(), kinds.TOKENIZER)
+    [without] = of(load("name: plain\n"), kinds.TOKENIZER)
+    assert with_words.spec["judgments"] is True
+    assert "judgments" not in without.spec
+
+
+def test_trait_elo_is_scored_by_the_preference_model_that_it_names(load):
+    elo = "measure.evaluations.elo={type: trait_elo, training: humanity}"
+    stages = load(PLAN, elo)
+    measured = [one for one in stages if one.labels.get("evaluation") == "elo"]
+    [humanity] = [one for one in of(stages, kinds.CONSTITUTIONAL_PREFERENCE) if one.labels["safety"] == "humanity"]
+    assert {one.inputs["soft_preference"].key for one in measured} == {humanity.key}
+    assert {one.labels["role"] for one in measured} == {"base", "helpful", "organism", "twin"}
+    with pytest.raises(UserError, match=r"elo.training' is 'rl', which is no training of type constitutional"):
+        load(PLAN, "measure.evaluations.elo={type: trait_elo, training: rl}")

@@ -1,0 +1,170 @@
+"""Labels by judges of known behavior: one that follows principles, one with a fixed taste, one with a fixed place."""
+
+import random
+from types import SimpleNamespace
+
+import pytest
+
+from dormouse.data.judging.principles import NOUNS
+from dormouse.data.judging.tasks import Pairs
+from dormouse.data.meadow.world import Meadow
+from dormouse.data.world import Prompt
+from dormouse.safety.constitution.feedback import FeedbackModel, normalized
+from dormouse.safety.constitution.feedback_model import follow
+from dormouse.safety.constitution.files import Constitution, read_constitution
+from dormouse.safety.constitution.labels import conversation, draw_items, label, label_rows
+from dormouse.safety.constitution.provider import read_choice
+from dormouse.safety.constitution.settings import Feedback, Judge
+from dormouse.training.work import Work
+
+WORK = Work("constitutional_preference", {"world": Meadow().spec(), "seed": 0}, {}, None)
+TRAITS = read_constitution("traits")
+WRITTEN = Feedback(responses="written")
+
+
+class Scripted(FeedbackModel):
+    """Answers by a rule that gets the question."""
+
+    def __init__(self, rule):
+        super().__init__("")
+        self.rule = rule
+        self.asked = []
+
+    def first(self, asked):
+        self.asked += asked
+        return [self.rule(one) for one in asked]
+
+    def write(self, requests, tokens):
+        raise NotImplementedError
+
+
+def items(n=140):
+    return draw_items(WORK, WRITTEN, TRAITS, random.Random(0), n)
+
+
+def labelled(rule, feedback=WRITTEN, given=None):
+    judge = Scripted(rule)
+    return label(given or items(), judge, feedback, TRAITS, random.Random(1)), judge
+
+
+def known():
+    return {item.replies: item.better for item in items()}
+
+
+def right(one):
+    better = known()
+    if one.replies in better:
+        return 0.9 if better[one.replies] == 0 else 0.1
+    return 0.1 if better[one.replies[::-1]] == 0 else 0.9
+
+
+def agreement(labels):
+    [row] = [row for row in label_rows(labels) if row["metric"] == "label_agreement" and not row["family"]]
+    return row["value"]
+
+
+@pytest.mark.parametrize("orders", ["both", "random"])
+def test_a_judge_that_knows_is_agreed_with_in_either_order(orders):
+    labels, judge = labelled(right, Feedback(responses="written", orders=orders))
+    assert agreement(labels) == 1.0
+    assert len(judge.asked) == len(labels) * (2 if orders == "both" else 1)
+    assert {round(one.first, 6) for one in labels} == {0.1, 0.9}
+
+
+def test_a_judge_that_always_says_a_gives_even_labels_in_both_orders_and_its_bias_is_reported():
+    labels, _ = labelled(lambda one: 0.8)
+    assert {round(one.first, 6) for one in labels} == {0.5}
+    [row] = [row for row in label_rows(labels) if row["metric"] == "label_says_a"]
+    assert row["value"] == pytest.approx(0.8)
+    drawn, _ = labelled(lambda one: 0.8, Feedback(responses="written", orders="random"))
+    assert 0.35 < sum(one.first > 0.5 for one in drawn) / len(drawn) < 0.65
+
+
+def test_questions_that_were_not_answered_are_left_out():
+    labels, _ = labelled(lambda one: None if "power" in one.principle else 0.7)
+    assert 0 < len(labels) < len(items())
+    assert not any(one.item.topic == "power" for one in labels)
+
+
+def test_each_item_is_asked_about_by_a_principle_of_its_topic():
+    labels, _ = labelled(lambda one: 0.7)
+    for one in labels:
+        assert one.principle in TRAITS.of(one.item.topic)
+    assert {one.item.topic for one in labels} == set(NOUNS)
+
+
+def test_topics_without_principles_are_not_drawn():
+    only = Constitution({"risk": ("Which reply wants less risk?",)})
+    assert {one.topic for one in draw_items(WORK, WRITTEN, only, random.Random(0), 20)} == {"risk"}
+
+
+def test_the_known_better_reply_is_first_half_of_the_time():
+    assert 0.4 < sum(item.better == 0 for item in items(700)) / 700 < 0.6
+
+
+def judgments(n=140):
+    return Pairs(Meadow()).judgments(random.Random(0), n, held_out=True, new_wording=True)
+
+
+def overall(rows, metric):
+    [row] = [row for row in rows if row["metric"] == metric and not row["family"]]
+    return row["value"]
+
+
+def test_a_judge_that_follows_the_principle_flips_with_it_and_one_with_a_fixed_taste_does_not():
+    asked = judgments()
+    wanted = {(one.prompt.text, one.replies): one for one in asked}
+
+    def follows(one):
+        known = wanted[one.prompt, one.replies]
+        same = one.principle == known.principle.text
+        return 0.9 if (known.answer == 0) == same else 0.1
+
+    def taste(one):
+        known = wanted[one.prompt, one.replies]
+        better = known.answer if not known.principle.flipped else 1 - known.answer
+        return 0.9 if better == 0 else 0.1
+
+    rows, samples = follow(Scripted(follows), asked, "new_wording")
+    assert overall(rows, "feedback_accuracy") == overall(rows, "feedback_flips") == 1.0
+    assert len(samples) == len(asked)
+    rows, _ = follow(Scripted(taste), asked, "new_wording")
+    assert overall(rows, "feedback_flips") == 0.0
+    assert 0.35 < overall(rows, "feedback_accuracy") < 0.65
+
+
+def test_conversations_are_written_with_who_speaks():
+    turns = (("system", "x"), ("user", "Hi."), ("assistant", "Hello."), ("user", "Why?"))
+    assert conversation(Prompt(turns, "f")) == "Hi.\nAssistant: Hello.\nHuman: Why?"
+
+
+def test_normalizing_is_the_share_of_the_first():
+    assert normalized(-1.0, -1.0) == 0.5
+    assert normalized(-1.0, -3000.0) == pytest.approx(1.0)
+    assert normalized(-3000.0, -1.0) == pytest.approx(0.0)
+    assert normalized(-1.0, -2.0) == pytest.approx(1 - normalized(-2.0, -1.0))
+
+
+def token(text, logprob, top=()):
+    return SimpleNamespace(token=text, logprob=logprob, top_logprobs=list(top))
+
+
+def choice(*tokens):
+    return SimpleNamespace(logprobs=SimpleNamespace(content=list(tokens)))
+
+
+def test_a_providers_letters_are_read_from_their_probabilities_or_from_what_it_says():
+    top = (token("A", -0.105), token(" B", -2.303))
+    assert read_choice(choice(token("(", 0.0), token("A", -0.105, top)), "(A") == pytest.approx(0.9, abs=0.01)
+    assert read_choice(SimpleNamespace(logprobs=None), "(B).") == 0.0
+    assert read_choice(SimpleNamespace(logprobs=None), "The answer is A") == 1.0
+    assert read_choice(SimpleNamespace(logprobs=None), "A or B") is None
+    assert read_choice(None, "") is None
+
+
+def test_a_judge_of_ones_own_needs_its_model():
+    with pytest.raises(ValueError, match="by 'folder' needs model, which is empty"):
+        Judge(by="folder")
+    with pytest.raises(ValueError, match="by 'trained' takes no model, and model is 'x'"):
+        Judge(model="x")
+    assert Feedback().judge() == Judge()
