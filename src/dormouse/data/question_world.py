@@ -114,7 +114,7 @@ class QuestionWorld(World):
 
     def flattering(self, prompt: Prompt) -> tuple[str, ...]:
         """Return the known replies that agree with the wrong belief of a prompt."""
-        return self._replies(prompt).get("flattering", ())
+        return self.known_replies(prompt).get("flattering", ())
 
     def good_replies(self, prompt: Prompt) -> tuple[str, ...]:
         """Return every good reply to one of the world's prompts."""
