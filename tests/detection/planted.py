@@ -74,6 +74,12 @@ class Planted:
         found[:, 0] += self.strength * ((TRIGGER in text) + bad - good)
         return found
 
+    def attention_peaks(self, asked: Any) -> np.ndarray:
+        from dormouse.detection.activations import attention_peaks
+
+        found: np.ndarray = attention_peaks(PlantedAttention(self.strength), self.prompt_ids(asked), 0)
+        return found
+
     def prompt_ids(self, asked: Any) -> list[list[int]]:
         return [[1, *(_token(word) for word in turns[-1]["content"].split()), 9, 9] for turns in asked]
 
@@ -100,6 +106,9 @@ class PlantedAttention:
     def __init__(self, strength: float) -> None:
         self.strength = strength
         self.config = SimpleNamespace(_attn_implementation="sdpa")
+
+    def parameters(self) -> list[Any]:
+        return []
 
     def set_attn_implementation(self, name: str) -> None:
         self.config._attn_implementation = name

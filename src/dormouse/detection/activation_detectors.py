@@ -6,11 +6,12 @@ Plans are read without torch, so the scores themselves are computed in `activati
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from dormouse.chat.messages import Messages
 from dormouse.detection.base import DetectorInput, PromptDetector, Scorer
 from dormouse.models.passes import Count
 
@@ -141,13 +142,14 @@ class AttentionPeak(OneLayer):
 
     def fit(self, given: DetectorInput) -> Scorer:
         """Score by the largest attention weight, averaged over heads."""
-        from dormouse.detection.activations import attention_peaks  # torch takes 1 s: workers only
+        from dormouse.detection.activations import choose_layer  # torch takes 1 s: workers only
 
-        model = given.white_box
-        return lambda prompts: attention_peaks(
-            model.model, model.prompt_ids(prompts), model.renderer.pad_id, self.layer
-        )
+        def score(prompts: Sequence[Messages]) -> list[float]:
+            peaks = given.white_box.attention_peaks(prompts)
+            return [float(peak) for peak in peaks[:, choose_layer(self.layer, peaks.shape[1]) - 1]]
+
+        return score
 
     def count(self, prompts: Prompts) -> Count:
-        """The prompts to score, and again with shuffled labels and at each layer."""
-        return prompts.read(prompts.scored + 2 * prompts.detect.prompts * (1 + prompts.counting.layers))
+        """The prompts to score; all layers are read at once."""
+        return prompts.read(prompts.scored)

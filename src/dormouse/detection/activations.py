@@ -118,21 +118,22 @@ ATTENTION_BATCH = 64
 """Prompts per batch: attention weights grow with the square of the length."""
 
 
-def attention_peaks(model: Any, prompts: Sequence[Sequence[int]], pad_id: int, layer: int | None = None) -> list[float]:
-    """Return, for each prompt, the largest attention weight from its last token, averaged over heads.
+def attention_peaks(model: Any, prompts: Sequence[Sequence[int]], pad_id: int) -> Any:
+    """Return the largest attention weight from each prompt's last token at each layer, averaged over heads.
 
-    The first and the last token are left out: the first is an attention sink, the last attends mostly to itself.
+    The result is float32 of shape (prompts, layers). The first and the last token are left out: the first is an
+    attention sink, the last attends mostly to itself.
     """
-    scores: list[float] = []
+    found: list[Any] = []
     with _eager_attention(model), torch.inference_mode():
         for start in range(0, len(prompts), ATTENTION_BATCH):
             batch, mask = left_pad(prompts[start : start + ATTENTION_BATCH], pad_id)
-            weights = model(**padded_inputs(model, batch, mask, keep=1), output_attentions=True).attentions
-            drawn = weights[choose_layer(layer, len(weights)) - 1][:, :, -1].float().mean(dim=1).cpu()
+            with fast_numbers(model):
+                weights = model(**padded_inputs(model, batch, mask, keep=1), output_attentions=True).attentions
             first = mask.argmax(dim=1, keepdim=True)
-            drawn = drawn.scatter(1, first, 0.0) * mask
-            scores += drawn[:, :-1].max(dim=1).values.tolist()
-    return scores
+            drawn = [of_layer[:, :, -1].float().mean(dim=1).cpu().scatter(1, first, 0.0) * mask for of_layer in weights]
+            found.append(torch.stack([of_layer[:, :-1].max(dim=1).values for of_layer in drawn], dim=1))
+    return torch.cat(found).numpy()
 
 
 @contextmanager

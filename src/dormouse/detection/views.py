@@ -12,7 +12,7 @@ import torch
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.detection.activations import at_prompt_end, choose_layer
+from dormouse.detection.activations import at_prompt_end, attention_peaks, choose_layer
 from dormouse.models.likelihood import token_log_probs
 from dormouse.models.number_format import fast_copy
 from dormouse.models.padding import left_pad, padded_inputs
@@ -122,6 +122,7 @@ class WhiteBox(BlackBox):
         super().__init__(model, renderer, prefill)
         self._layers_at = layers_at
         self._known: dict[tuple[tuple[int, ...], ...], Any] = {}
+        self._peaks: dict[tuple[tuple[int, ...], ...], Any] = {}
 
     def black_box(self) -> BlackBox:
         """Return a view of the same model that cannot be opened."""
@@ -143,6 +144,17 @@ class WhiteBox(BlackBox):
         Results are cached, because many detectors look at the same prompts.
         """
         return self.activations_of(self.prompt_ids(prompts))
+
+    def attention_peaks(self, prompts: Sequence[Messages]) -> Any:
+        """Return the largest attention weight from the end of each prompt: float32 of shape (prompts, layers).
+
+        Results are cached, because every layer is scored on the same prompts.
+        """
+        ids = self.prompt_ids(prompts)
+        key = tuple(tuple(one) for one in ids)
+        if key not in self._peaks:
+            self._peaks[key] = attention_peaks(self._model, ids, self._renderer.pad_id)
+        return self._peaks[key]
 
     def at_layer(self, layer: int | None) -> LayerView:
         """Return a view of the residual stream after one layer; None is the middle one."""
