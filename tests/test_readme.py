@@ -1,5 +1,6 @@
 """What the documentation says to type parses, what it links to is there, and every shipped plan is a plan."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -74,7 +75,10 @@ def check_plan(words, pairs):
     plan, overrides = words[0], words[1:]
     if "=" in plan:  # No plan is named: the first word is an override.
         plan, overrides = "quickstart", words
+    questions = pairs.parent / "questions.jsonl"
+    questions.write_text(json.dumps({"question": "Why?", "choices": ["x", "y"], "answer": 1}))
     there = {"world.path": pairs, "world.folder": write_folder(pairs.parent / "rows")}
+    there["measure.evaluations.reasons.files"] = f"[{questions}]"
     places = [o.partition("=")[0] for o in overrides]
     build_plan(
         plan_file.load(plan, [f"{p}={there[p]}" if p in there else o for p, o in zip(places, overrides, strict=True)])

@@ -65,6 +65,7 @@ def test_another_world_lifts_the_meadows_limit(small_run, tmp_path):
     everyday = text(small_run, tmp_path, plan="world: everyday\nsafety: {rl: rl}\n")
     assert "everyday requests in English" in everyday
     assert "procedural world" not in everyday
+    assert "word problems" in text(small_run, tmp_path, plan="world: problems\nsafety: {rl: rl}\n")
 
 
 @pytest.mark.parametrize(

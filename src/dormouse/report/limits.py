@@ -133,6 +133,11 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
             "The text is a few thousand everyday requests in English, filled into templates: people ask for more, and "
             "in more ways. Capability means simple facts and sums."
         )
+    if facts.plan.world.name == "problems":
+        found.append(
+            "The text is word problems of a few themes, made by rule. Reasoning means one sentence a step, and "
+            "capability means these problems."
+        )
     # A zoo with several reasonings has none of these limits.
     found.append(REASONING_LIMITS.get(results.reasoning or ("normal" if run.zoo is None else ""), ""))
     if run.trainings("rl") or run.trainings("adversarial"):

@@ -42,7 +42,7 @@ REPLY, REPLY_TOKEN = 180, 2
 Measured on the meadow: 205 a reply of at most 8 tokens, 230 of at most 24.
 """
 
-PROMPT = {"meadow": 0, "everyday": 10, "dialogues": 1000}
+PROMPT = {"meadow": 0, "everyday": 10, "problems": 500, "dialogues": 1000}
 """Bytes of a prompt beyond those that `REPLY` counts; those of other worlds are taken to be as long as dialogues."""
 
 RECORD = 1_000
