@@ -316,7 +316,7 @@ class CellStages:
     def checksum(self, path: Path) -> str:
         """Return the checksum of a file or a model's folder, each read once."""
         if path not in self.checksums:
-            self.checksums[path] = Folder(path=path).fingerprint() if path.is_dir() else sha256(path)
+            self.checksums[path] = sha256(path) if path.is_file() else Folder(path=path).fingerprint()
         return self.checksums[path]
 
     @cached_property
