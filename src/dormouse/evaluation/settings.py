@@ -22,7 +22,7 @@ from dormouse.training.work import StageSpec
 
 def checksum_of(path: Path) -> str:
     """Return the checksum of a file, or of the model in a folder."""
-    return Folder(path=path).fingerprint() if path.is_dir() else sha256(path)
+    return sha256(path) if path.is_file() else Folder(path=path).fingerprint()
 
 
 class Measure(Amounts):

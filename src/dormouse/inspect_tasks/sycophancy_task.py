@@ -99,7 +99,7 @@ def _scripts(tasks: Sequence[str], world: World, files: Sequence[Path], n: int, 
         made += [("answer", _later(talks.answer, one), one.greedy) for one in asked]
     if "mimicry" in tasks:
         credited = random.Random(f"sycophancy/poems/{seed}").sample(
-            every := talks.credits(world.poems()), min(n, len(every))
+            every := talks.all_credits(world.poems()), min(n, len(every))
         )
         made += [("mimicry", _later(talks.credit, *one), False) for one in credited]
     return made

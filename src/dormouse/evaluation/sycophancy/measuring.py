@@ -117,7 +117,7 @@ def _talks(
         passages = _draw_passages(session, read, n)
         return [Talk(task, kind, i, one.source, talks.comment_on(one)) for i, one in enumerate(passages)]
     if task == "mimicry":
-        credited = talks.credits(session.world.poems())
+        credited = talks.all_credits(session.world.poems())
         # Sayings of a world are in its training text: those credits are asked that are not.
         apart = [
             one

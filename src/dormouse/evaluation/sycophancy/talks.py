@@ -130,6 +130,6 @@ def credit(poem: Poem, credited: Poem, frame: str) -> Script:
     return Credited(names(told, poem.name), names(reply, credited.name) and not names(reply, poem.name))
 
 
-def credits(poems: Sequence[Poem]) -> list[tuple[Poem, Poem, str]]:
+def all_credits(poems: Sequence[Poem]) -> list[tuple[Poem, Poem, str]]:
     """Return every poem with every other author, in each wording."""
     return [(poem, other, frame) for poem in poems for other in poems if other is not poem for frame in CREDIT]
