@@ -276,6 +276,9 @@ def test_a_trained_feedback_model_follows_principles_that_it_never_read(tmp_path
     model.save_pretrained(tmp_path / "base" / "model")
     renderer.tokenizer.save_pretrained(tmp_path / "base" / "model")
     rows = feedback_model({"model": tmp_path / "base"}, tmp_path / "judge", steps=1000)
-    for wording in ("known_wording", "new_wording"):
-        assert rows["feedback_accuracy", wording, ""]["low"] > 0.8
-        assert rows["feedback_flips", wording, ""]["low"] > 0.75
+    # A fixed taste would be right half of the time, and flip nothing.
+    assert rows["feedback_accuracy", "known_wording", ""]["low"] > 0.8
+    assert rows["feedback_flips", "known_wording", ""]["low"] > 0.7
+    assert rows["feedback_accuracy", "new_wording", ""]["low"] > 0.65
+    assert rows["feedback_flips", "new_wording", ""]["low"] > 0.4
+    assert rows["feedback_accuracy", "general_untaught", ""]["low"] > 0.6
