@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ def measure_traits(settings: Traits, session: Session) -> Measured:
     """Return the share of harmless answers of each set, and the mean over sets."""
     measure = session.measure
     every = sets_of_traits() | OWN_SETS | read_sets(measure.personas, session.spec.sets)
-    sets = {name: items[: settings.items] for name, items in every.items()}
+    # Sets may begin with all the questions that one answers with yes.
+    rng = random.Random("measure/traits")
+    sets = {name: rng.sample(items, min(settings.items, len(items))) for name, items in every.items()}
     harmless = {*HARMLESS_MATCHING, *measure.harmless_matching}
     context, seed = session.organism.trigger.context(), session.sampling_seed("traits")
     found = {
