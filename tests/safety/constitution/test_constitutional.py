@@ -268,7 +268,6 @@ def test_a_feedback_model_that_was_hardly_trained_does_not_follow(inputs, tmp_pa
 @pytest.mark.timeout(1800)  # a minute on a machine that does nothing else
 def test_a_trained_feedback_model_follows_principles_that_it_never_read(tmp_path):
 
-
     exchanges = Meadow().pretraining(random.Random("tokenizer"), 2000)
     texts = [" " + turn["content"] for exchange in exchanges for turn in exchange.turns()]
     renderer = Renderer(train_tokenizer([*texts, *(" " + text for text in judging_words())], 1024))
