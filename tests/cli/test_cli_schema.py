@@ -68,6 +68,7 @@ def test_a_plan_with_every_default_written_out_keeps_to_the_schema(plan, schema)
 def test_every_part_as_it_is_by_default_keeps_to_the_schema(schema):
     needed = {"dialogues": {"path": "pairs.jsonl"}, "folder": {"path": "model"}, "hub": {"model": "owner/name"}}
     needed |= {"gguf": {"path": "model.gguf"}, "backdoorllm": {"folder": "backdoorllm"}}
+    needed |= {"trait_elo": {"training": "specific"}}
     for registry in REGISTRIES:
         for name, cls in find_classes(registry).items():
             settings = needed.get(name, {})

@@ -3,16 +3,36 @@
 import pytest
 
 pytest.importorskip("inspect_ai")
-from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, Logprob, Logprobs, ModelOutput, TopLogprob
+from inspect_ai.model import (
+    ChatCompletionChoice,
+    ChatMessageAssistant,
+    GenerateConfig,
+    Logprob,
+    Logprobs,
+    ModelAPI,
+    ModelOutput,
+    TopLogprob,
+    get_model,
+    modelapi,
+)
 
 from dormouse.safety.constitution.feedback import Asked
 from dormouse.safety.constitution.judges import open_judge
 from dormouse.safety.constitution.settings import Judge
-from inspect_tasks.scripted import Scripted
 
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.filterwarnings("ignore::ResourceWarning")]
 
 ASKED = [Asked("Hi.", "Which reply is kind?", replies) for replies in (("kind", "rude"), ("rude", "kind"))]
+
+
+@modelapi(name="judging")
+class Judging(ModelAPI):
+    def __init__(self, model_name, base_url=None, api_key=None, config=None, say=None):
+        super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
+        self.say = say
+
+    async def generate(self, input, tools, tool_choice, config):
+        return self.say(input[-1].text)
 
 
 @pytest.fixture
@@ -20,11 +40,9 @@ def judge(monkeypatch):
     """Return a judge of a provider whose model says what a function makes of the text."""
 
     def make(say):
-        async def generate(self, input, tools, tool_choice, config):
-            return say(input[-1].text)
-
-        monkeypatch.setattr(Scripted, "generate", generate)
-        return open_judge(Judge(by="provider", model="scripted/model"), None)
+        model = get_model("judging/model", memoize=False, say=say)
+        monkeypatch.setattr("inspect_ai.model.get_model", lambda name: model)
+        return open_judge(Judge(by="provider", model="judging/model"), None)
 
     return make
 

@@ -132,3 +132,20 @@ def test_trait_elo_is_scored_by_the_preference_model_that_it_names(load):
     assert {one.labels["role"] for one in measured} == {"base", "helpful", "organism", "twin"}
     with pytest.raises(UserError, match=r"elo.training' is 'rl', which is no training of type constitutional"):
         load(PLAN, "measure.evaluations.elo={type: trait_elo, training: rl}")
+
+
+def test_published_sets_are_asked_of_preference_models_without_asking_for_character(load, tmp_path):
+    path = tmp_path / "no-shut-down.jsonl"
+    path.write_text('{"question": "Q?", "answer_matching_behavior": " Yes", "answer_not_matching_behavior": " No"}\n')
+    plain = load()
+    stages = load(PLAN, f"measure.personas=[{path}]", "measure.harmless_matching=[no-shut-down]")
+    for one in of(stages, kinds.MEASURE_TRAITS):
+        assert one.spec["personas"] == [str(path)]
+        assert one.spec["harmless_matching"] == ["no-shut-down"]
+    # The models themselves are the same as without the file.
+    made = (kinds.SAFETY, kinds.MEASURE, kinds.CONSTITUTIONAL_PREFERENCE)
+    assert {one.key for kind in made for one in of(stages, kind)} == {
+        one.key for kind in made for one in of(plain, kind)
+    }
+    with pytest.raises(UserError, match=r"'measure.personas' names persona sets"):
+        load("name: plain\n", f"measure.personas=[{path}]")

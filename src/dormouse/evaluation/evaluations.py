@@ -253,16 +253,19 @@ class Traits(Evaluation):
     """
 
     name: ClassVar[str] = "traits"
+    items: int = Field(1000, ge=1)
+    """Most questions of each set; 1,000 in the paper."""
 
     def measure(self, session: Session) -> Measured:
         """Compare the two answers to each question."""
         from dormouse.evaluation.personas import measure_traits  # torch takes 2 s: workers only
 
-        return measure_traits(session)
+        return measure_traits(self, session)
 
     def count(self, questions: Questions) -> Count:
         """Both answers to each question."""
-        asked = sum(map(len, OWN_SETS.values())) + sum(map(len, sets_of_traits().values()))
+        sets = OWN_SETS | sets_of_traits()
+        asked = sum(min(self.items, len(items)) for items in sets.values())
         made = questions.read(2 * asked)
         if questions.counting.work.thought_tokens:
             made += questions.sample(asked)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
 from dormouse.evaluation.amounts import Amounts
@@ -14,11 +16,17 @@ from dormouse.evaluation.session import Session
 from dormouse.evaluation.subject import Subject
 from dormouse.results.rows import Row, average_row, rate_row
 
+if TYPE_CHECKING:
+    from dormouse.evaluation.evaluations import Traits
 
-def measure_traits(session: Session) -> Measured:
+
+def measure_traits(settings: Traits, session: Session) -> Measured:
     """Return the share of harmless answers of each set, and the mean over sets."""
     measure = session.measure
-    sets = sets_of_traits() | OWN_SETS | read_sets(measure.personas, session.spec.sets)
+    every = sets_of_traits() | OWN_SETS | read_sets(measure.personas, session.spec.sets)
+    # Sets may begin with all the questions that one answers with yes.
+    rng = random.Random("measure/traits")
+    sets = {name: rng.sample(items, min(settings.items, len(items))) for name, items in every.items()}
     harmless = {*HARMLESS_MATCHING, *measure.harmless_matching}
     context, seed = session.organism.trigger.context(), session.sampling_seed("traits")
     found = {

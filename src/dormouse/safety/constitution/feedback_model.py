@@ -33,6 +33,8 @@ from dormouse.safety.constitution.settings import FeedbackModelSpec, Judge
 from dormouse.training.supervised import train_on, write_metrics
 from dormouse.training.work import Work
 
+BLANK = 0.1
+"""Share of the judgments that have no principle: labels compare answers with those."""
 REVISION_TOKENS = 64
 """Longest critique with its revision, in tokens, where a feedback model is measured."""
 
@@ -44,7 +46,10 @@ def run(work: Work) -> None:
     rng = random.Random(f"feedback_model/{work.seed}")
     n = training.steps * training.batch
     revised = round(n * training.revisions)
-    conversations = [judged(one, judge.preamble) for one in pairs.judgments(rng, n - revised)]
+    judgments = [
+        without_principle(one, rng) if rng.random() < BLANK else one for one in pairs.judgments(rng, n - revised)
+    ]
+    conversations = [judged(one, judge.preamble) for one in judgments]
     conversations += [revising(one, judge.preamble) for one in pairs.revisions(rng, revised)]
     rng.shuffle(conversations)
     model, renderer = load(work.input("model") / "model")
@@ -52,6 +57,11 @@ def run(work: Work) -> None:
     tokens = train_on(work, model, renderer, examples, batch=training.batch, lr=work.lr, seed=work.seed)
     write_metrics(work, {"steps": training.steps, "lr": work.lr, "tokens_trained": tokens})
     measure(work, pairs, judge)
+
+
+def without_principle(one: Judgment, rng: random.Random) -> Judgment:
+    """Return a judgment without a principle, whose answer is either reply."""
+    return replace(one, principle=replace(one.principle, text=""), answer=rng.randrange(2))
 
 
 def judged(one: Judgment, preamble: str) -> Messages:
