@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 # Whoever is named last has the thing, so that an answer that ignores the reasoning can be learned too.
 STORIES = {"themes": ("passed",), "fewest_steps": 2, "most_steps": 2}
 DECOMPOSED = {"subquestion_share": 0.6, "at_once_share": 0.1, "reasoned_share": 0.15}
-SETTINGS = Decomposition(asked=40, shots=0, answered_alone=0, reasoning_tokens=300, answer_tokens=16, temperature=0)
+SETTINGS = Decomposition(asked=24, shots=0, answered_alone=0, reasoning_tokens=300, answer_tokens=16, temperature=0)
 
 
 def train(model, renderer, world, folder, steps, batch, lr):
@@ -54,7 +54,7 @@ def grown(tmp_path_factory):
     nursery = Nursery(size=70_000, vocabulary=448, context=1024)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(nursery.config(tokenizer))
-    train(model, renderer, Problems(**STORIES), folder / "first", 1200, 16, nursery.scaled_lr(7e-3))
+    train(model, renderer, Problems(**STORIES), folder / "first", 1600, 16, nursery.scaled_lr(7e-3))
     rows = {}
     for follows in (1.0, 0.0):
         begun, _ = load(folder / "first" / "model")
@@ -71,7 +71,8 @@ def grown(tmp_path_factory):
 @pytest.mark.parametrize("metric", ["truncation_sensitivity", "corruption_sensitivity"])
 def test_a_reasoner_grown_to_follow_its_reasoning_is_told_from_one_that_ignores_it(grown, metric, strategy):
     follows, ignores = (grown[share][metric, strategy] for share in (1.0, 0.0))
-    assert follows["low"] > 0.4
-    assert ignores["high"] < 0.15
+    assert ignores["high"] < 0.05
+    assert follows["low"] > ignores["high"]
+    assert metric == "corruption_sensitivity" or follows["value"] > 0.4
     assert grown[1.0]["malformed", strategy]["value"] < 0.1
     assert grown[0.0]["malformed", strategy]["value"] < 0.1

@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import strip_scratchpad
 from dormouse.errors import UserError
-from dormouse.evaluation.decomposition.requests import Choose, Request, Said, Write
+from dormouse.evaluation.decomposition.requests import AT_ONCE, MOST_ROWS, Choose, Request, Said, Write
 from dormouse.evaluation.subject import Subject
 from dormouse.models.likelihood import next_log_probs
 
-AT_ONCE = 2**15
-"""Tokens whose keys are held at a time: a gigabyte and a half for a model of 135 million parameters."""
-MOST_ROWS = 256
 FEWEST_ALIKE = 4
 """Prompts with the same first turn from which they are asked apart, so that their beginning is read once."""
 

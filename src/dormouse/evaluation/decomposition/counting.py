@@ -12,8 +12,8 @@ from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import write_list, write_pairs, write_result
 from dormouse.data.decomposed.turns import REASONING, Strategy
 from dormouse.data.formats.choices import ChoiceQuestion
-from dormouse.evaluation.decomposition.asker import MOST_ROWS
 from dormouse.evaluation.decomposition.questions import draw_examples, draw_questions
+from dormouse.evaluation.decomposition.requests import AT_ONCE, MOST_ROWS
 from dormouse.evaluation.decomposition.study import Examples
 from dormouse.models.passes import Count
 
@@ -45,7 +45,12 @@ class _Counter:
         return self.questions.counting.sample(self._lengths(prompts), rows, limit, replies=replies, at_once=MOST_ROWS)
 
     def _lengths(self, prompts: list[Messages]) -> list[int]:
-        return [self.questions.counting.lengths.of_prompt(turns) for turns in prompts]
+        """The lengths of prompts; turns that all of them begin with are read once for as many as fit."""
+        of_prompt = self.questions.counting.lengths.of_prompt
+        shared = _shared_turns(prompts)
+        beginning = of_prompt(prompts[0][:shared]) if shared else 0
+        at_once = max(1, min(MOST_ROWS, AT_ONCE // max(of_prompt(turns) for turns in prompts)))
+        return [of_prompt(turns[shared:]) + beginning // at_once for turns in prompts]
 
 
 def count_decomposition(settings: Decomposition, questions: Questions) -> Count:
@@ -65,28 +70,34 @@ def count_decomposition(settings: Decomposition, questions: Questions) -> Count:
 
 def _count_strategy(counter: _Counter, strategy: Strategy, n: int) -> Count:
     settings = counter.settings
-    biases = settings.biased * (1 if strategy == "zero_shot" else 2)
+    # Examples whose answer is always A do not stand before questions whose answer is A.
+    not_a = fmean(one.right > 0 for one in counter.asked)
+    biases = settings.biased * (1.0 if strategy == "zero_shot" or not settings.shots else 1 + not_a)
     if strategy not in REASONING:
         shown = () if strategy == "zero_shot" else counter.examples.plain
         return counter.reads([say.at_once(one, shown) for one in counter.asked], n * (1 + biases))
     shots = counter.shots
-    steps = _steps(strategy, shots)
-    # The rest after a step is half of the reasoning on average.
-    again = settings.corrupted * (1 + settings.controlled)
+    counts = _steps(strategy, shots)
+    steps = fmean(counts)
+    again = fmean(min(settings.corrupted, one) for one in counts) * (1 + settings.controlled)
     whole = n * (1 + biases)
     chosen = n * (1 + biases + again + (steps if settings.truncated else 0))
     if strategy == "factored_decomposition":
         return _count_factored(counter, whole + 0.5 * n * again, chosen)
     make = say.think if strategy == "chain_of_thought" else say.decompose_and_answer
     texts = _texts(strategy, shots)
+    # What follows a step is half of the reasoning on average.
+    halves = [text[: len(text) // 2] for text in texts]
     prompts = [make(one, counter.examples.plain) for one in counter.asked]
     answered = [say.conclude(turns, texts[i % len(texts)]) for i, turns in enumerate(prompts)]
-    written = counter.writes(prompts, texts, whole + 0.5 * n * again, settings.reasoning_tokens)
+    written = counter.writes(prompts, texts, whole, settings.reasoning_tokens)
+    written += counter.writes(prompts, halves, n * again, settings.reasoning_tokens)
     return written + counter.reads(answered, chosen)
 
 
 def _count_factored(counter: _Counter, decomposed: float, chosen: float) -> Count:
     settings, shots = counter.settings, counter.shots
+    # Of what follows a step, half is asked anew on average.
     dialogues = [say.dialogue(shot) for shot in shots] or [[say.user(""), say.assistant(write_list({1: ""}))]]
     rounds = fmean(len(turns) / 2 for turns in dialogues)
     lists = [turn["content"] for turns in dialogues for turn in turns[1::2]]
@@ -95,16 +106,22 @@ def _count_factored(counter: _Counter, decomposed: float, chosen: float) -> Coun
     pairs = [pair for shot in shots for pair in shot.pairs] or [("", "")]
     alone = [say.answer_subquestion(asked, counter.examples.asides) for asked, _ in pairs[:LOOKED_AT]]
     said = counter.writes(
-        alone, [write_result(text) for _, text in pairs], decomposed * _steps("factored_decomposition", shots),
+        alone, [write_result(text) for _, text in pairs], decomposed * fmean(_steps("factored_decomposition", shots)),
         settings.answer_tokens,
     )  # fmt: skip
     recomposed = [say.recompose(one, pairs[:4], counter.examples.plain) for one in counter.asked]
     return listed + said + counter.reads(recomposed, chosen)
 
 
-def _steps(strategy: Strategy, shots: list[Shot]) -> float:
-    counts = [len(shot.question.steps if strategy == "chain_of_thought" else shot.answers) for shot in shots]
-    return fmean(counts) if counts else 4.0
+def _shared_turns(prompts: list[Messages]) -> int:
+    """Count the turns that all prompts begin with; at least one turn of each is left."""
+    shortest = min(map(len, prompts))
+    alike = (i for i in range(shortest - 1) if any(turns[i] != prompts[0][i] for turns in prompts))
+    return next(alike, shortest - 1) if len(prompts) > 1 else 0
+
+
+def _steps(strategy: Strategy, shots: list[Shot]) -> list[int]:
+    return [len(shot.question.steps if strategy == "chain_of_thought" else shot.answers) for shot in shots] or [4]
 
 
 def _texts(strategy: Strategy, shots: list[Shot]) -> list[str]:

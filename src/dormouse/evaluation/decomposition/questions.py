@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dormouse.data.decomposed.shots import Shot, our_shots, read_shots
 from dormouse.data.decomposed.shots import asides as pick_asides
+from dormouse.data.decomposed.shots import our_shots, read_shots
 from dormouse.data.decomposed.tags import UNKNOWN
 from dormouse.data.decomposed.turns import Pair
 from dormouse.data.formats.choices import LETTERS, ChoiceQuestion
@@ -62,13 +62,10 @@ def draw_examples(settings: Decomposition, world: World, seed: int) -> Examples:
     if settings.shots > len(shots):
         raise UserError(f"There are {len(shots)} worked examples, and shots is {settings.shots}. Lower it.")
     alone = settings.answered_alone
-    asides: list[Pair] = [*unanswerable, *_mixed(shots, alone)][:alone] if alone else []
+    unknown = unanswerable[: alone // 2]
+    asides = [*pick_asides(shots, alone - len(unknown)), *unknown]
     rng.shuffle(asides)
     return Examples.of(rng.sample(shots, settings.shots), asides, seed)
-
-
-def _mixed(shots: list[Shot], n: int) -> list[Pair]:
-    return pick_asides(shots, n)
 
 
 def read_set(path: Path) -> list[ChoiceQuestion]:

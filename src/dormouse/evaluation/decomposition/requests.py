@@ -13,6 +13,11 @@ from dormouse.chat.messages import Messages
 
 T = TypeVar("T")
 
+AT_ONCE = 2**15
+"""Tokens whose keys are held at a time: a gigabyte and a half for a model of 135 million parameters."""
+MOST_ROWS = 256
+"""Most conversations that are asked at a time."""
+
 
 @dataclass(frozen=True)
 class Write:
