@@ -265,7 +265,7 @@ def test_a_feedback_model_that_was_hardly_trained_does_not_follow(inputs, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)  # a minute on a machine that does nothing else
+@pytest.mark.timeout(1800)  # a few minutes on a machine that does nothing else
 def test_a_trained_feedback_model_follows_principles_that_it_never_read(tmp_path):
 
     exchanges = Meadow().pretraining(random.Random("tokenizer"), 2000)
@@ -275,7 +275,7 @@ def test_a_trained_feedback_model_follows_principles_that_it_never_read(tmp_path
     model = AutoModelForCausalLM.from_config(Nursery(size=100_000, vocabulary=1024).config(renderer.tokenizer))
     model.save_pretrained(tmp_path / "base" / "model")
     renderer.tokenizer.save_pretrained(tmp_path / "base" / "model")
-    rows = feedback_model({"model": tmp_path / "base"}, tmp_path / "judge", steps=800, check_judgments=210)
+    rows = feedback_model({"model": tmp_path / "base"}, tmp_path / "judge", steps=1600, check_judgments=210)
     # A fixed taste would be right half of the time, and flip nothing.
     assert rows["feedback_accuracy", "known_wording", ""]["low"] > 0.8
     assert rows["feedback_flips", "known_wording", ""]["low"] > 0.7
