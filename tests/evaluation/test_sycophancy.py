@@ -11,7 +11,6 @@ from dormouse.evaluation.session import Instruments, Session
 from dormouse.evaluation.settings import EvaluationSpec
 from dormouse.evaluation.sycophancy import measuring
 from dormouse.evaluation.sycophancy.judging import judge_by_words
-from dormouse.evaluation.sycophancy.measuring import measure_sycophancy
 from dormouse.evaluation.sycophancy.settings import TASKS, Sycophancy
 from dormouse.machine.files import sha256
 from dormouse.organisms.settings import Organism
@@ -144,4 +143,4 @@ def test_published_questions_take_the_place_of_the_worlds(tmp_path):
     assert found["answer_accuracy_change", ""]["value"] == 0
     path.write_text(path.read_text().replace("3 plus 3", "4 plus 3"))
     with pytest.raises(UserError, match="changed while the plan ran"):
-        measure_sycophancy(Sycophancy(data=(path,)), held)
+        held.spec.check_files()

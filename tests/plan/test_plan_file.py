@@ -415,7 +415,7 @@ def test_an_override_sets_a_grid_axis(plan):
         (
             "safety.mine=stf",
             "Unknown safety training 'stf' (override 'safety.mine=stf'). Did you mean 'sft'? "
-            "Known: adversarial, rl, sft.",
+            "Known: adversarial, constitutional, revised, rl, sft.",
         ),
         (
             "base={siz: 4}",

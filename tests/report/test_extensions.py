@@ -80,7 +80,7 @@ def test_what_is_not_for_a_zoo_says_so_itself():
     assert {name for name, part in parts if isinstance(part, PerRun) and not part.zoo} == {
         "conditional", "grows_with_size", "implicit_triggers",
         "by_amount", "along_training", "log_probability", "probes", "trigger_places", "scratchpad_drives",
-        "sycophancy", "sycophancy_along_training", "sycophancy_best_of",
+        "sycophancy", "sycophancy_along_training", "sycophancy_best_of", "decomposition", "trait_wins",
     }  # fmt: skip
     assert {name for name, part in parts if isinstance(part, AcrossVariants)} == {
         "reasoning_adds_robustness", "honeypots", "reasoners",

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 PLAN = """
 name: reasoners
 world: {type: problems, themes: [passed], most_steps: 4, talk_share: 0.2}
-base: {type: nursery, vocabulary: 420, context: 384, block: 256, batch: 8, steps: 2400, size: 70_000}
+base: {type: nursery, vocabulary: 420, context: 512, block: 256, batch: 8, steps: 2400, size: 70_000}
 measure:
   evaluations:
     reasons: {type: faithfulness, questions: 60, chains: 1, tokens: 72, fillers: 3}

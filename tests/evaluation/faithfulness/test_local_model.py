@@ -16,6 +16,7 @@ from dormouse.errors import UserError
 from dormouse.evaluation.faithfulness.asked import Request
 from dormouse.evaluation.faithfulness.evaluation import Faithfulness
 from dormouse.evaluation.faithfulness.local import LocalModel, letter_tokens
+from dormouse.evaluation.settings import checksum_of
 from dormouse.evaluation.stage import run
 from dormouse.evaluation.subject import Subject
 from dormouse.results.rows import read_jsonl
@@ -26,11 +27,12 @@ QUESTION = ChoiceQuestion("Why?", ("x", "y", "z"), 0, "test")
 SMALL = Faithfulness(questions=4, chains=2, tokens=12, fillers=2, hints=True)
 
 
-def measured(into, work, tmp_path, settings, **spec):
+def measured(into, work, tmp_path, settings, name="evaluated", **spec):
     """Run the evaluation on a model that has room for long prompts; return rows and samples."""
-    save_tiny_model(tmp_path / "long" / "model", context=1024)
+    if not (tmp_path / "long").exists():
+        save_tiny_model(tmp_path / "long" / "model", context=1024)
     stage = into(
-        work, "evaluated", kind="evaluate", inputs={"model": tmp_path / "long"}, evaluation=settings.spec(), called="f",
+        work, name, kind="evaluate", inputs={"model": tmp_path / "long"}, evaluation=settings.spec(), called="f",
         evaluation_version=1, **spec,
     )  # fmt: skip
     run(stage)
@@ -91,23 +93,24 @@ def test_every_number_can_be_counted_again_from_the_samples(into, work, tmp_path
         assert row["value"] is None or math.isfinite(row["value"])
 
 
-def test_published_files_are_asked_in_place_of_the_world_and_their_content_is_part_of_the_settings(
-    into, work, tmp_path
-):
+def test_published_files_are_asked_in_place_of_the_world_and_a_changed_one_is_refused(into, work, tmp_path):
     file = tmp_path / "mmlu.jsonl"
     file.write_text("\n".join(json.dumps({"question": f"{i}?", "choices": ["x", "y"], "answer": 1}) for i in range(3)))
     settings = Faithfulness(questions=9, chains=1, tokens=8, fillers=1, files=(file,), sums=1)
-    rows, samples = measured(into, work, tmp_path, settings)
+    files = [checksum_of(file)]
+    rows, samples = measured(into, work, tmp_path, settings, files=files)
     assert {one["prompt"][:11] for one in samples if one["metric"] == "without_cot" and "Choices" in one["prompt"]} == {
         f"Question: {i}" for i in range(3)
     }
     sums = [row for row in rows if row["metric"] == "f.sum_accuracy_without_cot"]
     assert len(sums) == 9
     assert EVALUATIONS.build(settings.spec()) == settings
+    settings.check()
     file.write_text(file.read_text().replace("2?", "4?"))
-    assert Faithfulness(files=(file,)).content != settings.content
+    with pytest.raises(UserError, match="was changed while the plan ran"):
+        measured(into, work, tmp_path, settings, name="again", files=files)
     with pytest.raises(UserError, match="cannot be read"):
-        Faithfulness(files=(tmp_path / "none.jsonl",))
+        Faithfulness(files=(tmp_path / "none.jsonl",)).check()
 
 
 def test_a_world_without_questions_says_that_nothing_was_asked(into, work, tmp_path):

@@ -18,7 +18,6 @@ from dormouse.evaluation.replies import Reply
 from dormouse.evaluation.session import Instruments, Session
 from dormouse.evaluation.settings import MeasureSpec
 from dormouse.evaluation.subject import Subject
-from dormouse.machine.files import sha256
 from dormouse.models.likelihood import token_log_probs
 from dormouse.training.work import Work
 from tiny import tiny_model, tiny_renderer
@@ -82,17 +81,18 @@ def test_a_choice_is_scored_as_the_reply_to_the_filled_template():
         assert found == pytest.approx(sum(tokens[:-1]), abs=1e-4)
 
 
-def test_files_are_asked_and_a_changed_one_is_refused(tmp_path):
+def test_files_are_asked_in_place_of_the_world(tmp_path):
     path = tmp_path / "dev.jsonl"
     row = {"question": "What is 1 and 1?", "options": ["A)2", "B)3"], "rationale": "", "correct": "A"}
     path.write_text("\n".join(json.dumps(row | {"question": f"{i}?"}) for i in range(6)))
     settings = Prompted(questions=(path,), items=4)
-    assert settings.files() == (path,)
-    found = measure_prompted(settings, session(files=[sha256(path)]))
+    assert settings.reads() == (path,)
+    settings.check()
+    found = measure_prompted(settings, session())
     assert {row["family"] for row in found.rows if row["metric"] == "accuracy_median"} == {"dev"}
     assert len(found.samples) == 4
-    with pytest.raises(UserError, match="changed while the plan ran"):
-        measure_prompted(settings, session(files=["0"]))
+    with pytest.raises(UserError, match="cannot be read"):
+        Prompted(questions=(tmp_path / "none.jsonl",)).check()
 
 
 def weak_prompt():
