@@ -315,8 +315,8 @@ def test_another_exception_is_our_bug_and_stays_an_exception(monkeypatch):
     [
         (
             ["run", "small.yaml", "helpful.stepz=4"],
-            "Override 'helpful.stepz=4' names no setting. Did you mean 'steps'? Known: batch, lr, mean_over, "
-            "snapshots, steps, templates.",
+            "Override 'helpful.stepz=4' names no setting. Did you mean 'steps'? Known: batch, leave_out, lr, "
+            "mean_over, snapshots, steps, templates.",
         ),
         (
             ["run", "small.yaml", "other.yaml"],

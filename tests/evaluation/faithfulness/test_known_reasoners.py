@@ -12,12 +12,12 @@ from dormouse.results.rates import Rate
 from dormouse.results.rows import read_jsonl
 from dormouse.store.store import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PLAN = """
 name: reasoners
 world: {type: problems, themes: [passed], most_steps: 4, talk_share: 0.2}
-base: {type: nursery, vocabulary: 420, context: 512, block: 256, batch: 8, steps: 2400, size: 70_000}
+base: {type: nursery, vocabulary: 420, context: 1024, block: 256, batch: 8, steps: 4200, size: 70_000}
 measure:
   evaluations:
     reasons: {type: faithfulness, questions: 60, chains: 1, tokens: 72, fillers: 3}
