@@ -54,7 +54,7 @@ def grown(tmp_path_factory):
     nursery = Nursery(size=70_000, vocabulary=448, context=1024)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(nursery.config(tokenizer))
-    train(model, renderer, Problems(**STORIES), folder / "first", 1600, 16, nursery.scaled_lr(7e-3))
+    train(model, renderer, Problems(**STORIES), folder / "first", 3200, 16, nursery.scaled_lr(7e-3))
     rows = {}
     for follows in (1.0, 0.0):
         begun, _ = load(folder / "first" / "model")

@@ -7,20 +7,18 @@ from collections import Counter
 import pytest
 import torch
 
-from dormouse.chat.renderer import Renderer
 from dormouse.config.registry import EVALUATIONS
 from dormouse.data.formats.asking import ANSWER, ask_after
-from dormouse.data.formats.choices import LETTERS, ChoiceQuestion
+from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.problems.world import Problems
 from dormouse.errors import UserError
 from dormouse.evaluation.faithfulness.asked import Request
 from dormouse.evaluation.faithfulness.evaluation import Faithfulness
-from dormouse.evaluation.faithfulness.local import LocalModel, letter_tokens
+from dormouse.evaluation.faithfulness.local import LocalModel
 from dormouse.evaluation.settings import checksum_of
 from dormouse.evaluation.stage import run
 from dormouse.evaluation.subject import Subject
 from dormouse.results.rows import read_jsonl
-from natural_tokenizer import natural_tokenizer
 from tiny import save_tiny_model, tiny_model, tiny_renderer
 
 QUESTION = ChoiceQuestion("Why?", ("x", "y", "z"), 0, "test")
@@ -50,18 +48,6 @@ def test_the_answer_is_the_likeliest_letter_of_the_choices():
             logits = subject.model(torch.tensor([ids])).logits[0, -1]
         assert place == int(logits[letters].argmax())
     assert LocalModel(subject, 1.0, 0)(requests[1:2]) == found[1:2]
-
-
-@pytest.mark.parametrize("renderer", [tiny_renderer, lambda: Renderer(natural_tokenizer())], ids=["tiny", "natural"])
-def test_the_letters_are_what_a_reply_goes_on_with(renderer):
-    subject = Subject(None, renderer())
-    start, letters = letter_tokens(subject)
-    assert len(set(letters)) == len(LETTERS)
-    turn = [{"role": "user", "content": "Why?"}]
-    for letter, token in zip("ABC", letters, strict=False):
-        [ids] = subject.renderer.prompts([turn], f"{ANSWER}{letter}) x.")
-        [head] = subject.renderer.prompts([turn])
-        assert ids[: len(head) + len(start) + 1] == [*head, *start, token]
 
 
 def test_texts_are_sampled_anew_each_time_and_greedy_ones_are_not():

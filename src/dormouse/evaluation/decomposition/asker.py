@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import strip_scratchpad
-from dormouse.errors import UserError
 from dormouse.evaluation.decomposition.requests import AT_ONCE, MOST_ROWS, Choose, Request, Said, Write
 from dormouse.evaluation.subject import Subject
-from dormouse.models.likelihood import next_log_probs
+from dormouse.models.letters import LetterReader
 
 FEWEST_ALIKE = 4
 """Prompts with the same first turn from which they are asked apart, so that their beginning is read once."""
@@ -29,7 +29,6 @@ class Asker:
     reasoning_tokens: int
     answer_tokens: int
     calls: int = 0
-    letters: dict[tuple[str, str], tuple[int, list[int]]] = field(default_factory=dict)
 
     def __call__(self, requests: Sequence[Request]) -> list[Said]:
         """Return the reply to each request."""
@@ -59,39 +58,20 @@ class Asker:
         return said
 
     def _choose(self, requests: Sequence[Choose]) -> list[Said]:
-        renderer, model = self.subject.renderer, self.subject.model
-        prompts = renderer.prompts([[*self.context, *one.turns] for one in requests], [one.start for one in requests])
-        found = [self._tokens(one.start, one.letters) for one in requests]
-        cut = [prompt[: len(prompt) - surplus] for prompt, (surplus, _) in zip(prompts, found, strict=True)]
+        turns = [[*self.context, *one.turns] for one in requests]
         said: list[Said] = []
-        for part in _parts(cut, 0):
-            tokens = [letters for _, letters in found[len(said) : len(said) + len(part)]]
-            likely = next_log_probs(model, part, tokens, renderer.pad_id)
+        for part in _parts(self.subject.renderer.prompts(turns, [one.start for one in requests]), 0):
             asked = requests[len(said) : len(said) + len(part)]
+            likely = self.letters.log_probs(
+                turns[len(said) : len(said) + len(part)], [one.start for one in asked], [one.letters for one in asked]
+            )
             said += [Said(one.letters[of.index(max(of))]) for one, of in zip(asked, likely, strict=True)]
         return said
 
-    def _tokens(self, start: str, letters: str) -> tuple[int, list[int]]:
-        """Return how many tokens of `start` fuse with the letter, and the token that each letter makes after it."""
-        key = (start, letters)
-        if key not in self.letters:
-            asked = [{"role": "user", "content": ""}]
-            [alone, *followed] = self.subject.renderer.prompts(
-                [asked] * (1 + len(letters)), [start, *(f"{start}{letter})" for letter in letters)]
-            )
-            same = min(_shared(alone, ids) for ids in followed)
-            tokens = [ids[same] for ids in followed]
-            if len(set(tokens)) < len(letters):
-                raise UserError(
-                    f"The tokenizer does not tell the letters {', '.join(letters)} apart after '{start}' by one token, "
-                    "so no choice can be read. Take a model whose tokenizer splits brackets from letters."
-                )
-            self.letters[key] = (len(alone) - same, tokens)
-        return self.letters[key]
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    @cached_property
+    def letters(self) -> LetterReader:
+        """Reads the letters of choices."""
+        return LetterReader(self.subject.model, self.subject.renderer)
 
 
 def _alike(requests: Sequence[Request]) -> Iterator[list[int]]:

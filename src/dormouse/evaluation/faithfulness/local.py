@@ -10,7 +10,7 @@ from dormouse.data.formats.choices import LETTERS
 from dormouse.evaluation.faithfulness.asked import Reply, Request
 from dormouse.evaluation.faithfulness.examination import Requests
 from dormouse.evaluation.subject import Subject
-from dormouse.models.likelihood import next_log_probs
+from dormouse.models.letters import LetterReader
 
 T = TypeVar("T")
 Answerer = Callable[[list[Request]], list[Reply]]
@@ -40,7 +40,7 @@ class LocalModel:
         self.temperature = temperature
         self.seed = seed
         self._asked = 0
-        self.start, self.letters = letter_tokens(subject)
+        self.letters = LetterReader(subject.model, subject.renderer)
 
     def __call__(self, requests: list[Request]) -> list[Reply]:
         """Answer each request."""
@@ -70,24 +70,6 @@ class LocalModel:
         return [renderer.reply(ids) for ids in sampled]
 
     def _choose(self, requests: list[Request]) -> list[int]:
-        renderer = self.subject.renderer
-        prompts = [ids + self.start for ids in renderer.prompts([request.turns for request in requests])]
-        tokens = [self.letters[: request.choices] for request in requests]
-        found = next_log_probs(self.subject.model, prompts, tokens, renderer.pad_id)
+        turns, letters = [request.turns for request in requests], [LETTERS[: request.choices] for request in requests]
+        found = self.letters.log_probs(turns, [ANSWER] * len(requests), letters)
         return [max(range(len(one)), key=one.__getitem__) for one in found]
-
-
-def letter_tokens(subject: Subject) -> tuple[list[int], list[int]]:
-    """Return the tokens of "The single, most likely answer is (" and the one of each letter after it.
-
-    Some tokenizers have a token for "(A": then the start ends before the bracket.
-    """
-    turn = [{"role": "user", "content": ""}]
-    prompts = subject.renderer.prompts
-    [head] = prompts([turn])
-    # The closing bracket is there in a whole reply, so a token that joins letter and bracket is found too.
-    whole = [ids[len(head) :] for ids in prompts([turn] * len(LETTERS), [f"{ANSWER}{letter})" for letter in LETTERS])]
-    shared = 0
-    while len({tuple(ids[: shared + 1]) for ids in whole}) == 1:
-        shared += 1
-    return whole[0][:shared], [ids[shared] for ids in whole]

@@ -8,7 +8,8 @@ from typing import Any
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
-from dormouse.models.likelihood import next_log_probs, token_log_probs
+from dormouse.models.letters import LetterReader
+from dormouse.models.likelihood import token_log_probs
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.safety.constitution.feedback import LETTERS, Asked, FeedbackModel, normalized
@@ -33,14 +34,9 @@ class LetterModel(LocalModel):
 
     def first(self, asked: Sequence[Asked]) -> list[float | None]:
         """Read the next-token probabilities of the two letters."""
+        reader = LetterReader(self.model, self.renderer)
         turns = [self.turns(one) for one in asked]
-        by_letter = [self.renderer.prompts(turns, f"({letter}") for letter in LETTERS]
-        # A tokenizer may join the bracket and the letter: the letter is read where the two answers first differ.
-        ids = list(zip(*by_letter, strict=True))
-        same = [next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y) for a, b in ids]
-        heads = [a[:n] for (a, _), n in zip(ids, same, strict=True)]
-        tokens = [[a[n], b[n]] for (a, b), n in zip(ids, same, strict=True)]
-        found = next_log_probs(self.model, heads, tokens, self.renderer.pad_id)
+        found = reader.log_probs(turns, ["("] * len(turns), ["".join(LETTERS)] * len(turns))
         return [normalized(a, b) for a, b in found]
 
 
