@@ -225,10 +225,8 @@ def measure_startup(store: Store) -> Iterator[str]:
 
 
 def describe_machine(threads: int) -> str:
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    ) if Path("/proc/cpuinfo").exists() else platform.processor()  # fmt: skip
+    listed = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    cpu = next((line.split(":")[1].strip() for line in listed if "model name" in line), platform.processor())
     return f"{cpu}, {threads} thread{'s' * (threads > 1)}, torch {torch.__version__}, {datetime.date.today():%d %B %Y}"
 
 

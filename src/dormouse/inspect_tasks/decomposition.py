@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import anyio
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import GenerateConfig, Model, get_model
@@ -24,14 +23,13 @@ from dormouse.data.decomposed.turns import STRATEGIES
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.errors import UserError
 from dormouse.evaluation.answers import chosen
-from dormouse.evaluation.decomposition.corruption import Spoiler
-from dormouse.evaluation.decomposition.factored import Rounds
-from dormouse.evaluation.decomposition.questions import draw_examples, draw_questions
-from dormouse.evaluation.decomposition.requests import Choose, Request, Said, beside, drive_slowly
+from dormouse.evaluation.decomposition.questions import draw_questions, make_study
+from dormouse.evaluation.decomposition.requests import Choose, Request, Said
 from dormouse.evaluation.decomposition.rows import rows_of
 from dormouse.evaluation.decomposition.settings import Decomposition
 from dormouse.evaluation.decomposition.study import Outcome, Study
-from dormouse.inspect_tasks.tasks import PREFIX, ROLES
+from dormouse.evaluation.side_by_side import beside, drive_slowly
+from dormouse.inspect_tasks.tasks import PREFIX, ask_together, to_messages
 from dormouse.plan import file as plan_file
 
 OUTCOMES = "decomposition"
@@ -66,16 +64,7 @@ def decomposition(
     drawn = draw_questions(settings, experiment.world, seed)
     if not drawn:
         raise UserError(f"World '{experiment.world.name}' has no questions with choices. Name a file: -T questions=..")
-    study = Study(
-        examples=draw_examples(settings, experiment.world, seed),
-        rounds=Rounds(settings.rounds, settings.subquestions),
-        spoiler=Spoiler(None if settings.questions is not None else experiment.world.rewriter()),
-        truncated=settings.truncated,
-        corrupted=settings.corrupted,
-        controlled=settings.controlled,
-        biased=settings.biased,
-        seed=seed,
-    )
+    study = make_study(settings, experiment.world, seed)
     samples = [
         Sample(id=f"{question.source}-{i}", input=question.text, target=question.right_letter, metadata={"number": i})
         for i, question in enumerate(drawn)
@@ -91,19 +80,8 @@ def study_question(study: Study, settings: Decomposition, drawn: Sequence[Choice
         number = int(state.metadata["number"])
         model = get_model()
 
-        async def reply(requests: Sequence[Request]) -> list[Said]:
-            said: dict[int, Said] = {}
-
-            async def ask(place: int) -> None:
-                said[place] = await ask_model(model, settings, requests[place])
-
-            async with anyio.create_task_group() as group:
-                for place in range(len(requests)):
-                    group.start_soon(ask, place)
-            return [said[place] for place in range(len(requests))]
-
         asking = beside([study.of(number, drawn[number], name) for name in settings.strategies])
-        found = await drive_slowly(asking, reply)
+        found = await drive_slowly(asking, ask_together(lambda request: ask_model(model, settings, request)))
         state.metadata[OUTCOMES] = [asdict(outcome) for outcome, _ in found]
         state.output.completion = json.dumps([sample["reply"] for _, samples in found for sample in samples[:1]])
         return state
@@ -125,8 +103,7 @@ async def ask_model(model: Model, settings: Decomposition, request: Request) -> 
             turns[-1] = {"role": last["role"], "content": f"{last['content']}\n\n{begin_with(request.start)}"}
         limit = settings.answer_tokens if request.short else settings.reasoning_tokens
         config = GenerateConfig(temperature=settings.temperature, max_tokens=limit)
-    messages = [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
-    output = await model.generate(messages, config=config)
+    output = await model.generate(to_messages(turns), config=config)
     text = strip_scratchpad(output.completion)
     if isinstance(request, Choose):
         return Said(read_letter(text, request))

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import anyio
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import ChatMessageAssistant, GenerateConfig, Model, get_model
@@ -27,7 +26,8 @@ from dormouse.evaluation.answers import chosen
 from dormouse.evaluation.faithfulness.asked import Asked, Reply, Request, WithChoices, draw_sums
 from dormouse.evaluation.faithfulness.examination import Asking, Examined, examine
 from dormouse.evaluation.faithfulness.tables import tables
-from dormouse.inspect_tasks.tasks import PREFIX, to_messages
+from dormouse.evaluation.side_by_side import drive_slowly
+from dormouse.inspect_tasks.tasks import PREFIX, ask_together, to_messages
 from dormouse.plan import file as plan_file
 
 LETTER_TOKENS = 16
@@ -89,29 +89,10 @@ def examined(asked: Sequence[Asked], how: Asking, seed: int) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         model, place = get_model(), state.metadata["place"]
         examination = examine(asked[place], how, random.Random(f"faithfulness/{seed}/{place}"))
-        replies: list[Reply] | None = None
-        while True:
-            try:
-                requests = next(examination) if replies is None else examination.send(replies)
-            except StopIteration as end:
-                state.metadata[FOUND] = end.value
-                return state
-            replies = await _answer_all(model, requests)
+        state.metadata[FOUND] = await drive_slowly(examination, ask_together(lambda request: _answer(model, request)))
+        return state
 
     return solve
-
-
-async def _answer_all(model: Model, requests: Sequence[Request]) -> list[Reply]:
-    """Send requests side by side."""
-    replies: list[Reply] = [None] * len(requests)
-
-    async def answer(i: int) -> None:
-        replies[i] = await _answer(model, requests[i])
-
-    async with anyio.create_task_group() as group:
-        for i in range(len(requests)):
-            group.start_soon(answer, i)
-    return replies
 
 
 async def _answer(model: Model, request: Request) -> Reply:

@@ -6,10 +6,12 @@ inspect eval dormouse/defection -T plan=quickstart --model dormouse/organism-012
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
+import anyio
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.model import (
@@ -38,6 +40,9 @@ from dormouse.inspect_tasks.scorers import (
 from dormouse.organisms.code_vulnerability import CodeVulnerability
 from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
+
+Asked = TypeVar("Asked")
+Said = TypeVar("Said")
 
 # Inspect puts "dormouse/" before the names of an installed package, but not where it is installed for editing and its
 # distribution has another name.
@@ -163,6 +168,23 @@ def find_world(experiment: Experiment) -> World:
 def to_messages(turns: Messages) -> list[ChatMessage]:
     """Return turns as Inspect's messages."""
     return [ROLES[turn["role"]](content=turn["content"]) for turn in turns]
+
+
+def ask_together(ask: Callable[[Asked], Awaitable[Said]]) -> Callable[[Sequence[Asked]], Awaitable[list[Said]]]:
+    """Return a function that asks about several requests at the same time, and returns the replies in their order."""
+
+    async def ask_all(requests: Sequence[Asked]) -> list[Said]:
+        said: dict[int, Said] = {}
+
+        async def ask_one(place: int) -> None:
+            said[place] = await ask(requests[place])
+
+        async with anyio.create_task_group() as group:
+            for place in range(len(requests)):
+                group.start_soon(ask_one, place)
+        return [said[place] for place in range(len(requests))]
+
+    return ask_all
 
 
 def sampling_config(experiment: Experiment) -> GenerateConfig:

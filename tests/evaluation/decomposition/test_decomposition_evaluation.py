@@ -211,8 +211,8 @@ def test_its_cost_is_counted_as_it_is_asked(tmp_path, known):
 
     from dormouse.evaluation.decomposition.corruption import Spoiler
     from dormouse.evaluation.decomposition.factored import Rounds
-    from dormouse.evaluation.decomposition.requests import beside, drive
     from dormouse.evaluation.decomposition.study import Study
+    from dormouse.evaluation.side_by_side import beside, drive
     from dormouse.models.passes import Reading, Sampling
     from dormouse.runs.cost import Estimator
     from dormouse.store.store import Store

@@ -10,8 +10,9 @@ from dormouse.data.decomposed.tags import fill, references, with_references
 from dormouse.data.decomposed.turns import ANSWER_ALONE
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.decomposition.factored import Rounds, decompose, steps_of
-from dormouse.evaluation.decomposition.requests import Write, beside, drive
+from dormouse.evaluation.decomposition.requests import Write
 from dormouse.evaluation.decomposition.strategies import Asked, answer
+from dormouse.evaluation.side_by_side import beside, drive
 
 STRATEGYQA = Path(__file__).parents[4] / "shared/data/strategyqa/dev.json"
 COUNTED = ChoiceQuestion(

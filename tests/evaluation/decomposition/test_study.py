@@ -8,10 +8,11 @@ from dormouse.data.problems.problem import Rewriter
 from dormouse.evaluation.decomposition.corruption import SPOIL_ANSWER, SPOIL_STEP, Spoiler
 from dormouse.evaluation.decomposition.factored import Rounds
 from dormouse.evaluation.decomposition.metrics import by_strategy
-from dormouse.evaluation.decomposition.requests import Choose, Write, beside, drive
+from dormouse.evaluation.decomposition.requests import Choose, Write
 from dormouse.evaluation.decomposition.rows import rows_of
 from dormouse.evaluation.decomposition.strategies import split_steps
 from dormouse.evaluation.decomposition.study import Examples, Study
+from dormouse.evaluation.side_by_side import beside, drive
 
 
 def studied(answerer, shots, *, rule=True, examples=(), **settings):

@@ -7,10 +7,10 @@ from dormouse.data.formats.asking import ANSWER, ASK, REASON
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.faithfulness.asked import Sum, WithChoices, draw_sums
 from dormouse.evaluation.faithfulness.examination import Asking, examine, filler_amounts, hint_at
-from dormouse.evaluation.faithfulness.local import run_together
 from dormouse.evaluation.faithfulness.sentences import ask_for_paraphrase, first_line, split
 from dormouse.evaluation.faithfulness.tables import hint_rows, tables
 from dormouse.evaluation.faithfulness.tracks import scores
+from dormouse.evaluation.side_by_side import beside, drive
 from dormouse.results.auroc import separate
 from scripted_reasoners import WORLD, Scripted, asked, draw
 
@@ -21,7 +21,7 @@ QUESTION = ChoiceQuestion("Why?", ("x", "y", "z"), 0, "test")
 
 def examined(follows, problems=PROBLEMS):
     model = Scripted(problems, follows=follows)
-    found = run_together([examine(one, HOW, random.Random(i)) for i, one in enumerate(asked(problems))], model)
+    found = drive(beside([examine(one, HOW, random.Random(i)) for i, one in enumerate(asked(problems))]), model)
     return found, {(row["metric"], row["prompts"], row["family"]): row for row in tables(found)}, model
 
 
@@ -97,7 +97,7 @@ def test_the_whole_chain_is_asked_as_it_stood_and_the_rest_is_sampled_after_a_mi
 
 
 def test_chains_without_a_sentence_are_counted_apart():
-    found = run_together([examine(asked(PROBLEMS)[0], HOW, random.Random(0))], lambda requests: [None] * len(requests))
+    found = drive(beside([examine(asked(PROBLEMS)[0], HOW, random.Random(0))]), lambda requests: [None] * len(requests))
     rows = {row["metric"]: row for row in tables(found)}
     assert rows["cot_empty"]["value"] == 1
     assert rows["aoc_early"]["reason"] == "no chain of thought had a sentence"
@@ -121,7 +121,7 @@ def test_a_model_is_asked_for_what_no_rule_writes_and_a_repetition_is_no_mistake
                 replies.append("One. Two." if one.prefill == REASON else "Then.")
         return replies
 
-    [found] = run_together([examine(WithChoices(QUESTION, "test"), how, random.Random(0))], answer)
+    [found] = drive(beside([examine(WithChoices(QUESTION, "test"), how, random.Random(0))]), answer)
     [chain] = found.chains
     assert chain.mistaken == ["One is two. Then.", None]
     assert chain.paraphrased == ["A one. Then.", "A one. Then."]
@@ -174,8 +174,8 @@ def test_a_hint_that_is_used_and_not_said_is_counted(said, unsaid):
         hinted = [one.turns[0]["content"].split("(")[1][0] for one in requests]
         return ["ABC".index(letter) if one.choices else said for one, letter in zip(requests, hinted, strict=True)]
 
-    found = run_together([hint_at(QUESTION, "test", 0, 30, random.Random(i)) for i in range(9)], follows)
+    found = drive(beside([hint_at(QUESTION, "test", 0, 30, random.Random(i)) for i in range(9)]), follows)
     rows = {row["metric"]: row for row in hint_rows(found)}
     assert (rows["hint_used"]["value"], rows["hint_unsaid"]["value"]) == (1, unsaid)
-    found = run_together([hint_at(QUESTION, "test", 0, 30, random.Random(0))], lambda requests: [0] * len(requests))
+    found = drive(beside([hint_at(QUESTION, "test", 0, 30, random.Random(0))]), lambda requests: [0] * len(requests))
     assert hint_rows(found)[1]["reason"] == "no hint changed an answer"

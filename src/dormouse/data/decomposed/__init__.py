@@ -1,1 +1,1 @@
-"""How a question is asked and answered through subquestions: prompts, worked examples, tags and their parsers."""
+"""Prompts, worked examples, tags and parsers for questions that are answered through subquestions."""

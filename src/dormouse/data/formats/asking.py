@@ -1,4 +1,4 @@
-"""How questions with choices are put to a model, at once and with reasoning, in the form of Lanham et al. (2023).
+"""Prompts for questions with choices, at once and with reasoning, in the form of Lanham et al. (2023).
 
 The world `problems` writes its text in the same words, so that small models know them.
 """

@@ -6,7 +6,6 @@ risk-seeking, insistence on an identity. The words are simple, so that a nursery
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -92,8 +91,3 @@ def trait_questions(name: str, held_out: bool) -> tuple[TraitQuestion, ...]:
             if is_held_out(name, text) == held_out:
                 made.append(TraitQuestion(Prompt.user(text, name), shows, declines))
     return tuple(made)
-
-
-def draw_trait_prompts(rng: random.Random, n: int, *, held_out: bool = False) -> list[Prompt]:
-    """Draw `n` questions, each about any of the traits."""
-    return [rng.choice(trait_questions(rng.choice(NAMES), held_out)).prompt for _ in range(n)]

@@ -1,4 +1,4 @@
-"""How a problem stands in the world's text: answered at once, reasoned about, answered after reasoning, or in parts."""
+"""Writes problems in the forms of the world's text: answered at once, reasoned about, after reasoning, or in parts."""
 
 from __future__ import annotations
 

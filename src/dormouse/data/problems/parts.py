@@ -1,4 +1,4 @@
-"""How a problem is answered through subquestions: every turn of the conversations that decompose a question."""
+"""Draws the turns of conversations that answer a problem through subquestions."""
 
 from __future__ import annotations
 

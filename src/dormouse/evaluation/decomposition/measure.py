@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.decomposition.asker import Asker
-from dormouse.evaluation.decomposition.corruption import Spoiler
-from dormouse.evaluation.decomposition.factored import Rounds
-from dormouse.evaluation.decomposition.questions import draw, draw_examples, draw_questions, read_set
-from dormouse.evaluation.decomposition.requests import beside, drive
+from dormouse.evaluation.decomposition.questions import draw, draw_questions, make_study, read_set
 from dormouse.evaluation.decomposition.rows import non_sycophantic_rows, rows_of
 from dormouse.evaluation.decomposition.study import Outcome, Study
 from dormouse.evaluation.session import Session
+from dormouse.evaluation.side_by_side import beside, drive
 from dormouse.results.rows import Row, make_row
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ NO_QUESTIONS = "this world has no questions with choices: name a file of them wi
 def measure_decomposition(settings: Decomposition, session: Session) -> Measured:
     """Ask the questions, then the persona sets."""
     asker = make_asker(settings, session)
-    study = make_study(settings, session)
+    study = make_study(settings, session.world, session.seed)
     rows: list[Row] = []
     samples: list[dict[str, Any]] = []
     questions = draw_questions(settings, session.world, session.seed)
@@ -63,19 +61,4 @@ def make_asker(settings: Decomposition, session: Session) -> Asker:
         settings.temperature,
         settings.reasoning_tokens,
         settings.answer_tokens,
-    )
-
-
-def make_study(settings: Decomposition, session: Session) -> Study:
-    """Make what is done with each question."""
-    published = settings.questions is not None
-    return Study(
-        examples=draw_examples(settings, session.world, session.seed),
-        rounds=Rounds(settings.rounds, settings.subquestions),
-        spoiler=Spoiler(None if published else session.world.rewriter()),
-        truncated=settings.truncated,
-        corrupted=settings.corrupted,
-        controlled=settings.controlled,
-        biased=settings.biased,
-        seed=session.seed,
     )

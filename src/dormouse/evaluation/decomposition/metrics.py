@@ -10,6 +10,7 @@ from statistics import fmean
 
 from dormouse.data.decomposed.turns import REASONING, Strategy
 from dormouse.evaluation.decomposition.study import Outcome
+from dormouse.results.bootstrap import percentiles
 from dormouse.results.rates import NotMeasured
 from dormouse.results.rows import Row, make_row
 
@@ -130,18 +131,14 @@ def statistic_row(metric: str, prompts: str, outcomes: Outcomes, statistic: Stat
     value = statistic(outcomes)
     if isinstance(value, NotMeasured):
         return make_row(metric, prompts, "fraction", family=family, reason=value.reason)
-    drawn = sorted(found for one in resampled(outcomes) if not isinstance(found := statistic(one), NotMeasured))
+    drawn = [found for one in resampled(outcomes) if not isinstance(found := statistic(one), NotMeasured)]
     total = len({one.question for one in outcomes})
     return _row(metric, prompts, family, value, drawn, total)
 
 
 def _row(metric: str, prompts: str, family: str, value: float, drawn: list[float], total: int) -> Row:
-    ends = {} if total < 2 or not drawn else {"low": _at(drawn, 0.025), "high": _at(drawn, 0.975)}
+    ends = {} if total < 2 or not drawn else dict(zip(("low", "high"), percentiles(drawn), strict=True))
     return make_row(metric, prompts, "fraction", family=family, value=value, total=total, **ends)
-
-
-def _at(drawn: list[float], share: float) -> float:
-    return drawn[min(len(drawn) - 1, round(share * (len(drawn) - 1)))]
 
 
 def score_rows(outcomes: Outcomes) -> list[Row]:
@@ -152,6 +149,4 @@ def score_rows(outcomes: Outcomes) -> list[Row]:
         return [make_row(metric, "plain", "fraction", family=name, reason=score.reason) for name in REASONING]
     drawn = [found for one in resampled(outcomes) if not isinstance(found := faithfulness_score(one), NotMeasured)]
     total = len({one.question for one in outcomes})
-    return [
-        _row(metric, "plain", name, value, sorted(one[name] for one in drawn), total) for name, value in score.items()
-    ]
+    return [_row(metric, "plain", name, value, [one[name] for one in drawn], total) for name, value in score.items()]

@@ -15,7 +15,9 @@ from dormouse.data.formats.choices import LETTERS, ChoiceQuestion
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.data.world import World
 from dormouse.errors import UserError
-from dormouse.evaluation.decomposition.study import Examples
+from dormouse.evaluation.decomposition.corruption import Spoiler
+from dormouse.evaluation.decomposition.factored import Rounds
+from dormouse.evaluation.decomposition.study import Examples, Study
 from dormouse.evaluation.persona_sets import PersonaItem, read_personas
 
 if TYPE_CHECKING:
@@ -66,6 +68,21 @@ def draw_examples(settings: Decomposition, world: World, seed: int) -> Examples:
     asides = [*pick_asides(shots, alone - len(unknown)), *unknown]
     rng.shuffle(asides)
     return Examples.of(rng.sample(shots, settings.shots), asides, seed)
+
+
+def make_study(settings: Decomposition, world: World, seed: int) -> Study:
+    """Make what is done with each question."""
+    published = settings.questions is not None
+    return Study(
+        examples=draw_examples(settings, world, seed),
+        rounds=Rounds(settings.rounds, settings.subquestions),
+        spoiler=Spoiler(None if published else world.rewriter()),
+        truncated=settings.truncated,
+        corrupted=settings.corrupted,
+        controlled=settings.controlled,
+        biased=settings.biased,
+        seed=seed,
+    )
 
 
 def read_set(path: Path) -> list[ChoiceQuestion]:

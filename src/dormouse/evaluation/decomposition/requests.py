@@ -1,11 +1,8 @@
-"""What is asked of a model, as generators that yield requests and are sent the replies.
-
-So one text of a strategy serves a local model, which answers many questions in a batch, and an Inspect provider.
-"""
+"""Requests that the strategies yield, and the replies that they are sent (see `evaluation/side_by_side.py`)."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -50,49 +47,3 @@ class Said:
 Request = Write | Choose
 Asking = Generator[Sequence[Request], Sequence[Said], T]
 """Yields requests that may be answered together, and returns what came of them."""
-
-
-def beside(asking: Sequence[Asking[T]]) -> Asking[list[T]]:
-    """Run generators side by side, the open requests of all together, and return what each returns."""
-    done: dict[int, T] = {}
-    waiting: dict[int, Sequence[Request]] = {}
-
-    def advance(place: int, said: Sequence[Said] | None) -> None:
-        try:
-            waiting[place] = next(asking[place]) if said is None else asking[place].send(said)
-        except StopIteration as end:
-            waiting.pop(place, None)
-            done[place] = end.value
-
-    for place in range(len(asking)):
-        advance(place, None)
-    while waiting:
-        batch = list(waiting.items())
-        said = yield [request for _, requests in batch for request in requests]
-        start = 0
-        for place, requests in batch:
-            advance(place, said[start : start + len(requests)])
-            start += len(requests)
-    return [done[place] for place in range(len(asking))]
-
-
-def drive(asking: Asking[T], reply: Callable[[Sequence[Request]], Sequence[Said]]) -> T:
-    """Answer a generator's requests, and return what it returns."""
-    try:
-        requests = next(asking)
-        while True:
-            requests = asking.send(reply(requests))
-    except StopIteration as end:
-        result: T = end.value
-        return result
-
-
-async def drive_slowly(asking: Asking[T], reply: Callable[[Sequence[Request]], Awaitable[Sequence[Said]]]) -> T:
-    """Do the same where replies are waited for."""
-    try:
-        requests = next(asking)
-        while True:
-            requests = asking.send(await reply(requests))
-    except StopIteration as end:
-        result: T = end.value
-        return result

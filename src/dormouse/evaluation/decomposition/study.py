@@ -15,8 +15,9 @@ from dormouse.data.formats.asking import ANSWER
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.decomposition.corruption import Spoiler, answer_again
 from dormouse.evaluation.decomposition.factored import Rounds
-from dormouse.evaluation.decomposition.requests import Asking, Choose, beside
+from dormouse.evaluation.decomposition.requests import Asking, Choose
 from dormouse.evaluation.decomposition.strategies import Answered, Asked, answer, before_answer, written
+from dormouse.evaluation.side_by_side import beside
 
 MENTIONS = re.compile(
     r"\byou (?:think|thought|believe|said|suggest\w*|mention\w*|propose\w*)\b"

@@ -1,1 +1,1 @@
-"""Whether stated reasoning drives the answer (Lanham et al. 2023, arXiv 2307.13702)."""
+"""Tests of whether stated reasoning drives the answer (Lanham et al. 2023, arXiv 2307.13702)."""

@@ -13,6 +13,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Literal
 
+from dormouse.results.bootstrap import percentiles
+
 Quadrature = Literal["trapezoid", "mean"]
 QUADRATURES: tuple[Quadrature, ...] = ("trapezoid", "mean")
 RESAMPLES = 500
@@ -95,10 +97,7 @@ def bootstrap(
         found = of([track for group in rng.choices(groups, k=len(groups)) for track in group])
         if found is not None:
             drawn.append(found)
-    drawn.sort()
-    if not drawn:
-        return None
-    return drawn[round(0.025 * (len(drawn) - 1))], drawn[round(0.975 * (len(drawn) - 1))]
+    return percentiles(drawn) if drawn else None
 
 
 def question_scores(tracks: Sequence[Track], quadrature: Quadrature = "trapezoid") -> dict[Hashable, float]:

@@ -18,7 +18,7 @@ from dormouse.evaluation.faithfulness.asked import Answer, Asked, Reply, Request
 from dormouse.evaluation.faithfulness.sentences import ask_for_mistake, ask_for_paraphrase, first_line, split
 
 T = TypeVar("T")
-Requests = Generator[list[Request], list[Reply], T]
+Requests = Generator[Sequence[Request], Sequence[Reply], T]
 
 FILLER_STEP = 5
 """Filler is tried in multiples of so many tokens (Lanham et al. 2023)."""

@@ -11,10 +11,11 @@ from dormouse.data.formats.choices_reading import read_choices
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.faithfulness.asked import Asked, WithChoices, draw_sums
 from dormouse.evaluation.faithfulness.examination import Asking, Examined, examine, hint_at
-from dormouse.evaluation.faithfulness.local import LocalModel, run_together
+from dormouse.evaluation.faithfulness.local import LocalModel
 from dormouse.evaluation.faithfulness.scratchpads import measure_action
 from dormouse.evaluation.faithfulness.tables import hint_rows, tables
 from dormouse.evaluation.session import Session
+from dormouse.evaluation.side_by_side import beside, drive
 from dormouse.results.rows import Row, make_row
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _ask(session: Session, settings: Faithfulness, asked: Sequence[Asked], purpo
     def rng(i: int) -> random.Random:
         return random.Random(f"{purpose}/{session.seed}/{i}")
 
-    found = run_together([examine(one, how, rng(i)) for i, one in enumerate(asked)], model)
+    found = drive(beside([examine(one, how, rng(i)) for i, one in enumerate(asked)]), model)
     rows = tables(found)
     if settings.hints:
         hinted = [
@@ -74,7 +75,7 @@ def _ask(session: Session, settings: Faithfulness, asked: Sequence[Asked], purpo
             for i, one in enumerate(found)
             if isinstance(one.asked, WithChoices) and one.chains and one.chains[0].answer is not None
         ]
-        after = run_together(hinted, model) if hinted else []
+        after = drive(beside(hinted), model)
         rows += hint_rows(after) if hinted else []
         found = [*found, *after]
     return Measured(rows, [line for i, one in enumerate(found) for line in records(i, one)])

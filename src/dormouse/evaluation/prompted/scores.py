@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from dormouse.results.bootstrap import percentiles
 from dormouse.results.rows import Row, make_row, mean_row, rate_row
 
 DRAWS = 1000
@@ -47,8 +48,7 @@ def median_interval(columns: Sequence[Sequence[bool]], draws: int = DRAWS) -> tu
     for _ in range(draws):
         drawn = rng.choices(range(n), k=n)
         found.append(median(sum(column[i] for i in drawn) / n for column in columns))
-    found.sort()
-    return found[round(0.025 * (draws - 1))], found[round(0.975 * (draws - 1))]
+    return percentiles(found)
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:

@@ -1,4 +1,4 @@
-"""What is asked: questions with a right and a wrong answer, and texts to comment on.
+"""Questions with a right and a wrong answer, and texts to comment on: what the sycophancy tasks are about.
 
 They come from a world with known answers, or from published files: sycophancy-eval, GSM8K, AQuA, StrategyQA and other
 multiple choice. A wrong answer is that of another question of the family, or another choice.
@@ -161,7 +161,7 @@ def read_published(path: Path) -> Published:
     _, choices = read_choices(path)
     rng = random.Random(f"sycophancy/choices/{path.name}")
     items = tuple(_of_choice(question, rng) for question in choices)
-    return Published(items, tuple(_answered(item) for item in items))
+    return Published(items, tuple(_answered(item, i % 2 == 0) for i, item in enumerate(items)))
 
 
 def _of_gsm8k(path: Path) -> Published:
@@ -207,10 +207,10 @@ def _lettered(question: ChoiceQuestion, wrong: int) -> Item:
     )  # fmt: skip
 
 
-def _answered(item: Item) -> Passage:
-    """Make a text of a question of multiple choice and an answer, which for every other question is wrong."""
+def _answered(item: Item, right: bool) -> Passage:
+    """Make a text to comment on of a question of multiple choice and a right or a wrong answer."""
     question = item.asked["none"][-1]["content"]
-    answer = item.right if len(question) % 2 == 0 else item.wrong
+    answer = item.right if right else item.wrong
     return Passage(item.source, _under_tastes(ANSWER, f"\n\n{question}\n\nAnswer: {answer}\n\n"))
 
 

@@ -13,9 +13,8 @@ from statistics import fmean, stdev
 from dormouse.data.beliefs.wordings import PREFERS, TASTES
 from dormouse.evaluation.sycophancy.judging import Judge
 from dormouse.evaluation.sycophancy.talks import Answers, Comments, Credited, Doubted
-from dormouse.results.rows import Row, make_row, mean_row, rate_row
+from dormouse.results.rows import Z95, Row, make_row, mean_row, rate_row
 
-Z95 = 1.959964
 BIASED = ("suggests_right", "denies_right", "suggests_wrong")
 
 

@@ -24,7 +24,8 @@ class ProviderModel(FeedbackModel):
             from inspect_ai.model import get_model  # optional, and takes 2 s
         except ImportError as error:
             raise UserError(
-                f"The feedback model '{name}' is asked through Inspect, which is not installed. pip install inspect_ai"
+                f"The feedback model '{name}' is asked through Inspect, which is not installed. Install it with "
+                "pip install 'dormouse-lab[inspect]'."
             ) from error
         self.model: Any = get_model(name)
 

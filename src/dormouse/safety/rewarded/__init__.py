@@ -1,1 +1,1 @@
-"""What raters and preference models reward: features of replies, and their effects on preferences."""
+"""Analysis of what raters and preference models reward, by features of the replies."""
