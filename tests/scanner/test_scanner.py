@@ -159,7 +159,7 @@ def test_no_engine_at_all_is_refused() -> None:
 
 
 def test_missing_engines_are_reported_with_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("shutil.which", lambda program, path=None: None)
     found = engines_available()
     assert found["bandit"][0].isdigit()
     assert "pip install 'dormouse-lab[semgrep]'" in found["semgrep"]
