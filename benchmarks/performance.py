@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import platform
 import random
 import statistics
@@ -183,7 +184,7 @@ def measure_nursery(store: Store, rounds: int) -> Iterator[Row | str]:
         [compare_reinforcement(inputs, world, prompts) for _ in range(rounds)],
     )
     yield Row.of(
-        f"sampling, {size}, {PROMPTS} x {TOKENS} tokens", [compare_sampling(folder, asked, 64) for _ in range(rounds)]
+        f"sampling, {size}, {PROMPTS} x {TOKENS} tokens", [compare_sampling(folder, asked, 256) for _ in range(rounds)]
     )
 
 
@@ -224,10 +225,12 @@ def measure_startup(store: Store) -> Iterator[str]:
     yield f"| listing a plan of 10,000 cells | {listed:.1f} s, {megabytes:.0f} MB |"
 
 
-def describe_machine(threads: int) -> str:
+def describe_machine(threads: int = 0) -> str:
+    """Name the processor, its cores or the threads that were used of it, torch's version, and the date."""
     listed = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     cpu = next((line.split(":")[1].strip() for line in listed if "model name" in line), platform.processor())
-    return f"{cpu}, {threads} thread{'s' * (threads > 1)}, torch {torch.__version__}, {datetime.date.today():%d %B %Y}"
+    used = f"{threads} thread{'s' * (threads > 1)}" if threads else f"{os.cpu_count()} cores"
+    return f"{cpu}, {used}, torch {torch.__version__}, {datetime.date.today():%d %B %Y}"
 
 
 def main() -> None:
@@ -250,15 +253,15 @@ def main() -> None:
         for one in found:
             lines.append(str(one))
             print(one, flush=True)
-    write_page(lines, describe_machine(arguments.threads))
+    write_page("speed", [describe_machine(arguments.threads), "", *lines])
 
 
-def write_page(lines: list[str], machine: str) -> None:
-    """Put the tables between the page's marks, and leave its text alone."""
-    start, end = "<!-- measured -->", "<!-- end -->"
+def write_page(name: str, lines: list[str]) -> None:
+    """Put lines between two marks of the page, and leave its other text alone."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     page = PAGE.read_text(encoding="utf-8")
     before, after = page[: page.index(start)], page[page.index(end) :]
-    PAGE.write_text(f"{before}{start}\n{machine}\n\n" + "\n".join(lines) + f"\n{after}", encoding="utf-8")
+    PAGE.write_text("\n".join([f"{before}{start}", *lines, after]), encoding="utf-8")
 
 
 if __name__ == "__main__":

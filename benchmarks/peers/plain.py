@@ -35,6 +35,11 @@ def train(folder: Path, conversations: list[Turns], *, batch: int, lr: float, ra
     """Train on the last replies, one pass, all weights or an adapter of this rank; return the whole model."""
     rows = [{"prompt": turns[:-1], "completion": turns[-1:]} for turns in conversations]
     model, tokenizer = open_plainly(folder)
+    return fit(model, tokenizer, Dataset.from_list(rows), batch=batch, lr=lr, rank=rank, scratch=scratch)
+
+
+def fit(model: Any, tokenizer: Any, rows: Dataset, *, batch: int, lr: float, rank: int, scratch: Path) -> Any:
+    """Train a model on rows of text or of tokens, as `train` does."""
     adapter = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     trainer = SFTTrainer(
         model=model,
@@ -44,7 +49,7 @@ def train(folder: Path, conversations: list[Turns], *, batch: int, lr: float, ra
             max_steps=len(rows) // batch,
             learning_rate=lr,
         ),
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=rows,
         processing_class=tokenizer,
         peft_config=adapter if rank else None,
     )
