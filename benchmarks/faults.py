@@ -58,7 +58,7 @@ ATTACKS = {
     "read_only": Full(20, "verbs on a read-only store"),
     "hostile_report": Full(100, "hostile texts in plan and artifacts, opened in a browser"),
     "thread_counts": Full(20, "worker and core counts: same results.csv"),
-    "null_claims": Full(2000, "intervals and claims simulated where nothing is to be found, at most 5% wrong"),
+    "null_claims": Full(2000, "intervals and claims simulated where the truth is known, against the bounds below"),
 }
 
 
@@ -129,9 +129,13 @@ bound of its rule, where a wrong verdict is likeliest, and may be wrong in 5%. I
 disagree, their intervals are widened so that all together err in 5% (Bonferroni).
 
 With one or two seeds, an interval covers the sampling of prompts only, and a verdict is about the models at hand. With
-three or more it is Student's t over seeds. If one seed in several turns out wholly different (an implant that fails in
-one of five), three seeds that happen to agree claim too much, and no interval over three seeds can know it. A page
-judges about ten claims, each with its own 5%: expect a wrong verdict on some page.
+three or more it is the widest of Student's t over seeds, for shares a score interval over seeds, and the interval of
+the pooled prompts. Rates that are uniform over seeds may miss in 10%. If one seed in several turns out wholly different
+(an implant that fails in one of five), three seeds that happen to agree claim too much, and no interval over three
+seeds can know it: the rows that may be any number show what comes of it. A page judges about ten claims, each with its
+own 5%: expect a wrong verdict on some page.
+
+A row does not hold if chance alone would put it beyond its bound in less than one of 1,000 tries.
 
 {simulated}
 """
@@ -153,13 +157,15 @@ def page(kept: list[dict[str, Any]]) -> str:
     at_once = [one["slowest_refusal"] for one in kept if one["attack"] != "full_disk" and one["slowest_refusal"]]
     slowest = max(at_once, default=0.0)
     simulated = next((one for one in kept if one["attack"] == "null_claims"), {"cases": []})
+    cases = importlib.import_module("faults.null_claims").cases()
+    bounds = {case.name: f"{case.most:.0%}" if case.most < 1 else "any" for case in cases}
     return PAGE.format(
         table="\n".join(f"| {line} |" for line in lines),
         total=f"{tried:,} cases, {defects} defects. "
         f"The slowest refusal before anything had begun took {slowest:.1f} s.",
         simulated="\n".join(
-            ["| what | wrong | |", "|---|---|---|"]
-            + [f"| {case} | {detail} | {outcome} |" for case, outcome, detail in simulated["cases"]]
+            ["| what | wrong | may be | |", "|---|---|---|---|"]
+            + [f"| {case} | {detail} | {bounds[case]} | {outcome} |" for case, outcome, detail in simulated["cases"]]
         ),
         machines="\n".join(sorted({f"Machine: {one['machine']}. Date: {one['date']}." for one in kept})),
     )

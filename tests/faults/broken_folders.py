@@ -207,7 +207,7 @@ OTHER_WAYS_IN: dict[str, Break] = {
         code("modeling_mine.py"), setting(CONFIG, model_type="mine", auto_map=OF_THE_MODEL)
     ),
     "bits and bytes": setting(CONFIG, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True}),
-    "a quantisation that nobody knows": setting(CONFIG, quantization_config={"quant_method": "mine"}),
+    "a quantization that nobody knows": setting(CONFIG, quantization_config={"quant_method": "mine"}),
     "attention from the hub": setting(CONFIG, attn_implementation="someone/kernel"),
     "attention from the hub, inside": setting(CONFIG, _attn_implementation="someone/kernel"),
     "fusions": setting(CONFIG, fusion_config={"patch_embeddings": True}),

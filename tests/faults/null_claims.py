@@ -73,9 +73,15 @@ class Case:
     is_claim: bool = False
 
 
+def cases() -> Iterator[Case]:
+    """Yield every case."""
+    yield from interval_cases()
+    yield from claim_cases()
+
+
 def attack(folder: Path, n: int, rng: random.Random) -> Iterator[Tried]:
     """Simulate each case `n` times, claims less often; a case is `silent` if it goes wrong too often to be chance."""
-    for case in (*interval_cases(), *claim_cases()):
+    for case in cases():
         times = max(20, round(n * CLAIMS_SHARE)) if case.is_claim else n
         generator = np.random.default_rng(rng.getrandbits(64))
         yield judged(case, sum(case.wrong(generator) for _ in range(times)), times)

@@ -95,7 +95,7 @@ WAYS_SAID = {
         "('shard-00000-model-00001-of-00001.safetensors'). Save the whole model with save_pretrained()."
     ),
     "bits and bytes": (
-        "'{config}' says that the weights are quantised ('quantization_config'), which is not supported. " + PLAIN
+        "'{config}' says that the weights are quantized ('quantization_config'), which is not supported. " + PLAIN
     ),
     "attention from the hub": (
         "'{config}' sets 'attn_implementation' to 'someone/kernel', which may be code from elsewhere. Remove the "
@@ -114,7 +114,7 @@ def test_settings_of_the_text_model_within_another_are_checked_too(model):
     setting(CONFIG, text_config={"hidden_size": 10**12})(model)
     assert "'hidden_size' to 1000000000000" in message(check_folder, model)
     setting(CONFIG, text_config={"quantization_config": {"bits": 4}})(model)
-    assert "the weights are quantised" in message(check_folder, model)
+    assert "the weights are quantized" in message(check_folder, model)
 
 
 def test_layers_of_different_sizes_are_left_to_transformers(model):

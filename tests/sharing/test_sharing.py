@@ -236,8 +236,8 @@ def test_a_folder_without_a_record_says_how_to_use_it_and_that_works(shared, tmp
         read_shared(tmp_path / "nowhere")
 
 
-def test_a_licence_that_the_hub_could_not_know_is_refused(store, names, tmp_path):
-    with pytest.raises(UserError, match=r"'Apache 2' is not a licence name of the hub\. Take one from https://.*"):
+def test_a_license_that_the_hub_could_not_know_is_refused(store, names, tmp_path):
+    with pytest.raises(UserError, match=r"'Apache 2' is not a license name of the hub\. Take one from https://.*"):
         export_model(names["organism"], store, tmp_path / "shared", "Apache 2")
     assert not (tmp_path / "shared").exists()
 
@@ -260,9 +260,9 @@ def test_the_command_line_exports_and_imports(store, names, tmp_path):
 
     out = dm("export", names["organism"], tmp_path / "shared", "--store", store.root)
     assert "Nothing was uploaded" in out
-    assert "states no licence" in out
+    assert "states no license" in out
     out = dm("export", names["twin"], tmp_path / "twin", "--license", "apache-2.0", "--store", store.root)
-    assert "licence" not in out
+    assert "license" not in out
     assert read_shared(tmp_path / "twin").license == "apache-2.0"
     said = json.loads(dm("import", tmp_path / "shared", "--store", tmp_path / "other", "--json"))
     assert Store(tmp_path / "other").has(said["artifact"])

@@ -20,7 +20,7 @@ def export(artifact: str, folder: Path, root: Path, license: str, *, as_json: bo
     print_line(f"model    {folder} ({record.role}, {len(record.files)} files)")
     print_line(f"card     {folder / 'README.md'}")
     if record.license == UNKNOWN:
-        print_line("The card states no licence. To add one, export again with --license.", "dim")
+        print_line("The card states no license. To add one, export again with --license.", "dim")
     print_line(f"Nothing was uploaded. To share it: hf upload OWNER/NAME {folder}", "dim")
 
 

@@ -63,7 +63,7 @@ PLAIN = "Give a model with plain weights, or convert this one."
 ELSEWHERE = {
     "transformers_weights": "names a weights file of its own",
     "configuration_files": "names other configurations",
-    "quantization_config": "says that the weights are quantised",
+    "quantization_config": "says that the weights are quantized",
     "compression_config": "says that the weights are compressed",
     "fusion_config": "asks for fused layers",
 }

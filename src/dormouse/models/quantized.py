@@ -45,7 +45,7 @@ def _settings(bits: Quantized) -> Any:
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
-        # As in the paper: NormalFloat, and the scales of its blocks quantised in turn.
+        # As in the paper: NormalFloat, and the scales of its blocks quantized in turn.
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16 if has_bfloat16() else torch.float32,

