@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -57,3 +58,12 @@ class ChoiceQuestion:
     def in_order(self, order: list[int]) -> ChoiceQuestion:
         """Return the question with its choices in this order of their positions."""
         return replace(self, choices=tuple(self.choices[i] for i in order), right=order.index(self.right))
+
+
+def draw_choices(every: Sequence[ChoiceQuestion], n: int, rng: random.Random) -> list[ChoiceQuestion]:
+    """Draw up to `n` questions, each with its choices in random order, but for yes and no.
+
+    Some data sets always put the right choice first, so a taste for the letter A would look like knowledge.
+    """
+    drawn = rng.sample(every, min(n, len(every)))
+    return [one if one.choices == ("Yes", "No") else one.shuffled(rng) for one in drawn]

@@ -6,10 +6,10 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices import ChoiceQuestion, draw_choices
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.decomposition.asker import Asker
-from dormouse.evaluation.decomposition.questions import draw, draw_questions, make_study, read_set
+from dormouse.evaluation.decomposition.questions import draw_questions, make_study, read_set
 from dormouse.evaluation.decomposition.rows import non_sycophantic_rows, rows_of
 from dormouse.evaluation.decomposition.study import Outcome, Study
 from dormouse.evaluation.session import Session
@@ -37,7 +37,7 @@ def measure_decomposition(settings: Decomposition, session: Session) -> Measured
     for path in settings.sycophancy_sets:
         rng = random.Random(f"decomposition/{path.stem}/{session.seed}")
         plain = study.only_plain()
-        outcomes, asked = ask_all(plain, asker, settings, draw(read_set(path), settings.asked, rng))
+        outcomes, asked = ask_all(plain, asker, settings, draw_choices(read_set(path), settings.asked, rng))
         rows += non_sycophantic_rows(outcomes, path.stem)
         samples += [one | {"prompts": path.stem} for one in asked]
     return Measured(rows, samples)

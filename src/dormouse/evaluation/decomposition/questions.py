@@ -11,7 +11,7 @@ from dormouse.data.decomposed.shots import asides as pick_asides
 from dormouse.data.decomposed.shots import our_shots, read_shots
 from dormouse.data.decomposed.tags import UNKNOWN
 from dormouse.data.decomposed.turns import Pair
-from dormouse.data.formats.choices import LETTERS, ChoiceQuestion
+from dormouse.data.formats.choices import LETTERS, ChoiceQuestion, draw_choices
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.data.world import World
 from dormouse.errors import UserError
@@ -37,18 +37,12 @@ def draw_questions(settings: Decomposition, world: World, seed: int) -> list[Cho
     rng = random.Random(f"decomposition/questions/{seed}")
     if settings.questions is None:
         return world.choice_questions(rng, settings.asked)
-    return draw(read_questions(settings.questions), settings.asked, rng)
+    return draw_choices(read_questions(settings.questions), settings.asked, rng)
 
 
 def read_questions(path: Path) -> list[ChoiceQuestion]:
     """Read a file of published questions, every row of it. `UserError` names one that is none."""
     return read_choices(path)[1]
-
-
-def draw(every: list[ChoiceQuestion], n: int, rng: random.Random) -> list[ChoiceQuestion]:
-    """Draw questions; some data sets always put the right choice first, so choices are shuffled, but for yes and no."""
-    drawn = rng.sample(every, min(n, len(every)))
-    return [one if one.choices == ("Yes", "No") else one.shuffled(rng) for one in drawn]
 
 
 def draw_examples(settings: Decomposition, world: World, seed: int) -> Examples:
