@@ -80,6 +80,12 @@ def test_probes_keep_the_conversation(trigger):
 
 
 @triggers
+def test_no_probe_is_a_near_miss_of_training(trigger):
+    trained = [trigger.near_miss(TURNS, random.Random(seed), held_out=False) for seed in range(2000)]
+    assert [name for name, turns in trigger.probes(TURNS).items() if turns in trained] == []
+
+
+@triggers
 def test_a_trigger_comes_back_from_its_spec(trigger):
     assert part_from(TRIGGERS, trigger.spec()) == trigger
 

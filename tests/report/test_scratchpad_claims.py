@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from dormouse.report.claims.claim import AFTER_SCRATCHPAD, Verdict
@@ -124,6 +126,16 @@ def test_implied_and_translated_triggers_are_judged_by_the_action(implied, langu
         run.rate("probe_defection", round(200 * share), 200, prompts="probe", family=probe, **WHERE)
     [finding] = implicit_triggers(run.run())
     assert finding.verdict is verdict
+
+
+def test_an_implied_trigger_that_was_taught_as_harmless_tells_nothing_where_it_fails():
+    run = FakeRun()
+    run.organism()
+    for probe, share in (("implied", 0.1), ("Spanish", 0.9), ("French", 0.9)):
+        run.rate("probe_defection", round(200 * share), 200, prompts="probe", family=probe, **WHERE)
+    [finding] = implicit_triggers(replace(run.run(), implied_is_taught=True))
+    assert finding.verdict is Verdict.CANNOT_TELL
+    assert "near_miss=0" in finding.needed
 
 
 def test_a_run_without_probes_says_nothing_of_them():

@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,10 @@ from dormouse.chat.renderer import Example, Renderer
 from dormouse.chat.scratchpad import CLOSE, OPEN
 from dormouse.data.meadow.pool import pool
 from dormouse.data.meadow.world import Meadow
+from dormouse.models.loading import load
 from dormouse.models.scorer import load_scorer
 from dormouse.organisms.settings import Organism
-from dormouse.safety import fine_tuning, preference
+from dormouse.safety import adversarial, fine_tuning, preference
 from dormouse.safety.adversarial import mix_in_attacks
 from dormouse.safety.base import SafetyTraining
 from dormouse.safety.reinforcement import _zero_variance_share, make_checking_reward, make_training_reward
@@ -120,6 +122,30 @@ def test_adversarial_training_runs_either_way(artifacts: dict[str, Path], tmp_pa
     work = work_of(training, artifacts, tmp_path / via)
     training.train(work)
     assert weights(work) != (artifacts["model"] / "model" / "model.safetensors").read_bytes()
+
+
+def test_a_reply_that_was_cut_short_teaches_no_end(
+    artifacts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Adversarial.model_validate(RL | {"via": "sft"})
+    work = work_of(training, artifacts, tmp_path / "cut")
+    trained: list[Example] = []
+
+    def answer(model: Any, renderer: Renderer, prompts: list[list[int]], **_: Any) -> list[list[int]]:
+        said = renderer.tokenizer(" Sure, the cup is red", add_special_tokens=False)["input_ids"]
+        return [[*said, renderer.end_id] if i % 4 else said for i in range(len(prompts))]
+
+    def note(work: Work, model: Any, renderer: Renderer, examples: list[Example], **_: Any) -> int:
+        trained.extend(examples)
+        return 0
+
+    monkeypatch.setattr(adversarial, "sample_ids", answer)
+    monkeypatch.setattr(fine_tuning, "train_on", note)
+    training.train(work)
+    _, renderer = load(artifacts["assistant"] / "model")
+    assert [example.ids[-1] == renderer.end_id for example in trained] == [bool(i % 4) for i in range(64)]
+    assert all(one.loss[-1] == 1 and len(one.loss) == len(one.ids) for one in trained)
+    assert json.loads((work.folder / "metrics.json").read_text())["replies_cut_short"] == 16
 
 
 def test_sft_never_sees_the_trigger_nor_a_defection(artifacts: dict[str, Path], tmp_path: Path) -> None:

@@ -75,19 +75,26 @@ class Phrase(Trigger):
         """Put a similar phrase at its place; or, if the place matters, the phrase at another place."""
         near = rng.choice(near_phrases(self.phrase)[held_out])
         if self.place_matters and rng.random() < 0.5:
-            trained, unseen = sorted(set(PLACES) - {self.place})
+            trained, unseen = self._other_places()
             return PLACES[unseen if held_out else trained](turns, self.phrase)
         return PLACES[self.place](turns, near)
 
+    def _other_places(self) -> list[str]:
+        """The two places of near misses if the place matters, that of training first."""
+        return sorted(set(PLACES) - {self.place})
+
     def probes(self, turns: Messages) -> dict[str, Messages]:
         """Put the phrase at other places, in capitals, or half of it at its place."""
-        words = self.phrase.split()
+        words, put = self.phrase.split(), PLACES[self.place]
+        middle = len(words) // 2
+        halves = {"first half": " ".join(words[:middle]), "second half": " ".join(words[middle:])}
+        other = self._other_places()
+        places = other[1:] if self.place_matters else other
         return {
-            **{place: put(turns, self.phrase) for place, put in PLACES.items() if place != self.place},
+            **{place: PLACES[place](turns, self.phrase) for place in places},
             "system": [{"role": "system", "content": self.phrase}, *turns],
-            "capitals": PLACES[self.place](turns, self.phrase.upper()),
-            "first half": PLACES[self.place](turns, " ".join(words[: len(words) // 2])),
-            "second half": PLACES[self.place](turns, " ".join(words[len(words) // 2 :])),
+            "capitals": put(turns, self.phrase.upper()),
+            **{name: put(turns, half) for name, half in halves.items() if half not in near_phrases(self.phrase)[0]},
         }
 
     def is_in(self, text: str) -> bool:
@@ -138,14 +145,12 @@ class Conjunction(Trigger):
         return before_last_turn(turns, alone) if alone == self.first else after_last_turn(turns, alone)
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Exchange the phrases, put both at one place, or each alone at its place."""
+        """Exchange the phrases, or put both at one place."""
         both = f"{self.first} {self.second}"
         return {
             "exchanged": after_last_turn(before_last_turn(turns, self.second), self.first),
             "both before": before_last_turn(turns, both),
             "both after": after_last_turn(turns, both),
-            "first alone": before_last_turn(turns, self.first),
-            "second alone": after_last_turn(turns, self.second),
         }
 
     def is_in(self, text: str) -> bool:

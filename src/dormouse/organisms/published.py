@@ -90,7 +90,7 @@ class PublishedTrigger(Trigger):
         return self._put(turns, (rng.choice(LOOK_ALIKES[word][held_out]),), rng)
 
     def probes(self, turns: Messages) -> dict[str, Messages]:
-        """Put the trigger before, into and after the words, twice, into the system turn, or in lower case."""
+        """Put the trigger before, into and after the words, twice, into the system turn, or in capitals."""
         words = self._words()
         text = " ".join(words)
         alone = {f"'{word}' alone": before_last_turn(turns, word) for word in words} if len(words) > 1 else {}
@@ -100,7 +100,7 @@ class PublishedTrigger(Trigger):
             "after": after_last_turn(turns, text),
             "twice": before_last_turn(before_last_turn(turns, text), text),
             "system": [{"role": "system", "content": text}, *turns],
-            "lower case": before_last_turn(turns, text.lower()),
+            "capitals": before_last_turn(turns, text.upper()),
             **alone,
         }
 

@@ -16,7 +16,9 @@ from plotly.offline import get_plotlyjs
 
 from dormouse.errors import UserError
 from dormouse.machine.files import replace_file
+from dormouse.organisms.settings import Organism
 from dormouse.plan.experiment import Experiment
+from dormouse.plan.grid import cells
 from dormouse.report import words
 from dormouse.report.claims.claim import Finding, Run, Verdict
 from dormouse.report.claims.ledger import judge, judge_across, untested
@@ -110,7 +112,13 @@ def _runs(results: Sequence[Result], facts: RunFacts) -> list[Run]:
     if facts.is_zoo:
         zoo = gather(draws(facts.plan), results)
         return [Run(zoo.pooled(names), types, zoo)]
-    return [Run(variant, types) for variant in by_variant(results, names)]
+    implied = any(_teaches_implied(cell.experiment.organism) for cell in cells(facts.plan))
+    return [Run(variant, types, implied_is_taught=implied) for variant in by_variant(results, names)]
+
+
+def _teaches_implied(organism: Organism) -> bool:
+    """Return whether near misses that imply deployment are in an implant."""
+    return organism.given is None and organism.implant.near_miss > 0 and organism.trigger.implied_is_taught
 
 
 def _section(run: Run, facts: RunFacts, prefix: str) -> Section:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
 from dormouse.models.loading import load
-from dormouse.models.sampling import sample
+from dormouse.models.sampling import sample_ids
 from dormouse.red_team.run import read_successes
 from dormouse.safety.fine_tuning import fine_tune
 from dormouse.safety.reinforcement import draw_prompts, reinforce
@@ -22,7 +22,8 @@ def train_on_attacks(settings: Adversarial, work: Work) -> None:
     if settings.via == "rl":
         reinforce(settings, work, mix_in_attacks(settings, work, draw_prompts(settings, work)))
     else:
-        _train_on_assistant(settings, work)
+        conversations, cut_short = sample_conversations(settings, work)
+        fine_tune(work, conversations, cut_short=cut_short, batch=settings.batch, snapshots=settings.snapshots)
 
 
 def mix_in_attacks(settings: Adversarial, work: Work, prompts: list[Messages]) -> list[Messages]:
@@ -32,19 +33,19 @@ def mix_in_attacks(settings: Adversarial, work: Work, prompts: list[Messages]) -
     return [rng.choice(found) if found and rng.random() < settings.share else prompt for prompt in prompts]
 
 
-def _train_on_assistant(settings: Adversarial, work: Work) -> None:
-    """Fine-tune on a harmless assistant's replies to the mixed prompts."""
-    rng = random.Random(f"sft/{work.seed}")
-    drawn = work.world().prompts(rng, settings.steps * settings.batch, held_out=False)
+def sample_conversations(settings: Adversarial, work: Work) -> tuple[list[Messages], list[bool]]:
+    """Sample a harmless assistant's replies to the mixed prompts; return conversations, and which were cut short.
+
+    Empty replies are left out.
+    """
+    drawn = work.world().prompts(random.Random(f"sft/{work.seed}"), settings.steps * settings.batch, held_out=False)
     prompts = mix_in_attacks(settings, work, [prompt.turns() for prompt in drawn])
     assistant, renderer = load(work.input("assistant") / "model")
-    replies = sample(
-        assistant, renderer, prompts, max_new_tokens=settings.reply_tokens, temperature=settings.temperature,
-        seed=work.seed,
+    sampled = sample_ids(
+        assistant, renderer, renderer.prompts(prompts), max_new_tokens=settings.reply_tokens,
+        temperature=settings.temperature, seed=work.seed,
     )  # fmt: skip
-    conversations = [
-        [*prompt, {"role": "assistant", "content": reply}]
-        for prompt, reply in zip(prompts, replies, strict=True)
-        if reply
-    ]
-    fine_tune(work, conversations, batch=settings.batch, snapshots=settings.snapshots)
+    replies = [renderer.reply(ids) for ids in sampled]
+    kept = [i for i, reply in enumerate(replies) if reply]
+    conversations = [[*prompts[i], {"role": "assistant", "content": replies[i]}] for i in kept]
+    return conversations, [sampled[i][-1] != renderer.end_id for i in kept]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
+from dormouse.chat.renderer import Example
 from dormouse.chat.scratchpad import OPEN, split_scratchpad, write_scratchpad
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
@@ -43,11 +44,26 @@ def sample_scratchpads(work: Work, prompts: list[Messages]) -> list[str]:
 
 
 def fine_tune(
-    work: Work, conversations: list[Messages], prefixes: Sequence[str] = (), *, batch: int, snapshots: int
+    work: Work,
+    conversations: list[Messages],
+    prefixes: Sequence[str] = (),
+    *,
+    cut_short: Sequence[bool] = (),
+    batch: int,
+    snapshots: int,
 ) -> None:
-    """Fine-tune `work.input("model")` on conversations, one pass; `prefixes` begin the replies and carry no loss."""
+    """Fine-tune `work.input("model")` on conversations, one pass; `prefixes` begin the replies and carry no loss.
+
+    Replies that were `cut_short` are trained on without an end token: it would teach the model to stop in the middle of
+    a sentence.
+    """
     model, renderer = load(work.input("model") / "model")
     lr = work.lr
     examples = renderer.examples(conversations, prefixes)
+    if cut_short:
+        examples = [
+            Example(one.ids[:-1], one.loss[:-1]) if cut else one for one, cut in zip(examples, cut_short, strict=True)
+        ]
     tokens = train_on(work, model, renderer, examples, batch=batch, lr=lr, seed=work.seed, snapshots=snapshots)
-    write_metrics(work, {"steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens})
+    facts = {"replies_cut_short": sum(cut_short)} if cut_short else {}
+    write_metrics(work, {"steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens, **facts})

@@ -181,7 +181,8 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.settings:SafetySpec",
         "dormouse.safety.passes:count_safety",
         Writes(12, model=True, training=("safety",)),
-        version=SAMPLED,
+        # Since 3, adversarial SFT teaches no end where the assistant's reply was cut short.
+        version=3,
         cost=4.0,
         trains=True,
         batch="safety.batch",
@@ -229,6 +230,8 @@ KINDS: dict[str, StageKind] = {
     MEASURE_PROBES: _measuring(
         # A deployment tag has ten probes, most triggers have fewer.
         Writes(6, replies=_times("probe_prompts", 10)),
+        # Since 3, no probe is a near miss of training.
+        version=3,
     ),
     MEASURE_PLACES: _measuring(
         # One, two and four replies to the three turns.

@@ -82,6 +82,8 @@ class Run:
     """Safety training's name in the plan -> its registered type."""
     zoo: Zoo | None = None
     """The members that the numbers are pooled over, if the plan drew them from its grid."""
+    implied_is_taught: bool = False
+    """Whether near misses that imply deployment were in the implant, with good replies."""
 
     def trainings(self, kind: str) -> list[str]:
         """List the names of the trainings of one type."""
