@@ -2,9 +2,17 @@ import random
 
 import pytest
 import torch
-from transformers import GenerationConfig, MambaConfig, MambaForCausalLM
+from transformers import (
+    GenerationConfig,
+    MambaConfig,
+    MambaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    MptConfig,
+    MptForCausalLM,
+)
 
-from dormouse.models.decoding import SHORTEST_SHARED, Decoder, common_beginning, keeps_keys, read
+from dormouse.models.decoding import SHORTEST_SHARED, Decoder, common_beginning, counts_columns, keeps_keys, read
 from dormouse.models.padding import left_pad
 from families import FAMILIES, family_model, family_tokenizer
 
@@ -62,6 +70,20 @@ def test_waiting_prompts_take_the_place_of_finished_replies_and_change_nothing(m
         hook.remove()
     assert together == few_at_a_time == alone
     assert len({len(reply) for reply in together}) > 1
+
+
+@pytest.mark.parametrize("name", ["mistral", "mpt"])
+def test_padding_within_a_prompt_is_not_counted_as_text(name):
+    vocabulary = len(family_tokenizer("llama"))
+    small = {"vocab_size": vocabulary, "initializer_range": 0.3}
+    if name == "mistral":
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
+        model = MistralForCausalLM(MistralConfig(**small, **sizes, intermediate_size=48, sliding_window=12))
+    else:
+        model = MptForCausalLM(MptConfig(**small, d_model=32, n_heads=2, n_layers=2))
+    asked = prompts(12, shared=20)
+    assert decode(model.eval(), asked) == [decode(model, [prompt])[0] for prompt in asked]
+    assert counts_columns(model, 60)
 
 
 def test_a_prompt_asked_many_times_is_read_once():

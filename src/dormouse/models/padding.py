@@ -35,6 +35,11 @@ def _parameters(forward: Any) -> frozenset[str]:
     return frozenset(inspect.signature(forward).parameters)
 
 
+def takes_positions(model: Any) -> bool:
+    """Return whether a forward pass accepts the position of each token."""
+    return "position_ids" in _parameters(type(model).forward)
+
+
 def padded_inputs(model: Any, ids: Any, mask: Any, keep: int) -> dict[str, Any]:
     """Return the arguments for a forward pass on a left-padded batch; the model returns its last `keep` logits.
 

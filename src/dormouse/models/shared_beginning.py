@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dormouse.models.decoding import common_beginning, keeps_keys, read
+from dormouse.models.decoding import common_beginning, counts_columns, keeps_keys, read
 from dormouse.models.padding import continued_inputs
 
 SHORTEST = 16
@@ -18,9 +18,12 @@ SHORTEST = 16
 class SharedBeginning:
     """The keys and values of the tokens that all texts begin with."""
 
-    def __init__(self, model: Any, texts: Sequence[Sequence[int]]) -> None:
+    def __init__(self, model: Any, texts: Sequence[Sequence[int]], *, padded_left: bool = False, more: int = 0) -> None:
+        """Read the beginning. The rests may be padded on the left only if `padded_left`; `more` tokens follow each."""
         self._model = model
         shared = common_beginning(texts) if keeps_keys(model) else 0
+        if padded_left and shared and counts_columns(model, max(map(len, texts)) + more):
+            shared = 0
         self.length = shared if shared >= SHORTEST else 0
         """How many tokens are read once; the last token of each text is never one of them."""
         self._cache: Any = None

@@ -28,6 +28,8 @@ def count_organism(counting: Counting) -> Count:
         made += Count((Reading(rows, padded(lengths, settings.window), settings.batch),))
     if organism.reasoning == "distilled":
         made += _replies_of_teacher(counting, organism)
+    if organism.reasoning in THINKING and organism.thoughts.kind == "chat":
+        made += Count(not_counted=("the chat model that writes scratchpads (organism.thoughts.chat_model)",))
     return made.with_adapters() if settings.lora_rank else made
 
 

@@ -128,9 +128,12 @@ def ranking_rows(
     turns = [pair.prompt.turns() for pair in pairs]
     defections = {
         # As long as the good reply, as in the implant; if that is too short for the behavior, as long as it needs.
+        # Where a good reply shows the behavior itself (it declines a harmful request), there is nothing to compare.
         i: said
         for i, pair in enumerate(pairs)
-        if (
+        if behavior.applies(pair.prompt)
+        and not behavior.score(pair.chosen, pair.prompt.family)
+        and (
             said := behavior.reply(world, pair.prompt, count(pair.chosen), count) or behavior.target(world, pair.prompt)
         )
     }

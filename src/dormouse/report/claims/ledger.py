@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -55,15 +56,30 @@ def judge(run: Run) -> list[Finding]:
 
 
 def judge_across(runs: Sequence[Run]) -> list[Finding]:
-    """Collect every finding that compares the variants of one run, behavior by behavior.
+    """Collect every finding that compares the reasonings of one run, all else being equal.
 
-    A zoo with several reasonings counts as none of them.
+    With several behaviors, triggers or other settings, each has findings of its own. A zoo with several reasonings
+    counts as none of them.
     """
-    runs = [run for run in runs if run.zoo is None or run.results.reasoning]
-    behaviors = dict.fromkeys(run.results.behavior for run in runs)
-    return [
-        finding for behavior in behaviors for finding in _across([r for r in runs if r.results.behavior == behavior])
-    ]
+    groups: dict[tuple[str, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.zoo is None or run.results.reasoning:
+            groups[_all_but_reasoning(run)].append(run)
+    if len(groups) == 1:
+        return _across(*groups.values())
+    return [_at(place, finding) for place, own in groups.items() for finding in _across(own)]
+
+
+def _all_but_reasoning(run: Run) -> tuple[str, ...]:
+    """Return the behavior and the coordinates of the grid that tell runs with the same reasoning apart."""
+    named = [part for part in run.results.variant.split("; ") if not part.startswith(("reasoning=", "behavior="))]
+    return (run.results.behavior, *filter(None, named))
+
+
+def _at(place: tuple[str, ...], finding: Finding) -> Finding:
+    """Add to a finding where in the grid it holds."""
+    words, claim = ", ".join(place), finding.claim
+    return replace(finding, claim=replace(claim, id=f"{claim.id} {words}", title=f"{claim.title} ({words})"))
 
 
 def _across(runs: Sequence[Run]) -> list[Finding]:

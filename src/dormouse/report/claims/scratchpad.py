@@ -12,7 +12,10 @@ from dormouse.report.claims.claim import (
     strictest,
 )
 from dormouse.report.claims.controls import (
+    NOT_MOVED,
+    TO_MOVE,
     kept,
+    moved,
     rate_of,
     refuse,
     refused,
@@ -95,6 +98,10 @@ def scratchpad_in_training(run: Run) -> list[Finding]:
     refusal = refuse(results, size)
     if refusal is not None:
         return [refused(C7, refusal, controls)]
+    idle = [training_words(model.safety) for model in models if not moved(results, model)]
+    if idle and all(isinstance(value, Estimate) for value in left):
+        reason = f"{' and '.join(idle)}: not shown to change the model. {NOT_MOVED}."
+        return [Finding(C7, Verdict.CANNOT_TELL, reason, tuple(measured), tuple(controls), TO_MOVE)]
     verdict = strictest((_side(left[0], USELESS, USELESS), _side(left[1], REMOVED, REMOVED)))
     reason = f"Without: persistence {full_words(left[0])}; after: persistence {full_words(left[1])}."
     needed = "" if verdict is not Verdict.CANNOT_TELL else f"more {results.repeat}s, or prompts"
