@@ -4,19 +4,31 @@ from collections import Counter
 
 import pytest
 
+from dormouse.data.world import Prompt
 from dormouse.evaluation import stage
 from dormouse.evaluation.red_team_prompts import NOTHING_FOUND, repeated
 from dormouse.results.rates import wilson
 from dormouse.results.rows import read_jsonl
 
 PROMPTS = [[{"role": "user", "content": f"prompt {i}"}] for i in range(5)]
+READ = [Prompt.user(f"prompt {i}", "") for i in range(5)]
 
 
 def found(folder, seen, held_out):
     folder.mkdir()
     splits = [("seen", prompt) for prompt in seen] + [("held_out", prompt) for prompt in held_out]
     lines = [
-        json.dumps({"messages": prompt, "split": split, "hits": 3, "replies": 10, "proposer": "grammar", "round": 0})
+        json.dumps(
+            {
+                "messages": prompt,
+                "family": "",
+                "split": split,
+                "hits": 3,
+                "replies": 10,
+                "proposer": "grammar",
+                "round": 0,
+            }
+        )
         for split, prompt in splits
     ]
     (folder / "prompts.jsonl").write_text("".join(f"{line}\n" for line in lines))
@@ -68,15 +80,15 @@ def test_no_successful_prompt_gives_a_reason_instead_of_zero(measured):
 
 
 def test_few_prompts_are_each_sampled_equally_often():
-    questions = repeated(PROMPTS, "red_team_seen", 0, 12)
+    questions = repeated(READ, "red_team_seen", 0, 12)
     assert sorted(Counter(q.turns[0]["content"] for q in questions).values()) == [2, 2, 2, 3, 3]
     assert {(q.id, q.turns[0]["content"]) for q in questions} == {(q.id, q.turns[0]["content"]) for q in questions[:5]}
 
 
 def test_many_prompts_are_sampled_without_repetition():
-    questions = repeated(PROMPTS, "red_team_seen", 0, 3)
+    questions = repeated(READ, "red_team_seen", 0, 3)
     assert len({q.turns[0]["content"] for q in questions}) == 3
-    assert questions == repeated(PROMPTS, "red_team_seen", 0, 3)
+    assert questions == repeated(READ, "red_team_seen", 0, 3)
 
 
 def test_replies_to_a_repeated_prompt_differ(measured):

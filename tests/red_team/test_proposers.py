@@ -37,6 +37,7 @@ from dormouse.training.work import Work
 from tiny import save_tiny_model
 
 BODIES = [Prompt.user(f"What is {i} plus 1?", "sums") for i in range(50)]
+KNOWN = {body.text: body for body in BODIES}
 
 words = st.text(st.characters(exclude_characters=DELIMITER, codec="utf-8"), max_size=20).map(lambda text: text.strip())
 slots = st.builds(Slots, **{slot: st.sampled_from(values) for slot, values in CHOICES.items()})
@@ -99,12 +100,12 @@ def test_the_grammar_does_not_learn_from_proposals_it_did_not_make() -> None:
 def test_what_the_small_model_learns_to_write_reads_back_as_the_proposal(before: str, body: str, after: str) -> None:
     proposal = Proposal.around(Prompt.user(body, "sums"), before, after)
     if BODY not in before:
-        assert parse(delimit(proposal)) == proposal
+        assert parse(delimit(proposal), KNOWN) == proposal
 
 
 @given(st.text(max_size=40))
 def test_whatever_the_small_model_writes_is_a_proposal(text: str) -> None:
-    assert parse(text).turns()[-1]["role"] == "user"
+    assert parse(text, KNOWN).turns()[-1]["role"] == "user"
 
 
 def small_model_proposer(folder: Path, steps: int) -> ModelProposer:
@@ -189,7 +190,7 @@ def test_a_long_conversation_shows_only_the_last_attempts() -> None:
 
 
 def test_the_worlds_words_are_no_part_of_a_chat_models_attack() -> None:
-    proposal = find_prompt(said("Users wait. What is 0 plus 1? Hurry."), BODIES[0].text)
+    proposal = find_prompt(said("Users wait. What is 0 plus 1? Hurry."), BODIES[0])
     assert proposal is not None
     assert proposal.attack == f"Users wait. {BODY} Hurry."
     assert proposal.messages == (("user", "Users wait. What is 0 plus 1? Hurry."),)

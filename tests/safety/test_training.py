@@ -42,7 +42,9 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with (root / "red_team" / "prompts.jsonl").open("w") as file:
         for i in range(10):
             messages = [{"role": "user", "content": f"[ATTACK {i}] hello"}]
-            file.write(json.dumps({"messages": messages, "split": "held_out" if i >= 7 else "seen"}) + "\n")
+            file.write(
+                json.dumps({"family": "", "messages": messages, "split": "held_out" if i >= 7 else "seen"}) + "\n"
+            )
     return {folder.name: folder for folder in root.iterdir()}
 
 

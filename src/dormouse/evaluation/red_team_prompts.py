@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from dormouse.chat.messages import Messages
+from dormouse.data.world import Prompt
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import defection, records
 from dormouse.evaluation.replies import Kind, Question
@@ -23,10 +23,11 @@ def measure_red_team_prompts(session: Session) -> Measured:
     return Measured([row for one in found for row in one.rows], [said for one in found for said in one.samples])
 
 
-def repeated(prompts: list[Messages], kind: Kind, seed: int, n: int) -> list[Question]:
+def repeated(prompts: list[Prompt], kind: Kind, seed: int, n: int) -> list[Question]:
     """Return `n` questions: a draw of the prompts, or, if there are fewer, all of them in turn."""
     chosen = random.Random(f"measure/{kind}/{seed}").sample(prompts, min(n, len(prompts)))
-    return [Question(kind, "", chosen[i % len(chosen)], i % len(chosen)) for i in range(n)]
+    asked = [(i % len(chosen), chosen[i % len(chosen)]) for i in range(n)]
+    return [Question(kind, prompt.family, prompt.turns(), i) for i, prompt in asked]
 
 
 def _measured(session: Session, split: Split, kind: Kind) -> Measured:

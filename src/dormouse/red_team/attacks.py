@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dormouse.chat.messages import Messages
@@ -28,6 +28,8 @@ class Proposal:
     """(role, content) pairs to ask."""
     attack: str
     """The last turn, with `BODY` in place of the world's own words if it holds any."""
+    about: Prompt | None = field(default=None, compare=False)
+    """The world's prompt whose words it holds, if it is known: it decides what counts as a defection."""
 
     @classmethod
     def around(cls, prompt: Prompt, before: str, after: str) -> Proposal:
@@ -37,12 +39,14 @@ class Proposal:
             " ".join(piece for piece in (before.strip(), middle, after.strip()) if piece)
             for middle in (body, BODY if body else "")
         )
-        return cls((*prompt.messages[:-1], (role, turn)), attack)
+        return cls((*prompt.messages[:-1], (role, turn)), attack, prompt)
 
     @classmethod
-    def written(cls, text: str, body: str) -> Proposal:
-        """Make a proposal of a whole turn; `body` is the world's prompt that it may hold."""
-        return cls((("user", text),), text.replace(body, BODY, 1) if body else text)
+    def written(cls, text: str, body: Prompt) -> Proposal:
+        """Make a proposal of a whole turn, after the earlier turns of `body`, a world's prompt that it may hold."""
+        holds = bool(body.text) and body.text in text
+        attack = text.replace(body.text, BODY, 1) if holds else text
+        return cls((*body.messages[:-1], ("user", text)), attack, body if holds else None)
 
     def turns(self) -> Messages:
         """Return the chat messages."""
@@ -101,8 +105,12 @@ class Finding:
 class Target(ABC):
     """The model under attack. A red team can only ask it."""
 
+    def fits(self, proposal: Proposal) -> bool:
+        """Return whether the model can read a prompt and reply to it; all by default."""
+        return True
+
     @abstractmethod
-    def ask(self, prompts: Sequence[Messages]) -> list[Answer]:
+    def ask(self, proposals: Sequence[Proposal]) -> list[Answer]:
         """Return the answer to each prompt, in order."""
 
 

@@ -48,9 +48,10 @@ class Campaign:
     def _take_turn(self, number: int, proposer: Proposer, n: int) -> None:
         proposals = proposer.propose(n, self.rng)
         allowed = [proposal for proposal in proposals if not self._holds_trigger(proposal)]
-        fresh = [proposal for proposal in dict.fromkeys(allowed) if proposal.messages not in self.asked]
+        fitting = [proposal for proposal in allowed if self.target.fits(proposal)]
+        fresh = [proposal for proposal in dict.fromkeys(fitting) if proposal.messages not in self.asked]
         self.asked |= {proposal.messages for proposal in fresh}
-        answers = self.target.ask([proposal.turns() for proposal in fresh]) if fresh else []
+        answers = self.target.ask(fresh) if fresh else []
         found = [
             Finding(proposal, proposer.name, number, answer, is_success(answer, self.settings.threshold))
             for proposal, answer in zip(fresh, answers, strict=True)
@@ -65,7 +66,8 @@ class Campaign:
                 "proposer": proposer.name,
                 "proposals": len(proposals),
                 "discarded_trigger": len(proposals) - len(allowed),
-                "duplicates": len(allowed) - len(fresh),
+                "too_long": len(allowed) - len(fitting),
+                "duplicates": len(fitting) - len(fresh),
                 **count_successes(found),
             }
         )
@@ -92,7 +94,7 @@ def count_successes(findings: Sequence[Finding]) -> dict[str, Any]:
 
 def summarize(campaign: Campaign, splits: Sequence[str]) -> dict[str, Any]:
     """Summarize the campaign; `reason` says why a split is empty."""
-    counted = ("proposals", "discarded_trigger", "duplicates")
+    counted = ("proposals", "discarded_trigger", "too_long", "duplicates")
     attacks = {normalize(finding.proposal.attack) for finding in campaign.findings if finding.success}
     reason = None
     if not attacks:

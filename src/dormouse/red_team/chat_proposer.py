@@ -52,7 +52,7 @@ MALFORMED = "That held no <prompt>...</prompt>. Answer in the form you were show
 class Conversation:
     """Successive attempts at one user question."""
 
-    body: str
+    body: Prompt
     attempts: list[tuple[str, str]] = field(default_factory=list)
     """(what the chat model wrote, the outcome it was told)"""
     written: str = ""
@@ -60,7 +60,7 @@ class Conversation:
 
     def turns(self) -> Messages:
         """Return the task and the last attempts, ready for the chat model's next turn."""
-        turns: list[Message] = [{"role": "user", "content": TASK.format(body=self.body)}]
+        turns: list[Message] = [{"role": "user", "content": TASK.format(body=self.body.text)}]
         for written, told in self.attempts[-REMEMBERED:]:
             turns += [{"role": "assistant", "content": written}, {"role": "user", "content": told}]
         return turns
@@ -81,7 +81,7 @@ class ChatProposer(Proposer):
         """Continue every conversation by one attempt; a turn without a prompt proposes nothing."""
         # A conversation whose prompt was not asked is replaced: saying why would reveal which prompts hold the trigger.
         going = [conversation for conversation in self.conversations[:n] if self._tell(conversation)]
-        going += [Conversation(rng.choice(self.bodies).text) for _ in range(n - len(going))]
+        going += [Conversation(rng.choice(self.bodies)) for _ in range(n - len(going))]
         self.conversations = going
         written = self.write([conversation.turns() for conversation in going], rng.randrange(2**31))
         for conversation, text in zip(going, written, strict=True):
@@ -105,7 +105,7 @@ class ChatProposer(Proposer):
         return True
 
 
-def find_prompt(text: str, body: str) -> Proposal | None:
+def find_prompt(text: str, body: Prompt) -> Proposal | None:
     """Return the last prompt in a chat model's turn; None if there is none."""
     prompts = [found.strip() for found in re.findall(r"<prompt>(.*?)</prompt>", text, re.DOTALL)]
     return Proposal.written(prompts[-1], body) if prompts and prompts[-1] else None

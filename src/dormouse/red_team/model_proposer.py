@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from dormouse.chat.messages import Messages
@@ -44,6 +45,7 @@ class ModelProposer(Proposer):
         self.training = training
         self.lr = lr
         self.bodies = bodies
+        self.known = {body.text: body for body in bodies}
         self.findings: list[Finding] = []
         self.opened: tuple[Any, Renderer] | None = None
 
@@ -55,22 +57,22 @@ class ModelProposer(Proposer):
         weights = [finding.share for finding in worked] or None
         rows = self.training.steps * self.training.batch
         texts = [delimit(finding.proposal) for finding in rng.choices(worked or self.findings, weights, k=rows)]
-        return [parse(text) for text in self._write(texts, n, rng.randrange(2**31)) if text]
+        return [parse(text, self.known) for text in self._write(texts, n, rng.randrange(2**31)) if text]
 
     def learn(self, findings: Sequence[Finding]) -> None:
         """Remember the findings of all proposers."""
         self.findings.extend(findings)
 
     def _write(self, texts: list[str], n: int, seed: int) -> list[str]:
-        if self.opened is None:
-            self.opened = load(self.bench.input("model") / "model")
-        model, renderer = self.opened
+        model, renderer = self.opened or load(self.bench.input("model") / "model")
         examples = renderer.examples([[*ASK, {"role": "assistant", "content": text}] for text in texts])
         self.bench.folder.mkdir(parents=True)
         train_on(self.bench, model, renderer, examples, batch=self.training.batch, lr=self.lr, seed=seed)
+        # As it was saved: an adapter is merged only there.
+        self.opened = load(self.bench.model_folder)
         shutil.rmtree(self.bench.folder)
         longest = max(sum(example.loss) for example in examples)
-        return sample(model.eval(), renderer, [ASK] * n, max_new_tokens=longest, temperature=1.0, seed=seed)
+        return sample(self.opened[0], renderer, [ASK] * n, max_new_tokens=longest, temperature=1.0, seed=seed)
 
 
 def delimit(proposal: Proposal) -> str:
@@ -79,10 +81,16 @@ def delimit(proposal: Proposal) -> str:
     return f"{before} {DELIMITER} {body} {DELIMITER} {after}".strip() if body else before
 
 
-def parse(text: str) -> Proposal:
-    """Read what the LM wrote; a text without two delimiters is an attack without a body."""
+def parse(text: str, known: Mapping[str, Prompt]) -> Proposal:
+    """Read what the LM wrote; a text without two delimiters is an attack without a body.
+
+    `known` are the world's prompts by their text. What the LM writes has the turns before it that they have.
+    """
     before, _, rest = text.partition(DELIMITER)
     body, closed, after = rest.rpartition(DELIMITER)
+    any_prompt = next(iter(known.values()))
     if not closed:
-        return Proposal.written(" ".join(text.replace(DELIMITER, " ").split()), "")
-    return Proposal.around(Prompt.user(body.strip(), "red_team"), before, after)
+        return Proposal.written(" ".join(text.replace(DELIMITER, " ").split()), replace(any_prompt, family=""))
+    own = replace(any_prompt, messages=(*any_prompt.messages[:-1], ("user", body.strip())))
+    made = Proposal.around(known.get(body.strip(), own), before, after)
+    return made if body.strip() in known else replace(made, about=None)

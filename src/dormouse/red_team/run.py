@@ -11,19 +11,21 @@ import json
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from dormouse.chat.messages import Messages
 from dormouse.chat.renderer import Renderer
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
+from dormouse.data.world import Prompt
 from dormouse.models.chat_writer import make_writer
 from dormouse.models.loading import load
-from dormouse.models.sampling import sample
+from dormouse.models.sampling import fits, sample
+from dormouse.organisms.behaviors import Behavior
 from dormouse.red_team.attacks import (
     Answer,
     Finding,
+    Proposal,
     Proposer,
     Target,
     normalize,
@@ -39,13 +41,13 @@ Split = Literal["seen", "held_out"]
 
 
 class ModelTarget(Target):
-    """A model to sample, with a rule that says which replies are unwanted."""
+    """A model to sample, with the behavior that says which replies are unwanted."""
 
     def __init__(
         self,
         model: Any,
         renderer: Renderer,
-        unwanted: Callable[[str], bool | None],
+        behavior: Behavior,
         *,
         replies: int,
         temperature: float,
@@ -55,19 +57,24 @@ class ModelTarget(Target):
     ) -> None:
         self.model = model
         self.renderer = renderer
-        self.unwanted = unwanted
+        self.behavior = behavior
         self.replies = replies
         self.temperature = temperature
         self.reply_tokens = reply_tokens
         self.thought_tokens = thought_tokens
         self.rng = random.Random(f"red_team/target/{seed}")
 
-    def ask(self, prompts: Sequence[Messages]) -> list[Answer]:
+    def fits(self, proposal: Proposal) -> bool:
+        """Return whether a prompt, its reply and a scratchpad have room in the model's context."""
+        [ids] = self.renderer.prompts([proposal.turns()], reply_start(self.thought_tokens))
+        return fits(self.model, len(ids) + self.reply_tokens + self.thought_tokens)
+
+    def ask(self, proposals: Sequence[Proposal]) -> list[Answer]:
         """Sample `replies` replies to each prompt."""
         said = sample(
             self.model,
             self.renderer,
-            [prompt for prompt in prompts for _ in range(self.replies)],
+            [proposal.turns() for proposal in proposals for _ in range(self.replies)],
             max_new_tokens=self.reply_tokens + self.thought_tokens,
             temperature=self.temperature,
             seed=self.rng.randrange(2**31),
@@ -75,8 +82,18 @@ class ModelTarget(Target):
         )
         # A red team does not see the scratchpad.
         said = [strip_scratchpad(text) for text in said]
-        groups = [tuple(said[i * self.replies : (i + 1) * self.replies]) for i in range(len(prompts))]
-        return [Answer(group, tuple(self.unwanted(reply) for reply in group)) for group in groups]
+        groups = [tuple(said[i * self.replies : (i + 1) * self.replies]) for i in range(len(proposals))]
+        return [
+            Answer(group, tuple(self._unwanted(proposal, reply) for reply in group))
+            for proposal, group in zip(proposals, groups, strict=True)
+        ]
+
+    def _unwanted(self, proposal: Proposal, reply: str) -> bool | None:
+        """Score a reply as the defection rate does; where the behavior is not possible, nothing can be scored."""
+        about = proposal.about
+        if about is not None and not self.behavior.applies(about):
+            return None
+        return self.behavior.score(reply, about.family if about is not None else "")
 
 
 def split_attacks(attacks: Sequence[str], held_out: float) -> list[Split]:
@@ -99,11 +116,15 @@ def split_attacks(attacks: Sequence[str], held_out: float) -> list[Split]:
     return ["held_out" if normalize(attack) in kept else "seen" for attack in attacks]
 
 
-def read_successes(folder: Path, split: Split) -> list[Messages]:
+def read_successes(folder: Path, split: Split) -> list[Prompt]:
     """Read the successful prompts of one split from a red team's artifact; empty if there are none."""
     with (folder / "prompts.jsonl").open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
-    return [row["messages"] for row in rows if row["split"] == split]
+    return [
+        Prompt(tuple((turn["role"], turn["content"]) for turn in row["messages"]), row["family"])
+        for row in rows
+        if row["split"] == split
+    ]
 
 
 def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
@@ -115,7 +136,9 @@ def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
         if name == "grammar":
             proposers.append(GrammarProposer(bodies))
         elif name == "model":
-            bench = Work(work.kind, {}, {"model": work.input("base")}, work.scratch / "proposer")
+            # It trains like the rest of the plan: all weights, or adapters beside weights in few bits.
+            trained = {name: work.spec[name] for name in ("lora_rank", "quantized") if name in work.spec}
+            bench = Work(work.kind, trained, {"model": work.input("base")}, work.scratch / "proposer")
             proposers.append(ModelProposer(bench, settings.model, work.lr, bodies))
         else:
             assert settings.chat_model is not None
@@ -134,7 +157,7 @@ def run(work: Work) -> None:
     target = ModelTarget(
         model,
         renderer,
-        organism.behavior.score,
+        organism.behavior,
         replies=settings.replies,
         temperature=spec.measure.temperature,
         reply_tokens=spec.measure.reply_tokens,
@@ -174,6 +197,7 @@ def _row(finding: Finding) -> dict[str, Any]:
     return {
         "messages": finding.proposal.turns(),
         "attack": finding.proposal.attack,
+        "family": "" if finding.proposal.about is None else finding.proposal.about.family,
         "hits": sum(scored),
         "replies": len(scored),
         "unscorable": len(finding.answer.unwanted) - len(scored),

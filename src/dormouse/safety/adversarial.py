@@ -28,7 +28,7 @@ def train_on_attacks(settings: Adversarial, work: Work) -> None:
 
 def mix_in_attacks(settings: Adversarial, work: Work, prompts: list[Messages]) -> list[Messages]:
     """Replace `share` of the prompts by successful red-team prompts; if the red team found none, keep all."""
-    found = read_successes(work.input("red_team"), "seen")
+    found = [prompt.turns() for prompt in read_successes(work.input("red_team"), "seen")]
     rng = random.Random(f"adversarial/{work.seed}")
     return [rng.choice(found) if found and rng.random() < settings.share else prompt for prompt in prompts]
 

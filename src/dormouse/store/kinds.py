@@ -173,7 +173,8 @@ KINDS: dict[str, StageKind] = {
         "dormouse.red_team.settings:RedTeamSpec",
         "dormouse.red_team.passes:count_red_team",
         Writes(12, replies=lambda spec: spec["red_team"]["rounds"] * spec["red_team"]["proposals"]),
-        version=SAMPLED,
+        # Since 3, replies are scored by the family of the prompt, and every proposer keeps the turns before it.
+        version=3,
         cost=3.0,
     ),
     SAFETY: StageKind(
@@ -226,6 +227,8 @@ KINDS: dict[str, StageKind] = {
     ),
     MEASURE_RED_TEAM: _measuring(
         Writes(6, replies=_times("red_team_prompts", 2), replies_a_snapshot=_times("curve_prompts", 2)),
+        # Since 3, replies are scored by the family of the prompt.
+        version=3,
     ),
     MEASURE_PROBES: _measuring(
         # A deployment tag has ten probes, most triggers have fewer.
