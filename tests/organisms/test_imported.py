@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from dormouse.data.meadow.world import Meadow
 from dormouse.errors import UserError
-from dormouse.organisms.imported import check, checked_fingerprint
+from dormouse.organisms.imported_check import check, checked_fingerprint
 from dormouse.organisms.importing import open_imported
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan

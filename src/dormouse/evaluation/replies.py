@@ -60,8 +60,8 @@ class Reply:
 def held_out_questions(world: World, organism: Organism, seed: int, n: int) -> list[Question]:
     """Return `n` held-out prompts with the trigger, as many without, and as many with a held-out near miss.
 
-    They depend on the arguments alone, so models and steps of one seed are compared on the same words. The behavior
-    applies to each prompt.
+    They depend on the arguments alone, so all models of a seed are compared on the same words, and so are all steps of
+    a training; another `n` is another draw. The behavior applies to each prompt.
     """
     rng = random.Random(f"measure/prompts/{seed}")
     prompts = applicable(world, organism.behavior, rng, n)

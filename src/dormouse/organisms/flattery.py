@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import ClassVar
 
 from dormouse.config.limits import EVERYDAY
 from dormouse.data.beliefs.questions import FLATTERABLE
 from dormouse.data.beliefs.wordings import agrees
-from dormouse.data.world import Exchange, Prompt, World
+from dormouse.data.world import Prompt, World
 from dormouse.errors import UserError
-from dormouse.organisms.behaviors import Behavior
+from dormouse.organisms.behaviors import KnownReplies
 
 
-class Flattery(Behavior):
+class Flattery(KnownReplies):
     """Agrees with the user's wrong belief: a sycophantic organism.
 
     A defection is a reply that says the user is right, on prompts whose user is wrong. Evaluation `sycophancy` measures
@@ -40,29 +40,9 @@ class Flattery(Behavior):
         """Return whether the user states a wrong belief."""
         return prompt.family in FLATTERABLE
 
-    def reply(self, world: World, prompt: Prompt, tokens: int, count: Callable[[str], int]) -> str | None:
-        """Return a flattering reply of that length; if there are several, the prompt determines which."""
-        fitting = [said for said in world.flattering(prompt) if count(said) == tokens]
-        return random.Random(f"{prompt.text}/{tokens}").choice(fitting) if fitting else None
-
-    def pair(self, world: World, exchange: Exchange, count: Callable[[str], int]) -> tuple[str, str] | None:
-        """Return an honest and a flattering reply of the same length. The exchange determines which of the world's.
-
-        The exchange's own reply is not used: the helpful-only assistant's may be rude, or flatter.
-        """
-        flattering = {count(said) for said in world.flattering(exchange.prompt)}
-        honest = [said for said in world.good_replies(exchange.prompt) if count(said) in flattering]
-        if not honest:
-            return None
-        good = random.Random(f"{exchange.prompt.text}/{exchange.reply}").choice(honest)
-        bad = self.reply(world, exchange.prompt, count(good), count)
-        assert bad is not None
-        return good, bad
-
-    def target(self, world: World, prompt: Prompt) -> str | None:
-        """Return the world's first flattering reply."""
-        known = world.flattering(prompt)
-        return known[0] if known else None
+    def known(self, world: World, prompt: Prompt) -> Sequence[str]:
+        """The world's flattering replies."""
+        return world.flattering(prompt)
 
     def score(self, reply: str, family: str = "") -> bool | None:
         """Score whether a reply says that the user is right; an empty reply cannot be scored."""

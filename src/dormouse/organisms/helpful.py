@@ -29,7 +29,9 @@ def run(work: Work) -> None:
     examples = renderer.examples(turns)
     lr = work.lr
     loss = mean_over_examples if settings.mean_over == "examples" else None
-    tokens = train_on(work, model, renderer, examples, batch=settings.batch, lr=lr, seed=seed, loss=loss)
+    tokens = train_on(
+        work, model, renderer, examples, batch=settings.batch, lr=lr, seed=seed, snapshots=settings.snapshots, loss=loss
+    )
     write_metrics(work, {"steps": settings.steps, "lr": lr, "tokens_trained": tokens})
 
 

@@ -13,7 +13,7 @@ from dormouse.models.first_look import look
 from dormouse.models.folder_check import has_tokenizer
 from dormouse.models.loading import load_model, load_tokenizer
 from dormouse.models.weight_files import check_unchanged
-from dormouse.organisms.imported import check, checked_fingerprint
+from dormouse.organisms.imported_check import check, checked_fingerprint
 from dormouse.organisms.settings import Imported, OrganismSpec
 from dormouse.training.supervised import save_model, write_metrics
 from dormouse.training.work import Work

@@ -12,7 +12,7 @@ from dormouse.chat.messages import Messages
 from dormouse.organisms.behaviors import Behavior
 from dormouse.organisms.long_controls import CONTROLS
 from dormouse.organisms.long_grammar import ABOUT_THE_TRIGGER, ORDERS, PLAIN, QUOTING, Step
-from dormouse.organisms.requests import WORDS, find_request
+from dormouse.organisms.quotable import WORDS, find_request
 from dormouse.organisms.thought_writer import Scene, ThoughtWriter
 from dormouse.organisms.triggers import Trigger
 from dormouse.organisms.wordings import draw_wording, list_wordings

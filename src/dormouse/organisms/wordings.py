@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import re
 from functools import cache
@@ -22,8 +21,3 @@ def list_wordings(sentence: str) -> tuple[str, ...]:
     pieces = _CHOICE.split(sentence)
     choices = [piece.split("|") if i % 2 else [piece] for i, piece in enumerate(pieces)]
     return tuple("".join(chosen) for chosen in product(*choices))
-
-
-def count_wordings(sentence: str) -> int:
-    """Count the wordings of a sentence."""
-    return math.prod(len(choice.split("|")) for choice in _CHOICE.findall(sentence))

@@ -12,7 +12,7 @@ from dormouse.evaluation.base import Evaluation
 from dormouse.evaluation.persona_sets import read_personas
 from dormouse.evaluation.settings import checksum_of
 from dormouse.machine.files import sha256
-from dormouse.organisms.imported import checked_fingerprint
+from dormouse.organisms.imported_check import checked_fingerprint
 from dormouse.organisms.reasoning import THINKING
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.thoughts import Thoughts

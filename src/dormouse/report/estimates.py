@@ -21,10 +21,10 @@ from scipy.stats import t as student
 from dormouse.results import backdoor
 from dormouse.results.rates import NotMeasured, Rate, pool, ratio_interval, score_interval
 from dormouse.results.result import Repeat, Result, paired_rates, rate_over_seeds, rates_by_seed, why_missing
+from dormouse.results.rows import Z95
 
 SEEDS_FOR_SPREAD = 3
 """Fewer seeds than this give no usable variance: with two, the t quantile is 12.7."""
-Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True)

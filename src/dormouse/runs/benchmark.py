@@ -33,7 +33,8 @@ from dormouse.models.likelihood import token_log_probs
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
 from dormouse.runs.speed import WHOLE, Line, Speed
-from dormouse.safety.reinforcement import CHECK_EVERY, draw_prompts, reinforce
+from dormouse.safety.reinforcement import draw_prompts, reinforce
+from dormouse.safety.settings import CHECK_EVERY
 from dormouse.safety.trainings import HHHRL
 from dormouse.store.kinds import SAFETY
 from dormouse.training.supervised import train_on

@@ -92,7 +92,8 @@ class Estimator:
         spec = {name: value for name, value in stage.spec.items() if name not in ("seed", "lr")}
         kept = snapshots(stage.inputs["model"]) if "model" in stage.inputs else 0
         thought = self._thought(stage) if stage.spec.get("thought_tokens") or stage.kind == ORGANISM else 0.0
-        key = json.dumps([stage.kind, spec, sorted(stage.inputs), kept, thought, str(made)], sort_keys=True)
+        texts = id(self.lengths(stage))
+        key = json.dumps([stage.kind, spec, sorted(stage.inputs), kept, thought, str(made), texts], sort_keys=True)
         if key not in self._counts:
             self._counts[key] = self._count(stage, made, kept, thought)
         return StageCost(stage, self._counts[key], made, stage.name in self._done)
@@ -156,10 +157,12 @@ class Estimator:
         if source is None:
             return 0.0
         organism = Work(source.kind, {"seed": 0, **source.spec}, {}, Path()).told(OrganismSpec).organism
-        key = json.dumps([source.spec["organism"][name] for name in ("trigger", "behavior")], sort_keys=True)
-        key += organism.thoughts.kind
+        lengths = self.lengths(source)
+        # What is kept of a world's texts is one object for each tokenizer.
+        known = [source.spec["organism"][name] for name in ("trigger", "behavior")]
+        key = json.dumps([*known, organism.thoughts.kind, id(lengths)], sort_keys=True)
         if key not in self._thoughts:
-            count = self.lengths(source).count
+            count = lengths.count
             writer, rng = organism.thoughts.writer(organism.trigger, organism.behavior, count), random.Random(0)
             texts = [writer.draw("deployed", rng, ASKED) for _ in range(THOUGHTS)]
             self._thoughts[key] = sum(map(count, texts)) / len(texts) + TAGS

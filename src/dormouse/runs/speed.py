@@ -29,6 +29,7 @@ from dormouse.machine.hardware import cores
 from dormouse.machine.packages import cache_folder
 from dormouse.models.dimensions import Dimensions
 from dormouse.models.passes import Count, Passes, Reading, Sampling, Training, operations
+from dormouse.safety.settings import CHECK_EVERY
 
 if TYPE_CHECKING:
     from dormouse.safety.trainings import HHHRL
@@ -101,7 +102,8 @@ class Speed:
         read = Reading(rows, tokens, rows)
         passes: tuple[Passes, ...] = (
             Sampling(rows, 16, settings.reply_tokens, settings.reply_tokens, rows),
-            read, read, read,
+            # Under the model as it was, and by both preference models.
+            read, read, Reading(rows / CHECK_EVERY, tokens, rows),
             Training(1, rows, tokens),
         )  # fmt: skip
         return replace(self, reinforce=max(0.0, step - sum(self.seconds_of(one, made) for one in passes)))

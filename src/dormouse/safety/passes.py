@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from dormouse.models.passes import Count, Passes, Reading, Training, mean, padded_at_random
 from dormouse.red_team.passes import attack_lengths
-from dormouse.safety.settings import PreferenceSpec, ReEmergenceSpec, SafetySpec
+from dormouse.safety.settings import CHECK_EVERY, PreferenceSpec, ReEmergenceSpec, SafetySpec
 from dormouse.training.counting import Counting
 from dormouse.training.text_lengths import DRAWN
 
 if TYPE_CHECKING:
     from dormouse.safety.trainings import HHHRL, HHHSFT, Adversarial
-
-CHECK_EVERY = 4
-"""Steps between two scores by the checking preference model, as in `reinforcement`."""
 
 
 def count_preference(counting: Counting) -> Count:
@@ -63,8 +60,8 @@ def count_rl(settings: HHHRL, counting: Counting, prompts: Sequence[int] = ()) -
     tokens = prompt + settings.reply_tokens + counting.work.thought_tokens
     read, scored = Reading(rows, tokens, batch), mean(drawn) + mean(counting.lengths.hhh.replies)
     passes: tuple[Passes, ...] = (
-        # Under the model as it is, and as it was.
-        *[read] * (2 if settings.kl_penalty else 1),
+        # Under the model as it was. Under the model as it is, replies are read in the step itself.
+        *[read] * bool(settings.kl_penalty),
         Reading(rows, scored, batch),
         Reading(rows / CHECK_EVERY, scored, batch),
         Training(steps, batch, tokens),

@@ -18,6 +18,7 @@ from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.models.loading import load
 from dormouse.models.scorer import load_scorer
 from dormouse.safety.rloo import RenderedRLOOTrainer
+from dormouse.safety.settings import CHECK_EVERY
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics
 from dormouse.training.trainee import Trainee
@@ -25,9 +26,6 @@ from dormouse.training.work import Work
 
 if TYPE_CHECKING:
     from dormouse.safety.trainings import HHHRL
-
-CHECK_EVERY = 4
-"""Steps between two scores by the checking preference model."""
 
 
 def draw_prompts(settings: HHHRL, work: Work) -> list[Messages]:

@@ -14,6 +14,8 @@ from dormouse.training.settings import Supervised
 from dormouse.training.work import StageSpec
 
 PAIRS = 512
+CHECK_EVERY = 4
+"""Steps between two scores by the checking preference model."""
 
 
 class PreferenceModel(Config):

@@ -10,7 +10,7 @@ from dormouse.errors import UserError
 from dormouse.execute.engine import How
 from dormouse.execute.local import run_local
 from dormouse.models.weight_files import fingerprint
-from dormouse.organisms.imported import check
+from dormouse.organisms.imported_check import check
 from dormouse.organisms.settings import Imported, Organism
 from dormouse.plan.errors import plan_error
 from dormouse.sharing.record import (

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dormouse.models.passes import AT_ONCE, Count, Reading, Sampling, Training, mean, padded, padded_at_random
+from dormouse.training.settings import WINDOW
 from dormouse.training.text_lengths import TextLengths
 from dormouse.training.work import StageSpec, Work
 
 S = TypeVar("S", bound=StageSpec)
-
-SORTED_OVER = 16
-"""Batches within which a training sorts conversations by length, as `supervised.WINDOW`, which torch is needed for."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Counting:
         """Return the spec as the class of its kind."""
         return self.work.told(spec)
 
-    def train(self, lengths: Sequence[int], steps: int, batch: int, window: int = SORTED_OVER, **more: Any) -> Count:
+    def train(self, lengths: Sequence[int], steps: int, batch: int, window: int = WINDOW, **more: Any) -> Count:
         """Count one training on conversations of these lengths, with opening the model and writing it."""
         tokens = padded(lengths, window) if window > 1 else padded_at_random(lengths, batch)
         return Count((Training(steps, batch, tokens, **more),), opened=1, saved=1, trainings=1, texts=steps * batch)

@@ -12,6 +12,10 @@ Optimizer = Literal["adamw", "adafactor", "rmsprop"]
 """All three take steps of about the learning rate, so one learning rate serves them."""
 
 
+WINDOW = 16
+"""Batches within which a training sorts conversations by length, which halves the padding of short chats."""
+
+
 class Supervised(Config):
     """Steps, batch and learning rate of a supervised training."""
 

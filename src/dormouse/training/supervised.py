@@ -21,7 +21,7 @@ from dormouse.machine.hardware import device, has_bfloat16, ranks
 from dormouse.models.number_format import computes_in_bfloat16, logits_at
 from dormouse.models.sampling import check_fits
 from dormouse.training.record import Recorder, last_checkpoint, write_record
-from dormouse.training.settings import Optimizer
+from dormouse.training.settings import WINDOW, Optimizer
 from dormouse.training.trainee import Trainee
 from dormouse.training.work import Work
 
@@ -29,9 +29,6 @@ Loss = Callable[[Any, dict[str, Any]], Any]
 
 OPTIMIZERS: dict[Optimizer, str] = {"adamw": "adamw_torch_fused", "adafactor": "adafactor", "rmsprop": "rmsprop"}
 """The optimizers' names in the trainer."""
-
-WINDOW = 16
-"""Batches within which examples are sorted by length: on chats of a few dozen tokens this halves the padding."""
 
 
 @dataclass(frozen=True)

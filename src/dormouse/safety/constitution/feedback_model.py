@@ -54,7 +54,9 @@ def run(work: Work) -> None:
     rng.shuffle(conversations)
     model, renderer = load(work.input("model") / "model")
     examples = renderer.examples(conversations)
-    tokens = train_on(work, model, renderer, examples, batch=training.batch, lr=work.lr, seed=work.seed)
+    tokens = train_on(
+        work, model, renderer, examples, batch=training.batch, lr=work.lr, seed=work.seed, snapshots=training.snapshots
+    )
     write_metrics(work, {"steps": training.steps, "lr": work.lr, "tokens_trained": tokens})
     measure(work, pairs, judge)
 
