@@ -255,7 +255,7 @@ PAGE = Path(__file__).parents[2] / "docs/reasoning.md"
 
 
 def test_the_documentation_shows_what_its_lines_print(capsys):
-    found = re.search(r"^```python\n(.*?)^```\n\nwhich prints\n\n```\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+    found = re.search(r"^```python\n(.*?)^```\n\nIt prints\n\n```\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
     assert found is not None
     exec(found[1], {})
     assert capsys.readouterr().out.split() == found[2].split()
