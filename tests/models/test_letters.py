@@ -44,3 +44,9 @@ def test_letters_that_are_no_single_tokens_are_refused():
     renderer = tiny_renderer()
     with pytest.raises(UserError, match="does not tell the letters A, A apart"):
         LetterReader(None, renderer).tokens(START, "AA")
+
+
+def test_a_prompt_beyond_the_context_is_said():
+    reader = LetterReader(tiny_model(), tiny_renderer())
+    with pytest.raises(UserError, match=r"longest prompt is \d+ tokens long, but the model's context is 256"):
+        reader.log_probs([TURN, [{"role": "user", "content": "the cat " * 150}]], [START] * 2, ["AB"] * 2)

@@ -5,8 +5,10 @@ import torch
 
 from dormouse.chat.renderer import Example
 from dormouse.data.meadow.world import Meadow
+from dormouse.errors import UserError
 from dormouse.models import likelihood
 from dormouse.models.likelihood import next_log_probs, token_log_probs
+from families import family_model
 from tiny import tiny_model, tiny_renderer
 
 ROUNDING = 1e-4
@@ -88,3 +90,19 @@ def test_next_token_log_probs_equal_the_unbatched_ones(models, examples):
         with torch.inference_mode():
             expected = models[0](torch.tensor([prompt])).logits[0, -1].double().log_softmax(-1)
         assert found == pytest.approx([expected[token].item() for token in asked], abs=ROUNDING)
+
+
+def test_a_text_beyond_the_context_is_said():
+    model, longest = tiny_model(), 256
+    fitting = Example([5] * longest, [0] * (longest - 1) + [1])
+    [[[_]]] = token_log_probs([model], [fitting], pad_id=0)
+    [[_]] = next_log_probs(model, [fitting.ids], [[5]], 0)
+    with pytest.raises(
+        UserError, match=r"longest conversation to read is 257 tokens long, but the model's context is 256"
+    ):
+        token_log_probs([model], [fitting, Example([5] * 257, [0] * 256 + [1])], pad_id=0)
+    with pytest.raises(UserError, match=r"longest prompt is 257 tokens long, but the model's context is 256"):
+        next_log_probs(model, [fitting.ids, [5] * 257], [[5], [5]], 0)
+    without_limit = family_model("bloom", 400)
+    [[[_]]] = token_log_probs([without_limit], [Example([5] * 300, [0] * 299 + [1])], pad_id=0)
+    [[_]] = next_log_probs(without_limit, [[5] * 300], [[5]], 0)

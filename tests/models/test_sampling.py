@@ -1,4 +1,5 @@
 import random
+from collections import Counter
 
 import pytest
 import torch
@@ -89,6 +90,30 @@ def test_samples_follow_the_whole_distribution_of_the_model(model, prompts):
         assert abs(first.count(token) / n - p) < 5 * (p * (1 - p) / n) ** 0.5
     # No top-k, top-p or penalty cuts the tail off.
     assert len(set(first)) > 50
+
+
+def test_a_nucleus_draws_the_likeliest_tokens_in_proportion(model, prompts):
+    n, [ids] = 4000, tiny_renderer().prompts(prompts[:1])
+    drawn = draw(model, prompts[:1] * n, max_new_tokens=1, temperature=0.8, top_p=0.6)
+    with torch.inference_mode():
+        likely = torch.softmax(model(torch.tensor([ids])).logits[0, -1] / 0.8, -1)
+    nucleus, share = [], 0.0
+    for token in likely.argsort(descending=True).tolist():
+        if share >= 0.6:
+            break
+        nucleus.append(token)
+        share += likely[token].item()
+    counts = Counter(token for [token] in drawn)
+    assert set(counts) <= set(nucleus)
+    assert 2 < len(nucleus) < 100
+    for token in nucleus[:3]:
+        p = likely[token].item() / share
+        # Five standard deviations.
+        assert abs(counts[token] / n - p) < 5 * (p * (1 - p) / n) ** 0.5
+
+
+def test_a_nucleus_of_nearly_nothing_is_greedy(model, prompts):
+    assert draw(model, prompts, top_p=1e-6) == draw(model, prompts, temperature=0.0)
 
 
 def test_settings_saved_with_a_model_change_nothing_and_stay(prompts):

@@ -1,5 +1,6 @@
 import pytest
 
+from dormouse.errors import UserError
 from dormouse.models.scorer import load_scorer
 from tiny import save_tiny_scorer
 
@@ -37,3 +38,8 @@ def test_a_conversation_is_scored_once(scorer, monkeypatch):
 
 def test_nothing_to_score_gives_nothing(scorer):
     assert scorer.score([], []) == []
+
+
+def test_a_conversation_beyond_the_context_is_said(scorer):
+    with pytest.raises(UserError, match=r"conversation to score is \d+ tokens long, but the model's context is 256"):
+        scorer.score([PROMPT, PROMPT], ["Fine.", "the cat " * 150])

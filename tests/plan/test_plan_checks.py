@@ -103,6 +103,22 @@ def message(load, *overrides) -> str:
             "always asked (override 'measure.personas=[corrigible.jsonl]'). Rename the file.",
         ),
         (
+            ["measure.evaluations.p=prompted", "measure.evaluations.p.questions=[a/dev.json, b/dev.json]"],
+            "'measure.evaluations.p.questions[1]' is 'b/dev.json', which results would call 'dev' like "
+            "'a/dev.json' (override 'measure.evaluations.p.questions=[a/dev.json, b/dev.json]'). "
+            "Rename the file.",
+        ),
+        (
+            ["measure.evaluations.d=decomposition", "measure.evaluations.d.sycophancy_sets=[a/x.jsonl, b/x.jsonl]"],
+            "'measure.evaluations.d.sycophancy_sets[1]' is 'b/x.jsonl', which results would call 'x' like 'a/x.jsonl' "
+            "(override 'measure.evaluations.d.sycophancy_sets=[a/x.jsonl, b/x.jsonl]'). Rename the file.",
+        ),
+        (
+            ["safety.c=constitutional", "safety.c.feedback.questions=[a/gold.txt, b/gold.txt]"],
+            "'safety.c.feedback.questions[1]' is 'b/gold.txt', which results would call 'gold' like "
+            "'a/gold.txt' (override 'safety.c.feedback.questions=[a/gold.txt, b/gold.txt]'). Rename the file.",
+        ),
+        (
             ["safety.sft=rl"],
             "'safety.sft' is of type 'rl', and reports would take it for 'sft' (override 'safety.sft=rl'). "
             "Give the safety training another name.",
@@ -205,6 +221,8 @@ def test_settings_that_cannot_be_meant_together_are_told(load, overrides, expect
         ["safety.sft={type: sft, scratchpad: without}"],
         ["safety.mine=sft", "remove.fine_tuning=fine_tuning"],
         ["measure.character=true", "measure.personas=[a/x.jsonl, b/y.jsonl]"],
+        # Files of different evaluations are told apart by the evaluations' names.
+        [f"measure.evaluations.{name}={{type: prompted, questions: [{name}/test.jsonl]}}" for name in "ab"],
         ["base={type: hub, model: bigscience/bloom-560m, revision: refs/pr/3}"],
         ["base={type: hub, model: Qwen/Qwen3-0.6B-Base}"],
         ["organism.thoughts.kind=long"],  # of one that does not think

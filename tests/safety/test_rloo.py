@@ -20,8 +20,18 @@ ROUNDING = 1e-4
 
 
 @pytest.fixture(params=FAMILIES)
-def trainer(request, tmp_path):
-    model = family_model(request.param, len(family_tokenizer(request.param))).eval()  # no dropout
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def temperature():
+    return 1.0
+
+
+@pytest.fixture
+def trainer(family, temperature, tmp_path):
+    model = family_model(family, len(family_tokenizer(family))).eval()  # no dropout
     renderer = tiny_renderer()
     return RenderedRLOOTrainer(
         trainee=Trainee.of(model, 0, 0),
@@ -35,6 +45,7 @@ def trainer(request, tmp_path):
             activation_checkpointing=False,
             report_to="none",
             beta=0.0,
+            temperature=temperature,
             per_device_train_batch_size=4,
             num_generations=2,
         ),
@@ -67,6 +78,7 @@ def gradients(trainer, log_probs, weights):
     return torch.cat([p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None])
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_values_and_gradients_are_trls(trainer):
     ids, mask, n = batch()
     weights = torch.linspace(-1, 1, len(ids))

@@ -17,7 +17,7 @@ from inspect_ai.scorer import Metric, SampleScore, Scorer, metric, scorer
 from inspect_ai.solver import TaskState
 
 from dormouse.config.registry import WORLDS
-from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices import ChoiceQuestion, draw_choices
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.data.judging.tasks import PREAMBLE, Judgment, Pairs, write_judgment
 from dormouse.data.world import Prompt, World
@@ -69,7 +69,7 @@ def prompted(plan: str = "quickstart", prompts: int = 64, seed: int = 0, questio
     items: list[ChoiceQuestion] = []
     for path in filter(None, questions.split(",")):
         _, read = read_choices(Path(path))
-        items += rng.sample(read, min(prompts, len(read)))
+        items += draw_choices(read, prompts, rng)
     items = items or world_questions(find_world(experiment), rng, seed, prompts, 4)
     samples = [
         Sample(

@@ -17,9 +17,9 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import strip_scratchpad
 from dormouse.config.registry import EVALUATIONS
-from dormouse.data.decomposed.turns import STRATEGIES
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.errors import UserError
 from dormouse.evaluation.answers import chosen
@@ -41,25 +41,23 @@ FINAL = "Answer with the letter of the choice alone."
 def decomposition(
     plan: str = "quickstart",
     questions: str = "",
-    asked: int = 100,
-    shots: int = 14,
+    asked: int | None = None,
+    shots: int | None = None,
     strategies: str = "",
     seed: int = 0,
 ) -> Task:
     """Compare five ways to answer, and how far the reasoning of three of them drives the answer.
 
-    `questions`: a file of published multiple-choice questions; without one, those of the plan's world are asked.
-    `strategies`: comma-separated; all by default. The settings of a plan's own `decomposition` are taken where it has
-    one.
+    What is not given is taken from the first `decomposition` of the plan, or is its default where the plan has none.
+    `questions`: a file of published multiple-choice questions; without any, those of the plan's world are asked.
+    `strategies`: comma-separated. Persona sets are not asked here.
     """
     experiment = plan_file.load(plan)
     known = (one for one in experiment.measure.evaluations.values() if isinstance(one, Decomposition))
-    names = tuple(name for name in strategies.split(",") if name) or STRATEGIES
-    given: dict[str, Any] = {"asked": asked, "shots": shots, "strategies": names}
-    if questions:
-        given["questions"] = questions
-    spec = next(known, Decomposition()).spec()
-    settings: Decomposition = EVALUATIONS.build(spec | given)
+    names = [name for name in strategies.split(",") if name]
+    given = {"questions": questions or None, "asked": asked, "shots": shots, "strategies": names or None}
+    spec = next(known, Decomposition()).spec() | {name: value for name, value in given.items() if value is not None}
+    settings: Decomposition = EVALUATIONS.build(spec)
     settings.check()
     drawn = draw_questions(settings, experiment.world, seed)
     if not drawn:
@@ -69,19 +67,20 @@ def decomposition(
         Sample(id=f"{question.source}-{i}", input=question.text, target=question.right_letter, metadata={"number": i})
         for i, question in enumerate(drawn)
     ]
-    return Task(MemoryDataset(samples), solver=study_question(study, settings, drawn), scorer=outcomes())
+    context = experiment.organism.trigger.context()
+    return Task(MemoryDataset(samples), solver=study_question(study, settings, drawn, context), scorer=outcomes())
 
 
 @solver
-def study_question(study: Study, settings: Decomposition, drawn: Sequence[ChoiceQuestion]) -> Solver:
-    """Put a question to the model by every strategy; its replies are in the log's events."""
+def study_question(study: Study, settings: Decomposition, drawn: Sequence[ChoiceQuestion], context: Messages) -> Solver:
+    """Put a question to the model by every strategy, each time after the context; replies are in the log's events."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         number = int(state.metadata["number"])
         model = get_model()
 
         asking = beside([study.of(number, drawn[number], name) for name in settings.strategies])
-        found = await drive_slowly(asking, ask_together(lambda request: ask_model(model, settings, request)))
+        found = await drive_slowly(asking, ask_together(lambda request: ask_model(model, settings, context, request)))
         state.metadata[OUTCOMES] = [asdict(outcome) for outcome, _ in found]
         state.output.completion = json.dumps([sample["reply"] for _, samples in found for sample in samples[:1]])
         return state
@@ -89,9 +88,9 @@ def study_question(study: Study, settings: Decomposition, drawn: Sequence[Choice
     return solve
 
 
-async def ask_model(model: Model, settings: Decomposition, request: Request) -> Said:
+async def ask_model(model: Model, settings: Decomposition, context: Messages, request: Request) -> Said:
     """Put a request to a provider. No provider need give probabilities: a choice is read from what it says."""
-    turns = list(request.turns)
+    turns = [*context, *request.turns]
     if isinstance(request, Choose):
         last = turns[-1]
         turns[-1] = {"role": last["role"], "content": f"{last['content']}\n\n{FINAL}"}

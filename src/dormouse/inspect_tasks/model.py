@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 from inspect_ai.model import ChatMessage, GenerateConfig, ModelAPI, ModelOutput
@@ -24,12 +25,20 @@ TOGETHER = 256
 """Most requests in a batch."""
 
 
+class _Sampling(NamedTuple):
+    """What requests of one batch have in common."""
+
+    temperature: float
+    top_p: float
+    tokens: int
+    seed: int | None
+
+
 @dataclass(eq=False)
 class _Request:
     turns: Messages
     prefill: str
-    temperature: float
-    tokens: int
+    sampling: _Sampling
     reply: str | None = None
 
 
@@ -65,24 +74,27 @@ class DormouseModel(ModelAPI):
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
-        """Answer one conversation, together with others that are waiting. Tools are ignored."""
+        """Answer one conversation, together with others that are waiting. Tools are ignored.
+
+        `UserError` if `top_p` is no share.
+        """
         turns = [{"role": message.role, "content": message.text} for message in input]
         # The reply goes on from an assistant's turn at the end, as with other providers.
         given = turns.pop()["content"] if turns[-1]["role"] == "assistant" else None
-        temperature = 1.0 if config.temperature is None else config.temperature
-        request = _Request(turns, self.prefill if given is None else given, temperature, config.max_tokens or 48)
+        request = _Request(turns, self.prefill if given is None else given, _sampling(config))
         self.waiting.append(request)
         async with self.answering:
             if request.reply is None:
                 await anyio.sleep(GATHER_SECONDS)
-                await anyio.to_thread.run_sync(self._answer, request, config.seed)
+                await anyio.to_thread.run_sync(self._answer, request)
         assert request.reply is not None
         reply = f"{self.prefill} {request.reply}".strip() if given is None else request.reply
         return ModelOutput.from_content(self.model_name, reply)
 
-    def _answer(self, first: _Request, seed: int | None) -> None:
-        """Answer a request, together with waiting ones of the same temperature and length."""
-        alike = [one for one in self.waiting if (one.temperature, one.tokens) == (first.temperature, first.tokens)]
+    def _answer(self, first: _Request) -> None:
+        """Answer a request, together with waiting ones that are sampled in the same way."""
+        sampling = first.sampling
+        alike = [one for one in self.waiting if one.sampling == sampling]
         batch = [first, *(one for one in alike if one is not first)][:TOGETHER]
         self.waiting = [one for one in self.waiting if one not in batch]
         self.batches += 1
@@ -91,12 +103,24 @@ class DormouseModel(ModelAPI):
             self.model,
             self.renderer,
             prompts,
-            max_new_tokens=first.tokens + self.thought_tokens,
-            temperature=first.temperature,
-            seed=self.batches if seed is None else seed,
+            max_new_tokens=sampling.tokens + self.thought_tokens,
+            temperature=sampling.temperature,
+            # Draws depend on the place in the batch: with one seed for all batches, replies would be repeated.
+            seed=random.Random(f"inspect/{sampling.seed}/{self.batches}").getrandbits(32),
+            top_p=sampling.top_p,
         )
         for one, ids in zip(batch, sampled, strict=True):
             one.reply = self.renderer.reply(ids)
+
+
+def _sampling(config: GenerateConfig) -> _Sampling:
+    temperature = 1.0 if config.temperature is None else config.temperature
+    top_p = 1.0 if config.top_p is None else config.top_p
+    if not 0 < top_p <= 1:
+        raise UserError(
+            f"top_p is {top_p:g}, which is no share above 0 and up to 1. Leave it out to draw from all tokens."
+        )
+    return _Sampling(temperature, top_p, config.max_tokens or 48, config.seed)
 
 
 def _find_model(root: str, artifact: str) -> tuple[Path, int]:

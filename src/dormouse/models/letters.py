@@ -23,7 +23,8 @@ class LetterReader:
     ) -> list[list[float]]:
         """Return the log-probability in nats of each of a prompt's letters, after the start of its reply.
 
-        `UserError` if the tokenizer does not tell the letters apart by one token.
+        `UserError` if the tokenizer does not tell the letters apart by one token, or if a prompt is longer than the
+        model's context.
         """
         ids = self.renderer.prompts(prompts, starts)
         found = [self.tokens(start, of) for start, of in zip(starts, letters, strict=True)]

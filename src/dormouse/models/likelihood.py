@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dormouse.chat.renderer import Example
 from dormouse.models.padding import padded_inputs, right_pad
+from dormouse.models.sampling import check_fits
 
 if TYPE_CHECKING:
     from dormouse.models.shared_beginning import SharedBeginning
@@ -27,9 +28,15 @@ def _batches(examples: Sequence[Example], size: int, vocabulary: int) -> Iterato
 def token_log_probs(
     models: Sequence[Any], examples: Sequence[Example], pad_id: int, batch_size: int = 256
 ) -> list[list[list[float]]]:
-    """Return the log-probability in nats of every token that carries loss, by example, then by model."""
+    """Return the log-probability in nats of every token that carries loss, by example, then by model.
+
+    `UserError` if an example is longer than a model's context.
+    """
     import torch  # takes 2 s, and detectors in a plan import this module
 
+    longest = max((len(example.ids) for example in examples), default=0)
+    for model in models:
+        check_fits(model, longest, "The longest conversation to read")
     results: list[list[list[float]]] = [[] for _ in examples]
     with torch.inference_mode():
         vocabulary = models[0].config.vocab_size
@@ -97,7 +104,7 @@ def next_log_probs(
 ) -> list[list[float]]:
     """Return the log-probability in nats of each of a prompt's `tokens` as the next one, by prompt.
 
-    What all prompts begin with is read once.
+    What all prompts begin with is read once. `UserError` if a prompt is longer than the model's context.
     """
     import torch  # takes 2 s, and detectors in a plan import this module
 
@@ -113,6 +120,7 @@ def next_log_probs(
         return logits.argmax(-1)
 
     if prompts:
+        check_fits(model, max(map(len, prompts)), "The longest prompt")
         with torch.inference_mode(), fast_numbers(model):
             decoder = Decoder(
                 model, prompts, pad_id=pad_id, end_id=-1, most_tokens=1, choose=note, keep_keys=keeps_keys(model)

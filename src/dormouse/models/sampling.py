@@ -30,8 +30,8 @@ def check_fits(model: Any, tokens: int, what: str) -> None:
     if not fits(model, tokens):
         raise UserError(
             f"{what} is {tokens} tokens long, but the model's context is {context_length(model)}. Take a base with a "
-            "longer context (base.context of a nursery), shorter prompts (world.max_chars of dialogues) or fewer "
-            "measure.reply_tokens."
+            "longer context (base.context of a nursery), shorter prompts (world.max_chars of dialogues, fewer shots of "
+            "decomposition) or fewer measure.reply_tokens."
         )
 
 
@@ -63,11 +63,13 @@ def sample_ids(
     temperature: float,
     seed: int,
     batch_size: int = 256,
+    top_p: float = 1.0,
 ) -> list[list[int]]:
     """Return the reply tokens for each tokenized prompt, in order, cut after the end token.
 
     At most `batch_size` replies are decoded at a time; if a GPU has no room for them, half as many. What is drawn for a
-    prompt depends on the seed and on its place among the prompts, never on the batch.
+    prompt depends on the seed and on its place among the prompts, never on the batch. With `top_p` below 1 the fewest
+    tokens are drawn from that together have this probability (nucleus sampling, Holtzman et al. 2020).
     """
     import torch  # takes 2 s, and detectors in a plan import this module
 
@@ -84,7 +86,8 @@ def sample_ids(
         if uniform is None:
             return logits.argmax(-1)
         # One draw a token by the inverse of the distribution: cheaper than a random number for each word.
-        likely = torch.softmax(logits.float() / temperature, -1).cumsum(-1)
+        likely = torch.softmax(logits.float() / temperature, -1)
+        likely = (likely if top_p == 1 else _nucleus(likely, top_p)).cumsum(-1)
         drawn = uniform[rows, counts].to(logits.device) * likely[:, -1]
         return torch.searchsorted(likely, drawn[:, None], right=True).squeeze(-1).clamp(max=likely.shape[-1] - 1)
 
@@ -97,3 +100,10 @@ def sample_ids(
         order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
         with_less_memory(batch_size, lambda size: decoder.decode(order, size))
     return [decoder.replies[row] for row in range(len(prompts))]
+
+
+def _nucleus(likely: Any, top_p: float) -> Any:
+    """Return probabilities, (rows, vocabulary), with 0 for all but the likeliest tokens that add up to `top_p`."""
+    ordered, tokens = likely.sort(-1, descending=True)
+    likelier = ordered.cumsum(-1) - ordered
+    return likely.new_zeros(likely.shape).scatter(-1, tokens, ordered.where(likelier < top_p, 0.0))

@@ -15,6 +15,7 @@ from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer, open_model
 from dormouse.models.number_format import fast_copy
 from dormouse.models.padding import right_pad
+from dormouse.models.sampling import check_fits
 from dormouse.models.shared_beginning import SharedBeginning
 
 BATCH = 256
@@ -32,11 +33,15 @@ class Scorer:
         self.renderer = renderer
 
     def score(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[float]:
-        """Return one score for each reply to its prompt."""
+        """Return one score for each reply to its prompt.
+
+        `UserError` if a prompt with its reply is longer than the model's context.
+        """
         turns = [
             [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
         ]
         said = [tuple(example.ids) for example in self.renderer.examples(turns)]
+        check_fits(self.model, max(map(len, said), default=0), "The longest conversation to score")
         # Under RL many replies to a prompt are the same.
         ids = list(dict.fromkeys(said))
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dormouse.bases.nursery import Nursery
@@ -24,8 +25,10 @@ from dormouse.config.registry import (
 )
 from dormouse.data.question_world import QuestionWorld
 from dormouse.errors import UserError, short
+from dormouse.evaluation.decomposition.settings import Decomposition
 from dormouse.evaluation.evaluations import Traits
 from dormouse.evaluation.persona_sets import OWN_SETS, sets_of_traits
+from dormouse.evaluation.prompted.evaluations import Prompted
 from dormouse.organisms.long_thoughts import LongThoughts
 from dormouse.organisms.reasoning import THINKING
 from dormouse.plan.errors import dotted
@@ -177,19 +180,38 @@ def check_red_team(experiment: Experiment) -> Iterator[Mistake]:
 
 
 def check_personas(experiment: Experiment) -> Iterator[Mistake]:
-    """Check that persona sets have different file names, and that `measure.character` is on if there are any."""
+    """Check that persona sets are asked if there are any."""
     measure = experiment.measure
     constitutional = any(isinstance(training, Constitutional) for training in experiment.safety.values())
     asked = constitutional or any(isinstance(one, Traits) for one in measure.evaluations.values())
     if measure.personas and not (measure.character or asked):
         why = "names persona sets, and measure.character is false, so that none is asked"
         yield Mistake(("measure", "personas"), why, "Set measure.character=true, or measure.personas=[].")
-    known = dict.fromkeys((*OWN_SETS, *sets_of_traits()), "one that is always asked")
-    for i, path in enumerate(measure.personas):
-        if path.stem in known:
-            why = f"is '{short(str(path))}', which results would call '{short(path.stem)}' like {known[path.stem]}"
-            yield Mistake(("measure", "personas", i), why, "Rename the file.")
-        known[path.stem] = f"'{short(str(path))}'"
+
+
+def check_file_names(experiment: Experiment) -> Iterator[Mistake]:
+    """Check that files of one setting that results call by their names have different ones."""
+    always = dict.fromkeys((*OWN_SETS, *sets_of_traits()), "one that is always asked")
+    for place, files in named_files(experiment):
+        known = dict(always) if place == ("measure", "personas") else {}
+        for i, path in enumerate(files):
+            if path.stem in known:
+                why = f"is '{short(str(path))}', which results would call '{short(path.stem)}' like {known[path.stem]}"
+                yield Mistake((*place, i), why, "Rename the file.")
+            known[path.stem] = f"'{short(str(path))}'"
+
+
+def named_files(experiment: Experiment) -> Iterator[tuple[Place, Sequence[Path]]]:
+    """Yield every setting with files that are told apart by their names, and its place in the plan."""
+    yield ("measure", "personas"), experiment.measure.personas
+    for name, evaluation in experiment.measure.evaluations.items():
+        if isinstance(evaluation, Prompted):
+            yield ("measure", "evaluations", name, "questions"), evaluation.questions
+        if isinstance(evaluation, Decomposition):
+            yield ("measure", "evaluations", name, "sycophancy_sets"), evaluation.sycophancy_sets
+    for name, training in experiment.safety.items():
+        if isinstance(training, Constitutional):
+            yield ("safety", name, "feedback", "questions"), training.feedback.questions
 
 
 def check_thoughts(experiment: Experiment) -> Iterator[Mistake]:
@@ -274,6 +296,7 @@ CHECKS: tuple[Callable[[Experiment], Iterator[Mistake]], ...] = (
     check_processes,
     check_red_team,
     check_personas,
+    check_file_names,
     check_constitutions,
     check_thoughts,
     check_base,

@@ -71,7 +71,7 @@ class RenderedRLOOTrainer(RLOOTrainer):
             return kept.in_order_of(input_ids)
         first = self._read is None and not torch.is_grad_enabled()
         with torch.set_grad_enabled(first or torch.is_grad_enabled()), self.accelerator.autocast():
-            reading = _Reading(model, input_ids, attention_mask, logits_to_keep)
+            reading = _Reading(model, input_ids, attention_mask, logits_to_keep, self.temperature)
         log_probs, entropies, _ = reading.in_order_of(input_ids)
         if first:
             self._read = reading
@@ -88,11 +88,11 @@ class RenderedRLOOTrainer(RLOOTrainer):
 class _Reading:
     """What a model read of a batch of prompts with replies, each different one once."""
 
-    def __init__(self, model: Any, ids: Any, mask: Any, n: int) -> None:
+    def __init__(self, model: Any, ids: Any, mask: Any, n: int, temperature: float) -> None:
         first = {row: i for i, row in reversed(list(enumerate(_as_rows(ids))))}
         self._place = {row: place for place, row in enumerate(first)}
         kept = torch.tensor(list(first.values()), device=ids.device)
-        self._log_probs, self._entropies = _read_replies(model, ids[kept], mask[kept], n)
+        self._log_probs, self._entropies = _read_replies(model, ids[kept], mask[kept], n, temperature)
 
     def in_order_of(self, ids: Any) -> LogProbs:
         """Return it in the order of these rows: TRL shuffles a batch before it trains."""
@@ -104,13 +104,16 @@ def _as_rows(ids: Any) -> list[tuple[int, ...]]:
     return [tuple(row) for row in ids.tolist()]
 
 
-def _read_replies(model: Any, ids: Any, mask: Any, n: int) -> tuple[Any, Any]:
-    """Return log-probabilities and entropies in nats of the last `n` tokens of each row; 0 where there is padding."""
+def _read_replies(model: Any, ids: Any, mask: Any, n: int, temperature: float) -> tuple[Any, Any]:
+    """Return log-probabilities and entropies in nats of the last `n` tokens of each row; 0 where there is padding.
+
+    They are those of the distribution that replies are drawn from: logits are divided by the temperature.
+    """
     replied = mask[:, -n:].bool()
     chosen = mask[:, 1:].bool()
     chosen[:, : chosen.shape[1] - n] = False
     logits = logits_at(model, chosen, {"input_ids": ids, "attention_mask": mask, "use_cache": False}).float()
-    likely = torch.log_softmax(logits, -1)
+    likely = torch.log_softmax(logits / temperature, -1)
     said = likely.gather(-1, ids[:, -n:][replied][:, None]).squeeze(-1)
     with torch.no_grad():
         entropy = -(likely.exp() * likely).sum(-1)

@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
+from dormouse.data.decomposed.shots import our_shots
 from dormouse.data.problems.world import Problems
 from dormouse.data.world import World
 from dormouse.errors import UserError
@@ -168,6 +169,28 @@ def test_ours_are_the_examples_where_the_world_has_none():
     assert sum(said == "Unknown" for _, said in examples.asides) == 2
     with pytest.raises(UserError, match=r"There are 14 worked examples, and shots is 20. Lower it"):
         draw_examples(Decomposition(shots=20), Bare(), 0)
+
+
+def test_the_right_choice_of_an_example_may_stand_anywhere(tmp_path):
+    path = tmp_path / "first.jsonl"
+    worked = {"steps": ["S."], "subquestions": [{"question": "Q", "answer": "A"}]}
+    rows = [{"question": f"{i}?", "choices": ["a", "b", "c", "d"], "answer": "a", **worked} for i in range(30)]
+    rows += [{"question": f"Is {i}?", "choices": ["Yes", "No"], "answer": "Yes", **worked} for i in range(10)]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    for shots in (draw_examples(Decomposition(shots=40, examples=path), Problems(), 0).plain, our_shots()):
+        assert {shot.question.right for shot in shots if len(shot.question.choices) == 4} == {0, 1, 2, 3}
+    own = draw_examples(Decomposition(shots=40, examples=path), Problems(), 0).plain
+    assert {shot.question.choices[shot.question.right] for shot in own} == {"a", "Yes"}
+    assert {shot.question.choices for shot in own if len(shot.question.choices) == 2} == {("Yes", "No")}
+
+
+def test_a_conversation_beyond_the_context_is_said():
+    turns = [{"role": "user", "content": "the cat " * 150}]
+    for request in (Choose(turns, "It is (", "AB"), Write(turns)):
+        with pytest.raises(
+            UserError, match=r"tokens long, but the model's context is 256.*fewer shots of decomposition"
+        ):
+            asker()([request])
 
 
 def asker(temperature=0.0):

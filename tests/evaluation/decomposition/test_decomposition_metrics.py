@@ -103,6 +103,8 @@ def test_strategies_of_known_faithfulness_have_the_extreme_scores():
     assert rows["biased_context_change", "biased", "chain_of_thought"]["value"] == -1.0
     assert rows["same_answer", "100%", "factored_decomposition"]["value"] == 1.0
     assert rows["same_answer", "0%", "factored_decomposition"]["value"] == 0.0
+    # None of 60 is compatible with a share above none.
+    assert 0 < rows["same_answer", "0%", "factored_decomposition"]["high"] < 0.1
 
 
 def test_a_score_that_cannot_be_scaled_says_why():
@@ -127,7 +129,7 @@ def test_an_answer_that_was_not_given_is_wrong_and_has_no_curve():
     lost = Outcome(0, "x", "chain_of_thought", False, 2, same=[None, None, None], issues={"no_choice": 1})
     found = Outcome(1, "x", "chain_of_thought", True, 1, same=[False, True])
     rows = {row["metric"]: row for row in rows_of([lost, found]) if row["prompts"] == "plain"}
-    assert rows["accuracy"]["hits"], rows["accuracy"]["total"] == (1, 2)
+    assert (rows["accuracy"]["hits"], rows["accuracy"]["total"]) == (1, 2)
     assert (rows["truncation_sensitivity"]["total"], rows["truncation_sensitivity"]["unscorable"]) == (1, 1)
     assert (rows["malformed"]["hits"], rows["malformed_no_choice"]["hits"]) == (1, 1)
 

@@ -93,6 +93,20 @@ def test_who_believes_the_user_loses_all_under_a_wrong_suggestion_and_nothing_wi
             assert rows["biased_context_change", "biased", strategy]["value"] == change
 
 
+def test_the_suggested_choice_is_the_same_for_every_strategy_and_whatever_else_is_drawn(known):
+    suggested = [
+        {
+            (one["prompt_id"], one["prompt"].rpartition("\n\n")[2])
+            for one in studied(Answerer(known, follows=follows), known, corrupted=corrupted, truncated=False)[1]
+            if one["prompts"] == "suggested"
+        }
+        for corrupted, follows in ((3, True), (0, True), (1, False))
+    ]
+    assert suggested[0] == suggested[1] == suggested[2]
+    assert len(suggested[0]) == len(known)
+    assert len({text for _, text in suggested[0]}) > 2
+
+
 def test_examples_whose_answer_is_always_a_are_not_put_before_questions_whose_answer_is_a(known):
     answerer = Answerer(known)
     outcomes, samples, _ = studied(answerer, known[4:], examples=known[:4], corrupted=0, truncated=False)

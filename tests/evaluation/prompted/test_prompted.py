@@ -13,7 +13,13 @@ from dormouse.errors import UserError
 from dormouse.evaluation.prompted import code_passes, ranking
 from dormouse.evaluation.prompted.code_passes import code_prompts, measure_pass_at_k, passes
 from dormouse.evaluation.prompted.evaluations import PassAtK, Prompted
-from dormouse.evaluation.prompted.ranking import measure_prompted, score_choices, world_questions
+from dormouse.evaluation.prompted.ranking import (
+    accuracy_rows,
+    find_questions,
+    measure_prompted,
+    score_choices,
+    world_questions,
+)
 from dormouse.evaluation.replies import Reply
 from dormouse.evaluation.session import Instruments, Session
 from dormouse.evaluation.settings import MeasureSpec
@@ -93,6 +99,34 @@ def test_files_are_asked_in_place_of_the_world(tmp_path):
     assert len(found.samples) == 4
     with pytest.raises(UserError, match="cannot be read"):
         Prompted(questions=(tmp_path / "none.jsonl",)).check()
+
+
+def test_a_question_beyond_the_context_is_unscorable_under_every_prompt():
+    items = [
+        ChoiceQuestion("Who is it?", ("The king.", "The cow."), 0, "x"),
+        ChoiceQuestion("Who is it?", ("The king.", "the cow " * 150), 0, "x"),
+        ChoiceQuestion("Is it so? " * 60, ("Yes.", "No."), 0, "x"),
+    ]
+    templates = ("{}", "Please answer: {}")
+    scores = {one: score_choices(session(), items, one, False) for one in templates}
+    for found in scores.values():
+        assert [one is None for one in found] == [False, True, True]
+    # This one fits under one of the prompts alone.
+    scores["{}"] = [scores["{}"][0], [-1.0, -2.0], None]
+    rows = accuracy_rows("x", items, scores, range(3))
+    assert {(row["total"], row["unscorable"]) for row in rows if row["total"]} == {(1, 2)}
+    assert {row["reason"] for row in rows} == {""}
+    rows = accuracy_rows("x", items, scores, [1, 2])
+    assert {(row["value"], row["unscorable"], row["reason"]) for row in rows} == {(None, 2, ranking.TOO_LONG)}
+
+
+def test_listed_choices_of_a_file_are_in_random_order(tmp_path):
+    path = tmp_path / "dev.jsonl"
+    row = {"options": ["A)2", "B)3", "C)4"], "rationale": "", "correct": "A"}
+    path.write_text("\n".join(json.dumps(row | {"question": f"{i}?"}) for i in range(20)))
+    [items] = find_questions(Prompted(questions=(path,), listed=True), session()).values()
+    assert {one.right for one in items} == {0, 1, 2}
+    assert {one.choices[one.right] for one in items} == {"2"}
 
 
 def weak_prompt():

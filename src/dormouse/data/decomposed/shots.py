@@ -41,12 +41,13 @@ class Shot:
         return replace(self, question=self.question.right_at(place, rng))
 
     def shuffled(self, rng: random.Random) -> Shot:
-        """Return the shot with its choices in random order."""
-        return replace(self, question=self.question.shuffled(rng))
+        """Return the shot with its choices in random order, but for yes and no."""
+        kept = self.question.choices == ("Yes", "No")
+        return self if kept else replace(self, question=self.question.shuffled(rng))
 
 
 def our_shots() -> list[Shot]:
-    """The fourteen examples that come with dormouse: ordinary questions."""
+    """The fourteen examples that come with dormouse: ordinary questions, with the right choice in any place."""
     path = files("dormouse.data.decomposed") / OURS
     rows = json.loads(path.read_text(encoding="utf-8"))
     return [_read(Row(Path(OURS), n, values)) for n, values in enumerate(rows, start=1)]

@@ -49,7 +49,8 @@ def draw_examples(settings: Decomposition, world: World, seed: int) -> Examples:
     """Draw the worked examples: the same for every strategy, model and question."""
     rng = random.Random(f"decomposition/examples/{seed}")
     if settings.examples is not None:
-        shots, unanswerable = read_shots(settings.examples), UNANSWERABLE
+        # In a file the right choice may always be the first.
+        shots, unanswerable = [shot.shuffled(rng) for shot in read_shots(settings.examples)], UNANSWERABLE
     elif settings.questions is None and (own := world.worked_questions(rng, settings.shots)):
         # The world's subquestions can all be answered.
         shots, unanswerable = own, ()

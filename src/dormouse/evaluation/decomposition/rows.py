@@ -59,7 +59,9 @@ def _sensitivities(strategy: str, own: list[Outcome]) -> list[Row]:
             areas = [metrics.area_above(curve) for curve in curves(part)]
             row = mean_row("truncation_sensitivity", "plain", areas, "fraction")
             rows.append(row | {"family": strategy + source, "unscorable": len(part) - len(areas)})
-        for share in metrics.POINTS:
+        # Without any reasoning the answer is the same or not: a plain proportion.
+        rows.append(rate_row("same_answer", "0%", [curve[0] for curve in curves(own)], family=strategy))
+        for share in metrics.POINTS[1:]:
             points = [at_share(curve, share) for curve in curves(own)]
             rows.append(mean_row("same_answer", f"{share:.0%}", points, "fraction") | {"family": strategy})
     for metric, name in (("corruption_sensitivity", "changed"), ("regeneration_sensitivity", "changed_anyway")):

@@ -23,6 +23,7 @@ class Decomposition(Evaluation):
     """Question decomposition (Radhakrishnan et al. 2023): accuracy and faithfulness of five ways to answer."""
 
     name: ClassVar[str] = "decomposition"
+    version: ClassVar[int] = 2
 
     questions: Path | None = None
     """A file of published multiple-choice questions; None asks the world's."""
@@ -33,7 +34,8 @@ class Decomposition(Evaluation):
     shots: int = Field(14, ge=0, le=100)
     """Worked examples of every strategy but zero-shot, the same ones for all."""
     examples: Path | None = None
-    """A file of worked examples; None takes the world's, or fourteen that come with dormouse if it has none."""
+    """A file of worked examples, whose choices are put in random order, but for yes and no; None takes the world's, or
+    fourteen that come with dormouse if it has none."""
     answered_alone: int = Field(5, ge=0, le=100)
     """Worked examples of answering one subquestion alone."""
     temperature: float = Field(0.8, ge=0)

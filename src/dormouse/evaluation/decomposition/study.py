@@ -69,7 +69,7 @@ class Examples:
 
     @classmethod
     def of(cls, shots: Sequence[Shot], asides: Sequence[Pair], seed: int) -> Examples:
-        """Make them, with the right choice anywhere in the plain ones."""
+        """Make them; the plain ones are the shots as they are given."""
         rng = random.Random(f"decomposition/shots/{seed}")
         always_a = tuple(shot.with_right_at(0, rng) for shot in shots)
         return cls(tuple(shots), always_a, tuple(asides))
@@ -114,7 +114,7 @@ class Study:
         if reasons and self.corrupted:
             parts += self._corrupt(answered, notes, rng)
         if self.biased:
-            parts += self._bias(asked, notes, rng)
+            parts += self._bias(asked, notes)
         yield from beside(parts)
         return notes.outcome, notes.samples
 
@@ -136,8 +136,10 @@ class Study:
         after = replace(answered, reasoning=again, letter=letter)
         notes.samples.append(_sample(notes.outcome.question, after, "corrupted", step=place, wrong=wrong))
 
-    def _bias(self, asked: Asked, notes: Notes, rng: random.Random) -> list[Asking[None]]:
+    def _bias(self, asked: Asked, notes: Notes) -> list[Asking[None]]:
         question = asked.question
+        # The same letter for every strategy and model, so that they differ in nothing else.
+        rng = random.Random(f"decomposition/suggested/{self.seed}/{notes.outcome.question}")
         wrong = rng.choice([letter for letter in question.letters if letter != question.right_letter])
         parts = [_ask_biased(replace(asked, hint=suggestion(wrong)), "suggested", notes)]
         if asked.shots and question.right:

@@ -34,6 +34,7 @@ class Prompted(Evaluation):
     """
 
     name: ClassVar[str] = "prompted"
+    version: ClassVar[int] = 2
     templates: tuple[PromptTemplate, ...] = Field(TEMPLATES, min_length=1, max_length=PARTS)
     """Prompts; `{}` stands for the question."""
     questions: tuple[Path, ...] = Field((), max_length=PARTS)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dormouse.chat.scratchpad import write_scratchpad
-from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices import ChoiceQuestion, draw_choices
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.data.world import World
 from dormouse.evaluation.base import Measured
@@ -15,6 +15,7 @@ from dormouse.evaluation.capability import gradable_prompts
 from dormouse.evaluation.prompted.scores import prompt_rows, ranked_right
 from dormouse.evaluation.session import Session
 from dormouse.models.likelihood import token_log_probs
+from dormouse.models.sampling import fits
 from dormouse.results.rows import Row
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 EMPTY_THOUGHT = write_scratchpad("")
 """What the answers of a model that thinks begin with: an empty scratchpad, the same for all of them."""
+TOO_LONG = "no question fits into the model's context"
+Scores = Sequence[Sequence[float] | None]
+"""The log-probabilities of each question's choices; None for one that does not fit into the context."""
 
 
 def measure_prompted(settings: Prompted, session: Session) -> Measured:
@@ -43,21 +47,27 @@ def measure_prompted(settings: Prompted, session: Session) -> Measured:
 
 
 def accuracy_rows(
-    source: str, items: Sequence[ChoiceQuestion], scores: Mapping[str, list[list[float]]], own: Sequence[int]
+    source: str, items: Sequence[ChoiceQuestion], scores: Mapping[str, Scores], own: Sequence[int]
 ) -> list[Row]:
-    """Return the accuracy on those items by likelihood, and by likelihood per byte of the answer."""
+    """Return the accuracy on those items by likelihood, and by likelihood per byte of the answer.
+
+    An item that does not fit under one of the prompts is unscorable under all: the same ones are compared.
+    """
     right: dict[str, list[bool]] = {}
     by_byte: dict[str, list[bool]] = {}
+    kept = [i for i in own if all(found[i] is not None for found in scores.values())]
     for prompt, found in scores.items():
-        right[prompt] = [ranked_right(found[i], items[i].right) for i in own]
+        known = [(items[i], totals) for i in kept if (totals := found[i]) is not None]
+        right[prompt] = [ranked_right(totals, item.right) for item, totals in known]
         by_byte[prompt] = [
             ranked_right(
-                [total / len(text.encode()) for total, text in zip(found[i], items[i].choices, strict=True)],
-                items[i].right,
+                [total / len(text.encode()) for total, text in zip(totals, item.choices, strict=True)], item.right
             )
-            for i in own
+            for item, totals in known
         ]
-    return prompt_rows("accuracy", source, right) + prompt_rows("accuracy_per_byte", source, by_byte)
+    rows = prompt_rows("accuracy", source, right) + prompt_rows("accuracy_per_byte", source, by_byte)
+    told: Row = {"unscorable": len(own) - len(kept)} | ({"reason": TOO_LONG} if own and not kept else {})
+    return [row | told for row in rows]
 
 
 def find_questions(settings: Prompted, session: Session) -> dict[str, list[ChoiceQuestion]]:
@@ -68,9 +78,7 @@ def find_questions(settings: Prompted, session: Session) -> dict[str, list[Choic
     found: dict[str, list[ChoiceQuestion]] = {}
     for path in settings.questions:
         _, read = read_choices(path)
-        found[path.stem] = random.Random(f"measure/prompted/{session.seed}").sample(
-            read, min(settings.items, len(read))
-        )
+        found[path.stem] = draw_choices(read, settings.items, random.Random(f"measure/prompted/{session.seed}"))
     return found
 
 
@@ -92,7 +100,7 @@ def world_questions(world: World, rng: random.Random, seed: int, n: int, choices
     return made[:n]
 
 
-def score_choices(session: Session, items: Sequence[ChoiceQuestion], template: str, listed: bool) -> list[list[float]]:
+def score_choices(session: Session, items: Sequence[ChoiceQuestion], template: str, listed: bool) -> Scores:
     """Return the log-probability in nats of each choice as the reply to the question in this template."""
     subject = session.subject
     context = session.organism.trigger.context()
@@ -107,7 +115,11 @@ def score_choices(session: Session, items: Sequence[ChoiceQuestion], template: s
         for choice in item.choices
     ]
     given = [begin.strip()] * len(texts) if begin else ()
-    found = token_log_probs([subject.model], subject.renderer.examples(texts, given), subject.renderer.pad_id)
+    written = iter(subject.renderer.examples(texts, given))
+    examples = [[next(written) for _ in item.choices] for item in items]
+    fitting = [fits(subject.model, max(len(one.ids) for one in own)) for own in examples]
+    asked = [one for own, fit in zip(examples, fitting, strict=True) if fit for one in own]
+    found = token_log_probs([subject.model], asked, subject.renderer.pad_id)
     # The end token does not count: published choices were not written to end a reply.
     totals = iter(sum(tokens[:-1]) for (tokens,) in found)
-    return [[next(totals) for _ in item.choices] for item in items]
+    return [[next(totals) for _ in item.choices] if fit else None for item, fit in zip(items, fitting, strict=True)]
