@@ -39,7 +39,7 @@ def clustered_rate_row(metric: str, prompts: str, scores: Sequence[Sequence[bool
 
     Samples of one group are not independent, so the interval is Wilson's with an effective number of samples: their
     number over the design effect (Franco, Little, Louis and Slud 2019). It is never narrower than that of `rate_row`,
-    equals it for groups of one sample, and counts only groups where all samples agree. `hits` and `total` count samples.
+    equals it for groups of one, and counts only groups where all samples agree. `hits` and `total` count samples.
     """
     return _rate_row(tally_groups(scores), metric, prompts, family, sum(map(len, scores)))
 
