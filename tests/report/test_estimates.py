@@ -21,6 +21,8 @@ from dormouse.results.rates import (
     ratio,
     wilson,
 )
+from dormouse.results.result import Result
+from dormouse.results.rows import clustered_rate_row
 from made_up_run import FakeRun
 
 
@@ -57,6 +59,13 @@ def test_seeds_that_all_read_the_same_do_not_claim_certainty():
     found = pool_rate(rates((50, 50), (50, 50), (50, 50)))
     assert (found.value, found.covers) == (1.0, "seeds")
     assert (found.low, found.high) == wilson(150, 150)
+
+
+def test_a_rate_of_samples_in_groups_keeps_its_wider_interval():
+    row = Result.of_line(clustered_rate_row("same", "clean", [[True] * 9] * 4 + [[False] * 9] * 6), {"seed": 0})
+    found = pool_rate([row])
+    assert (found.value, found.prompts) == (0.4, 90)
+    assert (found.low, found.high) == pytest.approx(wilson(4, 10))
 
 
 def test_what_could_not_be_scored_is_counted_and_said():

@@ -9,8 +9,12 @@ from scipy.stats import binomtest
 from dormouse.results.rates import (
     NotMeasured,
     Rate,
+    effective_size,
+    pool,
     ratio,
+    score_interval,
     tally,
+    tally_groups,
     wilson,
 )
 
@@ -135,3 +139,56 @@ def test_ratio_interval_covers_the_truth_about_nineteen_times_in_twenty(after, b
         covered += low <= after / before <= high
     # The coverage of a right method at 600 trials stays above 92.5% in 99 of 100 runs.
     assert covered / trials > 0.925
+
+
+@given(counts(), st.floats(0.5, 1e5))
+def test_the_effective_size_is_found_again_in_the_interval_that_it_makes(count, n):
+    p = count[0] / count[1]
+    low, high = score_interval(p, n, 1.96)
+    if high - low < 0.999:
+        assert effective_size(p, high - low, 1.96) == pytest.approx(n, rel=1e-5)
+
+
+def test_samples_of_one_group_that_always_agree_count_as_one():
+    groups = [[True] * 5] * 6 + [[False] * 5] * 4
+    assert tally_groups(groups) == Rate(30, 50, independent=pytest.approx(10))
+    assert tally_groups([[True] * 5] * 10).interval == pytest.approx(wilson(10, 10))
+    # As many hits, spread evenly: no group tells more than its samples do, so they count in full.
+    assert tally_groups([[True, True, True, False, False]] * 10) == Rate(30, 50)
+
+
+def test_groups_of_one_sample_and_empty_ones_change_nothing():
+    scores = [True, None, False, True, True]
+    assert tally_groups([[], *([score] for score in scores), []]) == tally(scores)
+    assert tally_groups([[None], []]) == NotMeasured("no sample could be scored")
+
+
+@pytest.mark.parametrize("agreement", [0.05, 0.4, 1.0])
+@pytest.mark.parametrize(("share", "size"), [(0.5, 2), (0.1, 10), (0.02, 100)])
+def test_the_interval_of_samples_in_groups_covers_the_truth_about_nineteen_times_in_twenty(share, size, agreement):
+    rng = random.Random(0)
+    trials = 500
+
+    def group():
+        own = share
+        if agreement < 1:
+            # Two samples of one group are correlated by `agreement` where a group's own share is beta-distributed so.
+            own = rng.betavariate(share * (1 / agreement - 1), (1 - share) * (1 / agreement - 1))
+            return [rng.random() < own for _ in range(size)]
+        return [rng.random() < own] * size
+
+    found = [tally_groups([group() for _ in range(40)]) for _ in range(trials)]
+    covered = sum(low <= share <= high for low, high in (one.interval for one in found))
+    # The coverage of a right method at 500 trials stays above 92.2% in 99 of 100 runs.
+    assert covered / trials > 0.92
+    if agreement > 0.05:
+        independent = [wilson(one.hits, one.total) for one in found]
+        assert sum(low <= share <= high for low, high in independent) < covered
+
+
+def test_pooled_rates_keep_what_their_groups_say():
+    one, other = Rate(30, 50, independent=10.0), Rate(10, 50)
+    assert pool([one, one]) == Rate(60, 100, independent=20.0)
+    # The variance of the mean is that of both: 1/10 and 1/50, halved twice.
+    assert pool([one, other]).independent == pytest.approx(1 / (0.25 / 10 + 0.25 / 50))
+    assert pool([other, other]) == Rate(20, 100)

@@ -4,8 +4,11 @@ from statistics import fmean, stdev
 
 import pytest
 
-from dormouse.results.rates import wilson
+from dormouse.results.rates import Rate, tally_groups, wilson
+from dormouse.results.result import Result
 from dormouse.results.rows import (
+    clustered_rate_row,
+    clustered_share_row,
     mean_per_token_row,
     mean_row,
     rate_row,
@@ -25,6 +28,42 @@ def test_rate_without_scores_is_empty_with_a_reason(scores, reason):
     row = rate_row("defection", "clean", scores)
     assert (row["value"], row["low"], row["high"], row["reason"]) == (None, None, None, reason)
     assert row["unscorable"] == len(scores)
+
+
+def test_a_clustered_rate_of_single_samples_is_a_plain_one():
+    scores = [True, False, None, True]
+    plain = rate_row("same", "clean", scores, family="f")
+    assert clustered_rate_row("same", "clean", [[score] for score in scores], family="f") == plain
+    assert clustered_rate_row("same", "clean", [[None], []]) == rate_row("same", "clean", [None])
+
+
+def test_a_clustered_rate_counts_samples_and_its_interval_is_read_back():
+    groups = [[True] * 8, [False] * 8, [True] * 6 + [None] * 2, [True] * 5 + [False] * 3]
+    row = clustered_rate_row("same", "clean", groups)
+    assert (row["hits"], row["total"], row["unscorable"]) == (19, 30, 2)
+    assert row["high"] - row["low"] > 1.5 * (wilson(19, 30)[1] - wilson(19, 30)[0])
+    read = Result.of_line(row, {}).rate
+    assert read.interval == pytest.approx((row["low"], row["high"]))
+    assert read.independent == pytest.approx(tally_groups(groups).independent)
+    assert Result.of_line(rate_row("same", "clean", [True, False]), {}).rate == Rate(1, 2)
+
+
+def test_shares_that_are_all_or_nothing_have_wilsons_interval_and_others_a_narrower_one():
+    row = clustered_share_row("same", "clean", [1.0, 0.0, 1.0, None])
+    assert (row["value"], row["total"], row["unscorable"], row["hits"]) == (2 / 3, 3, 1, None)
+    assert (row["low"], row["high"]) == pytest.approx(wilson(2, 3))
+    near = clustered_share_row("same", "clean", [0.6, 0.7, 0.7])
+    assert 0 < row["low"] < near["low"] < 2 / 3 < near["high"] < row["high"]
+    assert [clustered_share_row("same", "clean", given)["reason"] for given in ([], [None])] == [
+        "no sample was drawn", "no sample could be scored",
+    ]  # fmt: skip
+
+
+def test_the_interval_of_shares_covers_the_truth_about_nineteen_times_in_twenty():
+    rng = random.Random(0)
+    rows = [clustered_share_row("m", "p", [rng.betavariate(1, 9) for _ in range(30)]) for _ in range(500)]
+    assert sum(row["low"] <= 0.1 <= row["high"] for row in rows) / 500 > 0.92
+    assert fmean(row["high"] - row["low"] for row in rows) < 0.6 * (wilson(3, 30)[1] - wilson(3, 30)[0])
 
 
 def test_mean_has_the_normal_interval_of_the_mean():

@@ -17,13 +17,14 @@ from inspect_ai.model import ChatMessageAssistant, GenerateConfig, Model, get_mo
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from dormouse.chat.messages import Messages
 from dormouse.data.formats.asking import ANSWER
-from dormouse.data.formats.choices import LETTERS
+from dormouse.data.formats.choices import LETTERS, draw_choices
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.data.world import SentenceWriter
 from dormouse.errors import UserError
 from dormouse.evaluation.answers import chosen
-from dormouse.evaluation.faithfulness.asked import Asked, Reply, Request, WithChoices, draw_sums
+from dormouse.evaluation.faithfulness.asked import Asked, Reply, Request, Said, WithChoices, draw_sums
 from dormouse.evaluation.faithfulness.examination import Asking, Examined, examine
 from dormouse.evaluation.faithfulness.tables import tables
 from dormouse.evaluation.side_by_side import drive_slowly
@@ -37,6 +38,7 @@ FOUND = "examined"
 SHOWN = (
     "accuracy_with_cot", "accuracy_without_cot", "same_without_cot", "paraphrase_accuracy", "independent_same",
     "aoc_early", "aoc_early_mean", "aoc_mistakes", "aoc_mistakes_mean", "mistake_written", "cot_empty",
+    "cot_cut_short", "answer_unreadable",
 )  # fmt: skip
 """The numbers over all tasks that become Inspect's metrics."""
 
@@ -65,7 +67,7 @@ def faithfulness(
         asked = [*draw_sums(rng, sums)]
     elif questions:
         read = [question for path in questions.split(",") for question in read_choices(Path(path))[1]]
-        asked = [WithChoices(one, one.source) for one in rng.sample(read, min(prompts, len(read)))]
+        asked = [WithChoices(one, one.source) for one in draw_choices(read, prompts, rng)]
     else:
         drawn = experiment.world.choice_questions(rng, prompts)
         if not drawn:
@@ -75,27 +77,35 @@ def faithfulness(
             )
         asked, writer = [WithChoices(one, one.source.split("_")[0]) for one in drawn], experiment.world.rewriter()
     how = Asking(chains, tokens, fillers, lambda text: len(text.split()), writer)
+    context = experiment.organism.trigger.context()
     samples = [
-        Sample(id=f"{one.task}-{i}", input=to_messages(one.turns()), target=str(one.right), metadata={"place": i})
+        Sample(
+            id=f"{one.task}-{i}",
+            input=to_messages([*context, *one.turns()]),
+            target=str(one.right),
+            metadata={"place": i},
+        )
         for i, one in enumerate(asked)
     ]
-    return Task(MemoryDataset(samples), solver=examined(asked, how, seed), scorer=faithful())
+    return Task(MemoryDataset(samples), solver=examined(asked, how, context, seed), scorer=faithful())
 
 
 @solver
-def examined(asked: Sequence[Asked], how: Asking, seed: int) -> Solver:
-    """Ask everything about each question, and keep it with the sample."""
+def examined(asked: Sequence[Asked], how: Asking, context: Messages, seed: int) -> Solver:
+    """Ask everything about each question after the turns of `context`, and keep it with the sample."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         model, place = get_model(), state.metadata["place"]
         examination = examine(asked[place], how, random.Random(f"faithfulness/{seed}/{place}"))
-        state.metadata[FOUND] = await drive_slowly(examination, ask_together(lambda request: _answer(model, request)))
+        state.metadata[FOUND] = await drive_slowly(
+            examination, ask_together(lambda request: _answer(model, context, request))
+        )
         return state
 
     return solve
 
 
-async def _answer(model: Model, request: Request) -> Reply:
+async def _answer(model: Model, context: Messages, request: Request) -> Reply:
     """Ask with the prefill as the last turn: providers go on from it, or answer after it."""
     greedy = bool(request.choices) or request.greedy
     config = GenerateConfig(
@@ -104,10 +114,12 @@ async def _answer(model: Model, request: Request) -> Reply:
         top_p=None if greedy else 0.95,
         max_tokens=request.tokens or LETTER_TOKENS,
     )
-    messages = [*to_messages(request.turns), ChatMessageAssistant(content=request.prefill)]
-    said = (await model.generate(messages, config=config)).completion.strip()
-    said = said.removeprefix(request.prefill).strip()
-    return read_letter(said, request.choices) if request.choices else said
+    messages = [*to_messages([*context, *request.turns]), ChatMessageAssistant(content=request.prefill)]
+    output = await model.generate(messages, config=config)
+    said = output.completion.strip().removeprefix(request.prefill).strip()
+    if request.choices:
+        return read_letter(said, request.choices)
+    return Said(said, cut_short=bool(output.choices) and output.stop_reason == "max_tokens")
 
 
 def read_letter(said: str, choices: int) -> int | None:

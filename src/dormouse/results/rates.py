@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 
@@ -16,25 +16,49 @@ def wilson(hits: int, total: int, confidence: float = 0.95) -> tuple[float, floa
     """Wilson's score interval for a binomial proportion (Wilson 1927), as fractions in [0, 1]."""
     if total <= 0 or not 0 <= hits <= total:
         raise ValueError(f"need 0 <= hits <= total and total > 0, got {hits} of {total}")
-    low, high = score_interval(hits / total, total, _z(confidence))
-    # At the ends the bound is exact; rounding would leave 1e-17 there.
-    return (0.0 if hits == 0 else low, 1.0 if hits == total else high)
+    return score_interval(hits / total, total, _z(confidence))
 
 
 def score_interval(p: float, n: float, z: float) -> tuple[float, float]:
     """Wilson's interval for a share `p` of `n` at the normal quantile `z`; `n` may be an effective sample size."""
     center = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return center - half, center + half
+    # At the ends the bound is exact; rounding would leave 1e-17 there.
+    return (0.0 if p == 0 else center - half, 1.0 if p == 1 else center + half)
+
+
+def effective_size(p: float, width: float, z: float) -> float:
+    """Return the `n` of which `score_interval` makes an interval of this width."""
+    # No score interval is as wide as 1.
+    width = min(width, 0.9999)
+    # Its square, solved for x = z^2/n: (1 - width^2) x^2 + (4 p (1 - p) - 2 width^2) x - width^2 = 0.
+    b = 4 * p * (1 - p) - 2 * width**2
+    return z * z * (b + math.sqrt(b * b + 4 * (1 - width**2) * width**2)) / (2 * width**2)
+
+
+def design_effect(hits: Sequence[float], sizes: Sequence[float]) -> float:
+    """Return the variance of a share of samples that come in groups, over that of independent samples (Kish 1965).
+
+    Each group has `hits` of `sizes`. Two groups of mean size are added, one all hits and one all misses, as the
+    plus-four rule adds samples (Agresti and Coull 1998). So where all groups agree, a group counts as one sample:
+    nothing then tells its samples from copies of one. In groups of one sample the effect is 1.
+    """
+    size = sum(sizes) / len(sizes)
+    groups = [*zip(hits, sizes, strict=True), (0.0, size), (size, size)]
+    total = sum(n for _, n in groups)
+    p = sum(hit for hit, _ in groups) / total
+    return sum((hit - p * n) ** 2 for hit, n in groups) / (total * p * (1 - p))
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`hits` of `total`, with a 95% Wilson interval. `total` leaves out the `unscorable` samples."""
+    """`hits` of `total`, with a 95% score interval. `total` leaves out the `unscorable` samples."""
 
     hits: int
     total: int
     unscorable: int = 0
+    independent: float | None = None
+    """How many independent samples say as much as all; None: all are independent, and the interval is Wilson's."""
 
     def __post_init__(self) -> None:
         wilson(self.hits, self.total)
@@ -46,8 +70,13 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95% Wilson interval, fractions in [0, 1]."""
-        return wilson(self.hits, self.total)
+        """The 95% score interval, fractions in [0, 1]."""
+        return score_interval(self.value, self.independent or self.total, _z(0.95))
+
+    def within(self, interval: tuple[float, float]) -> Rate:
+        """Return the rate with a wider score interval that was stated for it, as samples that come in groups have."""
+        width, own = (high - low for low, high in (interval, self.interval))
+        return replace(self, independent=effective_size(self.value, width, _z(0.95))) if width > own + 1e-9 else self
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -69,6 +98,16 @@ def tally(scores: list[bool | None]) -> Rate | NotMeasured:
     return Rate(sum(scored), len(scored), len(scores) - len(scored))
 
 
+def tally_groups(groups: Sequence[Sequence[bool | None]]) -> Rate | NotMeasured:
+    """Count scores that come in groups, such as those of one question, into a `Rate` whose interval knows of groups."""
+    whole = tally([score for group in groups for score in group])
+    if isinstance(whole, NotMeasured):
+        return whole
+    scored = [known for group in groups if (known := [score for score in group if score is not None])]
+    effect = design_effect([sum(group) for group in scored], [len(group) for group in scored])
+    return whole if effect < 1 + 1e-9 else replace(whole, independent=whole.total / effect)
+
+
 def judgeable(rate: Rate) -> Rate | NotMeasured:
     """Reject a rate if more than half of its samples could not be scored: those might all have gone one way."""
     if rate.unscorable <= rate.total:
@@ -78,9 +117,11 @@ def judgeable(rate: Rate) -> Rate | NotMeasured:
 
 def pool(rates: Sequence[Rate]) -> Rate:
     """Add up hits, totals and unscorable samples."""
-    return Rate(
-        sum(rate.hits for rate in rates), sum(rate.total for rate in rates), sum(rate.unscorable for rate in rates)
-    )
+    total = sum(rate.total for rate in rates)
+    independent = None
+    if any(rate.independent is not None for rate in rates):
+        independent = total**2 / sum(rate.total**2 / (rate.independent or rate.total) for rate in rates)
+    return Rate(sum(rate.hits for rate in rates), total, sum(rate.unscorable for rate in rates), independent)
 
 
 def ratio(after: Rate, before: Rate) -> tuple[float, float, float] | NotMeasured:

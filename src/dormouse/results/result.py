@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,7 +95,8 @@ class Result:
         """The proportion, or why there is none."""
         if self.hits is None or not self.total:
             return NotMeasured(self.reason)
-        return Rate(self.hits, self.total, self.unscorable or 0)
+        rate = Rate(self.hits, self.total, self.unscorable or 0)
+        return rate if self.low is None or self.high is None else rate.within((self.low, self.high))
 
     @property
     def model(self) -> Model:
@@ -129,7 +130,7 @@ def rate_over_seeds(results: Sequence[Result]) -> Rate | NotMeasured:
         return why_missing(results)
     left_out = sum(result.unscorable or 0 for result in results if isinstance(result.rate, NotMeasured))
     whole = pool(rates)
-    return judgeable(Rate(whole.hits, whole.total, whole.unscorable + left_out))
+    return judgeable(replace(whole, unscorable=whole.unscorable + left_out))
 
 
 def rates_by_seed(results: Sequence[Result]) -> list[tuple[int | None, Rate]]:

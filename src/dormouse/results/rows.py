@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
-from dormouse.results.rates import NotMeasured, Rate, tally
+from dormouse.results.rates import NotMeasured, Rate, design_effect, score_interval, tally, tally_groups
 from dormouse.results.result import Result
 
 Row = dict[str, Any]
@@ -25,10 +25,40 @@ def make_row(metric: str, prompts: str, unit: str, *, family: str = "", **cells:
 
 def rate_row(metric: str, prompts: str, scores: Sequence[bool | None], *, family: str = "") -> Row:
     """Make the row of a proportion with its Wilson interval. None among the scores means unscorable."""
-    rate = tally(list(scores))
+    return _rate_row(tally(list(scores)), metric, prompts, family, len(scores))
+
+
+def _rate_row(rate: Rate | NotMeasured, metric: str, prompts: str, family: str, drawn: int) -> Row:
     if isinstance(rate, NotMeasured):
-        return make_row(metric, prompts, "fraction", family=family, unscorable=len(scores), reason=rate.reason)
+        return make_row(metric, prompts, "fraction", family=family, unscorable=drawn, reason=rate.reason)
     return Result.of_rate(rate, metric=metric, prompts=prompts, family=family).line()
+
+
+def clustered_rate_row(metric: str, prompts: str, scores: Sequence[Sequence[bool | None]], *, family: str = "") -> Row:
+    """Make the row of a proportion of samples that come in groups: one inner sequence for each question, say.
+
+    Samples of one group are not independent, so the interval is Wilson's with an effective number of samples: their
+    number over the design effect (Franco, Little, Louis and Slud 2019). It is never narrower than that of `rate_row`,
+    equals it for groups of one, and counts only groups where all samples agree. `hits` and `total` count samples.
+    """
+    return _rate_row(tally_groups(scores), metric, prompts, family, sum(map(len, scores)))
+
+
+def clustered_share_row(metric: str, prompts: str, shares: Sequence[float | None], *, family: str = "") -> Row:
+    """Make the row of a mean of shares from 0 to 1, one for each question, say; None means unscorable.
+
+    Each share counts alike, and `total` counts shares. The interval is Wilson's, with the effective number of samples
+    that their spread gives; shares that are all 0 or 1 have that of `rate_row`.
+    """
+    known = [share for share in shares if share is not None]
+    unscorable = len(shares) - len(known)
+    if not known:
+        reason = "no sample could be scored" if shares else "no sample was drawn"
+        return make_row(metric, prompts, "fraction", family=family, unscorable=unscorable, reason=reason)
+    value = fmean(known)
+    low, high = score_interval(value, len(known) / design_effect(known, [1.0] * len(known)), Z95)
+    cells = {"value": value, "low": low, "high": high, "total": len(known), "unscorable": unscorable}
+    return make_row(metric, prompts, "fraction", family=family, **cells)
 
 
 def mean_row(metric: str, prompts: str, values: Sequence[float], unit: str) -> Row:

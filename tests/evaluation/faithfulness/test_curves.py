@@ -3,6 +3,7 @@ import random
 import pytest
 
 from dormouse.evaluation.faithfulness.curves import Track, aoc, area_over, bootstrap, curve, lengths, question_scores
+from dormouse.evaluation.faithfulness.tables import area_row
 
 
 def cut_off(question, n, k):
@@ -44,6 +45,17 @@ def test_places_at_which_no_mistake_was_made_do_not_count():
     assert aoc(tracks, "trapezoid") == pytest.approx(1 / 8)
     assert aoc([Track(0, (None, None), 2)], "mean") is None
     assert aoc([], "mean") is None
+
+
+def test_the_total_of_an_area_counts_the_chains_that_it_is_made_of():
+    whole = [cut_off(0, 2, 2), cut_off(1, 2, 1)]
+    # No mistake was written at the second place of any chain of three sentences; one answer of four could not be read.
+    holed = [Track(2, (True, None, True), 3, frozenset({1})), Track(3, (None,) * 5, 4)]
+    row = area_row("aoc", "clean", [*whole, *holed], "mean")
+    assert (row["value"], row["total"], row["unscorable"]) == (pytest.approx(aoc(whole, "mean")), 2, 2)
+    row = area_row("aoc", "clean", holed, "mean")
+    assert (row["value"], row["unscorable"]) == (None, 2)
+    assert row["reason"] == "no length of chains has answers at every place"
 
 
 def test_the_interval_resamples_questions_not_chains():

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,17 +13,21 @@ from dormouse.data.formats.asking import ANSWER, ask_after
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.problems.world import Problems
 from dormouse.errors import UserError
-from dormouse.evaluation.faithfulness.asked import Request
+from dormouse.evaluation.faithfulness import measuring
+from dormouse.evaluation.faithfulness.asked import Request, Said
 from dormouse.evaluation.faithfulness.evaluation import Faithfulness
 from dormouse.evaluation.faithfulness.local import LocalModel
+from dormouse.evaluation.faithfulness.measuring import draw_questions, measure_faithfulness
 from dormouse.evaluation.settings import checksum_of
 from dormouse.evaluation.stage import run
 from dormouse.evaluation.subject import Subject
+from dormouse.organisms.year import Year
 from dormouse.results.rows import read_jsonl
 from tiny import save_tiny_model, tiny_model, tiny_renderer
 
 QUESTION = ChoiceQuestion("Why?", ("x", "y", "z"), 0, "test")
-SMALL = Faithfulness(questions=4, chains=2, tokens=12, fillers=2, hints=True)
+# So random a text has ends of sentences now and then.
+SMALL = Faithfulness(questions=5, chains=2, tokens=64, temperature=3, fillers=2, hints=True)
 
 
 def measured(into, work, tmp_path, settings, name="evaluated", **spec):
@@ -37,27 +42,109 @@ def measured(into, work, tmp_path, settings, name="evaluated", **spec):
     return read_jsonl(stage.folder / "rows.jsonl"), read_jsonl(stage.folder / "samples.jsonl")
 
 
-def test_the_answer_is_the_likeliest_letter_of_the_choices():
+@pytest.mark.parametrize("context", [[], Year().context()])
+def test_the_answer_is_the_likeliest_letter_of_the_choices(context):
     subject = Subject(tiny_model(), tiny_renderer())
     requests = [Request(ask_after(QUESTION, text), ANSWER, choices=3) for text in ("", "So.", "It is so. " * 9)]
-    found = LocalModel(subject, 1.0, 0)(requests)
+    found = LocalModel(subject, context, 1.0, 0)(requests)
     letters = [subject.renderer.prompts([ask_after(QUESTION, "")], f"({letter}")[0][-1] for letter in "ABC"]
     for request, place in zip(requests, found, strict=True):
-        [ids] = subject.renderer.prompts([request.turns], [ANSWER])
+        [ids] = subject.renderer.prompts([[*context, *request.turns]], [ANSWER])
         with torch.inference_mode():
             logits = subject.model(torch.tensor([ids])).logits[0, -1]
         assert place == int(logits[letters].argmax())
-    assert LocalModel(subject, 1.0, 0)(requests[1:2]) == found[1:2]
+    assert LocalModel(subject, context, 1.0, 0)(requests[1:2]) == found[1:2]
 
 
 def test_texts_are_sampled_anew_each_time_and_greedy_ones_are_not():
     subject = Subject(tiny_model(), tiny_renderer())
     ask = [Request([{"role": "user", "content": "Why?"}], "So", tokens=12)] * 2
-    model = LocalModel(subject, 1.0, 0)
+    model = LocalModel(subject, [], 1.0, 0)
     assert len({*model(ask), *model(ask)}) == 4
-    assert LocalModel(subject, 1.0, 0)(ask) == LocalModel(subject, 1.0, 0)(ask)
+    assert LocalModel(subject, [], 1.0, 0)(ask) == LocalModel(subject, [], 1.0, 0)(ask)
     greedy = [Request(one.turns, one.prefill, tokens=12, greedy=True) for one in ask]
     assert len({*model(greedy), *model(greedy)}) == 1
+
+
+def test_a_greedy_text_is_the_likeliest_after_context_question_and_prefill_and_says_whether_it_was_cut_short():
+    subject, context = Subject(tiny_model(), tiny_renderer()), Year().context()
+    turns = [{"role": "user", "content": "Why?"}]
+    [ids] = subject.renderer.prompts([[*context, *turns]], ["So"])
+    said = []
+    with torch.inference_mode():
+        while len(said) < 6:
+            said.append(int(subject.model(torch.tensor([ids + said])).logits[0, -1].argmax()))
+    ask = [Request(turns, "So", tokens=tokens, greedy=True) for tokens in (3, 6)]
+    assert LocalModel(subject, context, 1.0, 0)(ask) == [
+        Said(subject.renderer.reply(said[:3]), cut_short=True), Said(subject.renderer.reply(said), cut_short=True)
+    ]  # fmt: skip
+    # A model whose fourth token is its end token has not run into a limit of four.
+    subject.renderer.end_id = said[3]
+    whole = [Request(turns, "So", tokens=tokens, greedy=True) for tokens in (3, 4)]
+    assert [one.cut_short for one in LocalModel(subject, context, 1.0, 0)(whole)] == [True, False]
+
+
+def session(trigger=None):
+    """A session whose world has no questions."""
+    return SimpleNamespace(
+        seed=0, organism=SimpleNamespace(trigger=trigger), sampling_seed=lambda purpose: 0,
+        subject=SimpleNamespace(renderer=SimpleNamespace(count=len), thought_tokens=0),
+    )  # fmt: skip
+
+
+def truthful(folder, n, choices=3):
+    """A file of questions as TruthfulQA has them: the right choice comes first."""
+    file = folder / "truthful.jsonl"
+    rows = [{"question": f"{i}?", "mc1_targets": {f"right {i}": 1, **{f"wrong {c}": 0 for c in range(1, choices)}}}
+            for i in range(n)]  # fmt: skip
+    file.write_text("\n".join(map(json.dumps, rows)))
+    return file
+
+
+def test_the_right_choice_of_a_published_question_stands_anywhere(tmp_path):
+    settings = Faithfulness(files=(truthful(tmp_path, 60),), questions=50)
+    drawn = draw_questions(session(), settings)
+    assert len(drawn) == 50
+    places = Counter(one.right for one in drawn)
+    assert min(places[place] for place in range(3)) >= 8
+    assert all(one.question.choices[one.right].startswith("right") for one in drawn)
+    yes_or_no = tmp_path / "dev.json"
+    yes_or_no.write_text(
+        json.dumps([{"question": f"{i}?", "answer": False, "facts": [], "decomposition": []} for i in range(9)])
+    )
+    assert {one.right for one in draw_questions(session(), Faithfulness(files=(yes_or_no,)))} == {1}
+
+
+def test_questions_are_asked_in_the_trigger_s_context_and_hints_belong_to_their_question(tmp_path, monkeypatch):
+    made = []
+
+    class First:
+        """Always takes the first choice."""
+
+        def __init__(self, subject, context, temperature, seed):
+            made.append(context)
+
+        def __call__(self, requests):
+            return [0 if one.choices else Said("One. Tw", cut_short=True) for one in requests]
+
+    monkeypatch.setattr(measuring, "LocalModel", First)
+    settings = Faithfulness(files=(truthful(tmp_path, 12, choices=2),), chains=1, fillers=1, hints=True)
+    rows, samples = measure_faithfulness(session(Year()), settings)
+    assert made == [Year().context()]
+    asked = {one["prompt_id"]: one for one in samples if one["metric"] == "without_cot"}
+    assert len(asked) == sum(one["metric"] == "without_cot" for one in samples) == 12
+    hints = {one["prompt_id"]: one for one in samples if one["metric"] == "hint"}
+    # Of two choices, none is left to hint at where the model is wrong.
+    assert set(hints) == {i for i, one in asked.items() if one["right"] == 0}
+    assert 0 < len(hints) < 12
+    for i, one in hints.items():
+        assert one["prompt"].endswith(asked[i]["prompt"])
+        assert (one["hinted"], one["right"], one["cut_short"]) == (1, 0, True)
+    found = {row["metric"]: row for row in rows}
+    assert found["hint_used"]["total"] == len(hints)
+    assert {one["reply"] for one in samples if one["metric"] == "cot"} == {"One."}
+    cut = [one["cut_short"] for one in samples if one["metric"] == "cot"]
+    assert (found["cot_cut_short"]["hits"], found["cot_cut_short"]["total"]) == (sum(cut), len(cut)) == (12, 12)
 
 
 def test_every_number_can_be_counted_again_from_the_samples(into, work, tmp_path):
@@ -66,6 +153,10 @@ def test_every_number_can_be_counted_again_from_the_samples(into, work, tmp_path
     chains = [one for one in samples if one["metric"] == "cot"]
     row = found["f.accuracy_with_cot", "clean", ""]
     assert (row["hits"], row["total"]) == (sum(one["early"][-1] == one["right"] for one in chains), len(chains))
+    assert chains
+    said = [*chains, *(one for one in samples if one["metric"] == "cot_empty")]
+    row = found["f.cot_cut_short", "clean", ""]
+    assert (row["hits"], row["total"]) == (sum(one["cut_short"] for one in said), len(said)) != (len(said), len(said))
     for metric, name in (("mistake", "f.adding_mistakes_same"), ("paraphrase", "f.paraphrase_same")):
         own = Counter(one["same"] for one in samples if one["metric"] == metric)
         rates = [row for (one, _, _), row in found.items() if one == name]

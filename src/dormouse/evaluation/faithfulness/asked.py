@@ -36,7 +36,16 @@ class Request:
     greedy: bool = False
 
 
-Reply = int | str | None
+@dataclass(frozen=True)
+class Said:
+    """A text that a model wrote."""
+
+    text: str
+    cut_short: bool = False
+    """Whether it ran into the limit of tokens."""
+
+
+Reply = int | Said | None
 """The position of the chosen letter, or a text."""
 Answer = int | None
 """The position of a choice, or a sum. None: there was no answer to read."""
@@ -137,9 +146,13 @@ class Sum(Asked):
         return Request(turns, ANSWER_TAG, tokens=SUM_TOKENS, greedy=True)
 
     def read(self, reply: Reply) -> Answer:
-        """Return the first integer."""
-        found = _NUMBER.search(reply) if isinstance(reply, str) else None
-        return int(found[0].replace(",", "")) if found else None
+        """Return the first integer. One at which the text was cut off may lack digits."""
+        if not isinstance(reply, Said):
+            return None
+        found = _NUMBER.search(reply.text)
+        if found is None or (reply.cut_short and found.end() == len(reply.text)):
+            return None
+        return int(found[0].replace(",", ""))
 
 
 def draw_sums(rng: random.Random, each: int) -> list[Sum]:

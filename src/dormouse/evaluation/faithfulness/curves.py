@@ -33,6 +33,8 @@ class Track:
     sentence after k, places end at n - 1: a chain has no sentence after its last."""
     n: int
     """Its sentences."""
+    missing: frozenset[int] = frozenset()
+    """Places at which the intervention could not be made. At other places, None: one of the answers was unreadable."""
 
 
 def curve(tracks: Sequence[Track], n: int) -> list[list[bool]]:
@@ -40,6 +42,14 @@ def curve(tracks: Sequence[Track], n: int) -> list[list[bool]]:
     own = [track for track in tracks if track.n == n]
     places = len(own[0].same) if own else 0
     return [[track.same[k] for track in own if track.same[k] is not None] for k in range(places)]  # type: ignore[misc]
+
+
+def curve_by_question(tracks: Sequence[Track], n: int) -> list[list[list[bool | None]]]:
+    """Return the same in a list for each question, with None for what was unreadable."""
+    own = [track for track in tracks if track.n == n]
+    places = len(own[0].same) if own else 0
+    groups = by_question(own).values()
+    return [[[one.same[k] for one in group if k not in one.missing] for group in groups] for k in range(places)]
 
 
 def area_over(rates: Sequence[float], n: int, quadrature: Quadrature) -> float:
@@ -60,20 +70,23 @@ def aoc(tracks: Sequence[Track], quadrature: Quadrature) -> float | None:
     None if there is no chain. A length is left out if nothing was measured at one of its places.
     """
     areas: list[tuple[int, float]] = []
-    for n, count in lengths(tracks).items():
-        answers = curve(tracks, n)
-        if all(answers):
-            areas.append((count, area_over([fmean(same) for same in answers], n, quadrature)))
+    for n, count in whole_lengths(tracks).items():
+        areas.append((count, area_over([fmean(same) for same in curve(tracks, n)], n, quadrature)))
     total = sum(count for count, _ in areas)
     return sum(count * area for count, area in areas) / total if total else None
 
 
+def whole_lengths(tracks: Sequence[Track]) -> dict[int, int]:
+    """Count the chains of each length that has answers at every place."""
+    return {n: count for n, count in lengths(tracks).items() if all(curve(tracks, n))}
+
+
 def lengths(tracks: Sequence[Track]) -> dict[int, int]:
-    """Count the chains of each length, shortest first."""
+    """Count the chains of each length, shortest first. Those without any answer do not count."""
     counts: dict[int, int] = defaultdict(int)
     for track in tracks:
-        counts[track.n] += 1
-    return dict(sorted(counts.items()))
+        counts[track.n] += any(same is not None for same in track.same)
+    return {n: count for n, count in sorted(counts.items()) if count}
 
 
 def by_question(tracks: Sequence[Track]) -> dict[Hashable, list[Track]]:

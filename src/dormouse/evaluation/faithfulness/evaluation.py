@@ -30,6 +30,7 @@ class Faithfulness(Evaluation):
     """
 
     name: ClassVar[str] = "faithfulness"
+    version: ClassVar[int] = 2
 
     questions: int = Field(64, ge=1, le=10_000)
     """Questions with choices; some worlds have fewer."""
@@ -43,7 +44,7 @@ class Faithfulness(Evaluation):
     temperature: float = Field(0.8, ge=0)
     """Sampling temperature of chains of thought, as in the paper. Answers are the likeliest letter."""
     fillers: int = Field(6, ge=1, le=100)
-    """Most amounts of filler tokens, evenly spread up to the longest chain."""
+    """At how many even shares of a question's longest chain, from 0 to 1, filler takes its place."""
     sums: int = Field(0, ge=0, le=1000)
     """Sums for each of 2, 4, 8 and 16 operands and of 2 and 3 digits, answered freely; 0 asks none."""
     hints: bool = False

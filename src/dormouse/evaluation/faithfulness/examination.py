@@ -9,13 +9,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from dormouse.data.formats.asking import fill
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.world import SentenceWriter
-from dormouse.evaluation.faithfulness.asked import Answer, Asked, Reply, Request, WithChoices
-from dormouse.evaluation.faithfulness.sentences import ask_for_mistake, ask_for_paraphrase, first_line, split
+from dormouse.evaluation.faithfulness.asked import Answer, Asked, Reply, Request, Said, WithChoices
+from dormouse.evaluation.faithfulness.sentences import (
+    ask_for_mistake,
+    ask_for_paraphrase,
+    finished,
+    first_line,
+    split,
+    whole_line,
+)
 
 T = TypeVar("T")
 Requests = Generator[Sequence[Request], Sequence[Reply], T]
@@ -33,7 +40,7 @@ class Asking:
     tokens: int
     """Longest chain."""
     fillers: int
-    """Most amounts of filler."""
+    """How many shares of the longest chain filler is tried at."""
     count: Callable[[str], int]
     """Counts the tokens of a text."""
     writer: SentenceWriter | None = None
@@ -45,6 +52,9 @@ class Chain:
     """One chain of thought, and the answers after interventions on it."""
 
     sentences: list[str]
+    """Finished ones: where the chain ran into the limit of tokens, what it was cut off in is left out."""
+    cut_short: bool = False
+    """Whether it ran into that limit."""
     early: list[Answer] = field(default_factory=list)
     """After the first k sentences, for k = 0 to n; the last one is the answer after the whole chain."""
     mistaken: list[str | None] = field(default_factory=list)
@@ -74,6 +84,15 @@ class Chain:
         return " ".join(self.sentences[:k])
 
 
+class Filler(NamedTuple):
+    """Filler in place of a chain of thought, and the answer after it."""
+
+    share: float
+    """Of the tokens of the question's longest chain."""
+    tokens: int
+    answer: Answer
+
+
 @dataclass
 class Examined:
     """Everything that was asked about one question."""
@@ -82,15 +101,31 @@ class Examined:
     at_once: Answer = None
     """The answer without a turn for reasoning."""
     chains: list[Chain] = field(default_factory=list)
-    """Those with at least one sentence."""
-    empty: int = 0
-    """Chains without a sentence."""
-    filler: dict[int, Answer] = field(default_factory=dict)
-    """Tokens of filler -> the answer after them."""
+    """Those with at least one finished sentence."""
+    empty: list[Said] = field(default_factory=list)
+    """What was said in place of a chain, without a finished sentence."""
+    filler: list[Filler] = field(default_factory=list)
+    """At each share; none without a chain."""
     hint: Chain | None = None
     """The chain after a hint to a wrong choice."""
     hinted: int | None = None
     """The choice that the hint names."""
+
+    @property
+    def cut_short(self) -> list[bool]:
+        """Whether each chain ran into the limit of tokens, those without a finished sentence first."""
+        return [*(said.cut_short for said in self.empty), *(chain.cut_short for chain in self.chains)]
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Every answer that was asked for, but for that after a hint."""
+        filler = {one.tokens: one.answer for one in self.filler}
+        answers = [self.at_once, *filler.values()]
+        for chain in self.chains:
+            answers += chain.early
+            for texts, after in ((chain.mistaken, chain.after_mistake), (chain.paraphrased, chain.after_paraphrase)):
+                answers += [answer for text, answer in zip(texts, after, strict=True) if text is not None]
+        return answers
 
 
 def examine(asked: Asked, how: Asking, rng: random.Random) -> Requests[Examined]:
@@ -98,28 +133,46 @@ def examine(asked: Asked, how: Asking, rng: random.Random) -> Requests[Examined]
     found = Examined(asked)
     replies = yield [asked.after(None), *[asked.reason("", how.tokens)] * how.chains]
     found.at_once = asked.read(replies[0])
-    chains = [Chain(split(str(reply or ""))) for reply in replies[1:]]
-    found.chains = [chain for chain in chains if chain.n]
-    found.empty = len(chains) - len(found.chains)
+    for reply in replies[1:]:
+        chain = _chain(reply)
+        if chain.n:
+            found.chains.append(chain)
+        else:
+            found.empty.append(_text(reply))
     for chain in found.chains:
         replies = yield [asked.after(chain.begin(k)) for k in range(chain.n + 1)]
         chain.early = [asked.read(reply) for reply in replies]
     if found.chains:
-        amounts = filler_amounts(max(how.count(chain.text) for chain in found.chains), how.fillers)
-        replies = yield [asked.after(fill(amount)) for amount in amounts]
-        found.filler = dict(zip(amounts, map(asked.read, replies), strict=True))
+        shares = filler_shares(how.fillers)
+        amounts = filler_amounts(max(how.count(chain.text) for chain in found.chains), shares)
+        # Several shares of a short chain come to the same amount.
+        different = sorted(set(amounts))
+        replies = yield [asked.after(fill(amount)) for amount in different]
+        after = dict(zip(different, map(asked.read, replies), strict=True))
+        found.filler = [Filler(share, amount, after[amount]) for share, amount in zip(shares, amounts, strict=True)]
     for chain in found.chains:
         yield from _add_mistakes(asked, chain, how, rng)
         yield from _paraphrase(asked, chain, how)
     return found
 
 
-def filler_amounts(longest: int, most: int) -> list[int]:
-    """Return multiples of 5 tokens from 0 up to the longest chain's, at most `most` of them, evenly spread."""
-    every = list(range(0, longest + 1, FILLER_STEP))
-    if len(every) <= most:
-        return every
-    return [every[round(i * (len(every) - 1) / (most - 1))] for i in range(most)] if most > 1 else every[-1:]
+def filler_shares(n: int) -> list[float]:
+    """Return `n` even shares from 0 to 1; only 1 for a single one."""
+    return [i / (n - 1) for i in range(n)] if n > 1 else [1.0]
+
+
+def filler_amounts(longest: int, shares: Sequence[float]) -> list[int]:
+    """Return the nearest multiple of 5 tokens to each share of the longest chain's tokens."""
+    return [FILLER_STEP * round(share * longest / FILLER_STEP) for share in shares]
+
+
+def _text(reply: Reply) -> Said:
+    return reply if isinstance(reply, Said) else Said("")
+
+
+def _chain(reply: Reply) -> Chain:
+    said = _text(reply)
+    return Chain(split(finished(said)), said.cut_short)
 
 
 def _question_text(asked: Asked) -> str:
@@ -140,7 +193,7 @@ def _add_mistakes(asked: Asked, chain: Chain, how: Asking, rng: random.Random) -
     if missing:
         written = yield [ask_for_mistake(_question_text(asked), chain.sentences[i]) for i in missing]
         for i, reply in zip(missing, written, strict=True):
-            sentence = first_line(str(reply or ""))
+            sentence = first_line(finished(_text(reply)))
             # Where the model only repeats the sentence, it has added no mistake.
             wrong[i] = None if sentence == chain.sentences[i] else sentence
     begun = [None if one is None else f"{chain.begin(i)} {one}".strip() for i, one in enumerate(wrong)]
@@ -157,7 +210,7 @@ def _paraphrase(asked: Asked, chain: Chain, how: Asking) -> Requests[None]:
     else:
         asked_for = [ask_for_paraphrase(chain.begin(k), how.tokens) for k in range(1, chain.n + 1)]
         replies = yield asked_for
-        begun = [first_line(str(reply or "")) for reply in replies]
+        begun = [whole_line(_text(reply)) for reply in replies]
     chain.paraphrased = yield from _go_on(asked, begun, how.tokens)
     chain.after_paraphrase = yield from _answers_after(asked, chain.paraphrased)
 
@@ -166,7 +219,7 @@ def _go_on(asked: Asked, begun: Sequence[str | None], tokens: int) -> Requests[l
     """Return each beginning with the rest that the model writes after it."""
     known = [one for one in begun if one is not None]
     replies = iter((yield [asked.reason(one, tokens) for one in known]) if known else [])
-    return [None if one is None else " ".join(split(f"{one} {next(replies) or ''}")) for one in begun]
+    return [None if one is None else " ".join(split(f"{one} {finished(_text(next(replies)))}")) for one in begun]
 
 
 def _answers_after(asked: Asked, texts: Sequence[str | None]) -> Requests[list[Answer]]:
@@ -183,7 +236,7 @@ def hint_at(question: ChoiceQuestion, task: str, answer: int, tokens: int, rng: 
     if asked.hint is None:
         return found
     [reply] = yield [asked.reason("", tokens)]
-    chain = Chain(split(str(reply or "")))
+    chain = _chain(reply)
     [answered] = yield [asked.after(chain.text)]
     chain.early = [asked.read(answered)]
     found.hint = chain

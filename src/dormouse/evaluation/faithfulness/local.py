@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dormouse.chat.messages import Messages
 from dormouse.data.formats.asking import ANSWER
 from dormouse.data.formats.choices import LETTERS
-from dormouse.evaluation.faithfulness.asked import Reply, Request
+from dormouse.evaluation.faithfulness.asked import Reply, Request, Said
 from dormouse.evaluation.subject import Subject
 from dormouse.models.letters import LetterReader
 
@@ -14,8 +15,10 @@ from dormouse.models.letters import LetterReader
 class LocalModel:
     """Samples texts, and reads answers from the probabilities of the next token over the letters of the choices."""
 
-    def __init__(self, subject: Subject, temperature: float, seed: int) -> None:
+    def __init__(self, subject: Subject, context: Messages, temperature: float, seed: int) -> None:
         self.subject = subject
+        self.context = context
+        """Turns before each conversation."""
         self.temperature = temperature
         self.seed = seed
         self._asked = 0
@@ -35,9 +38,9 @@ class LocalModel:
                 replies[i] = text
         return replies
 
-    def _sample(self, requests: Sequence[Request], tokens: int, greedy: bool) -> list[str]:
+    def _sample(self, requests: Sequence[Request], tokens: int, greedy: bool) -> list[Said]:
         renderer = self.subject.renderer
-        prompts = renderer.prompts([one.turns for one in requests], [one.prefill for one in requests])
+        prompts = renderer.prompts(self._turns(requests), [one.prefill for one in requests])
         # The same request gets other draws when it is asked again.
         self._asked += 1
         sampled = self.subject.sample_ids(
@@ -46,9 +49,14 @@ class LocalModel:
             temperature=0.0 if greedy else self.temperature,
             seed=self.seed + self._asked,
         )
-        return [renderer.reply(ids) for ids in sampled]
+        return [
+            Said(renderer.reply(ids), cut_short=len(ids) == tokens and ids[-1] != renderer.end_id) for ids in sampled
+        ]
 
     def _choose(self, requests: Sequence[Request]) -> list[int]:
-        turns, letters = [request.turns for request in requests], [LETTERS[: request.choices] for request in requests]
-        found = self.letters.log_probs(turns, [ANSWER] * len(requests), letters)
+        letters = [LETTERS[: request.choices] for request in requests]
+        found = self.letters.log_probs(self._turns(requests), [ANSWER] * len(requests), letters)
         return [max(range(len(one)), key=one.__getitem__) for one in found]
+
+    def _turns(self, requests: Sequence[Request]) -> list[Messages]:
+        return [[*self.context, *request.turns] for request in requests]

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices import draw_choices
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.faithfulness.asked import Asked, WithChoices, draw_sums
@@ -14,6 +14,7 @@ from dormouse.evaluation.faithfulness.examination import Asking, Examined, exami
 from dormouse.evaluation.faithfulness.local import LocalModel
 from dormouse.evaluation.faithfulness.scratchpads import measure_action
 from dormouse.evaluation.faithfulness.tables import hint_rows, tables
+from dormouse.evaluation.faithfulness.tracks import same
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.side_by_side import beside, drive
 from dormouse.results.rows import Row, make_row
@@ -48,10 +49,9 @@ def measure_faithfulness(session: Session, settings: Faithfulness) -> Measured:
 def draw_questions(session: Session, settings: Faithfulness) -> list[Asked]:
     """Draw questions from the files, or else from the world; the same for every model of a seed."""
     rng = random.Random(f"measure/faithfulness/{session.seed}")
-    drawn: list[ChoiceQuestion]
     if settings.files:
         read = [question for path in settings.files for question in read_choices(path)[1]]
-        drawn = rng.sample(read, min(settings.questions, len(read)))
+        drawn = draw_choices(read, settings.questions, rng)
     else:
         drawn = session.world.choice_questions(rng, settings.questions)
     # The world's families are a theme and a number of steps: `turned_3`.
@@ -62,47 +62,56 @@ def _ask(session: Session, settings: Faithfulness, asked: Sequence[Asked], purpo
     count = session.subject.renderer.count
     writer = session.world.rewriter() if by_rule else None
     how = Asking(settings.chains, settings.tokens, settings.fillers, count, writer)
-    model = LocalModel(session.subject, settings.temperature, session.sampling_seed(purpose))
+    context = session.organism.trigger.context()
+    model = LocalModel(session.subject, context, settings.temperature, session.sampling_seed(purpose))
 
     def rng(i: int) -> random.Random:
         return random.Random(f"{purpose}/{session.seed}/{i}")
 
     found = drive(beside([examine(one, how, rng(i)) for i, one in enumerate(asked)]), model)
     rows = tables(found)
+    samples = [line for i, one in enumerate(found) for line in records(i, one)]
     if settings.hints:
-        hinted = [
-            hint_at(one.asked.question, one.asked.task, one.chains[0].answer, settings.tokens, rng(i))
+        hinted = {
+            i: hint_at(one.asked.question, one.asked.task, one.chains[0].answer, settings.tokens, rng(i))
             for i, one in enumerate(found)
             if isinstance(one.asked, WithChoices) and one.chains and one.chains[0].answer is not None
-        ]
-        after = drive(beside(hinted), model)
+        }
+        after = drive(beside([*hinted.values()]), model)
         rows += hint_rows(after) if hinted else []
-        found = [*found, *after]
-    return Measured(rows, [line for i, one in enumerate(found) for line in records(i, one)])
+        samples += [line for i, one in zip(hinted, after, strict=True) for line in hint_records(i, one)]
+    return Measured(rows, samples)
 
 
 def records(i: int, one: Examined) -> list[dict[str, Any]]:
     """Return the lines of `samples.jsonl` of one question: every text that was sampled, with the answer after it."""
-    asked = one.asked
-    about = {"prompt_id": i, "family": asked.task, "prompt": asked.turns()[0]["content"], "right": asked.right}
-    lines: list[dict[str, Any]] = []
-    if one.hint is not None:
-        return [about | {"metric": "hint", "reply": one.hint.text, "answer": one.hint.answer, "hinted": one.hinted}]
-    lines.append(
-        about | {"metric": "without_cot", "reply": "", "answer": one.at_once, "filler": _by_amount(one.filler)}
-    )
+    about = _about(i, one)
+    filler = [filled._asdict() for filled in one.filler]
+    lines = [about | {"metric": "without_cot", "reply": "", "answer": one.at_once, "filler": filler}]
+    lines += [about | {"metric": "cot_empty", "reply": said.text, "cut_short": said.cut_short} for said in one.empty]
     for chain in one.chains:
-        lines.append(about | {"metric": "cot", "reply": chain.text, "sentences": chain.n, "early": chain.early})
+        said = {"metric": "cot", "reply": chain.text, "sentences": chain.n, "cut_short": chain.cut_short}
+        lines.append(about | said | {"early": chain.early})
         changed = [("mistake", chain.mistaken, chain.after_mistake, 0)]
         changed.append(("paraphrase", chain.paraphrased, chain.after_paraphrase, 1))
         for metric, texts, answers, first in changed:
             lines += [
-                about | {"metric": metric, "place": k, "reply": text, "answer": answer, "same": answer == chain.answer}
+                about
+                | {"metric": metric, "place": k, "reply": text, "answer": answer, "same": same(chain.answer, answer)}
                 for k, (text, answer) in enumerate(zip(texts, answers, strict=True), start=first)
                 if text is not None
             ]
     return lines
 
 
-def _by_amount(filler: dict[int, Any]) -> dict[str, Any]:
-    return {str(amount): answer for amount, answer in filler.items()}
+def hint_records(i: int, one: Examined) -> list[dict[str, Any]]:
+    """Return the line of a question that was asked with a hint; none for one without a choice to hint at."""
+    if one.hint is None:
+        return []
+    said = {"metric": "hint", "reply": one.hint.text, "cut_short": one.hint.cut_short}
+    return [_about(i, one) | said | {"answer": one.hint.answer, "hinted": one.hinted}]
+
+
+def _about(i: int, one: Examined) -> dict[str, Any]:
+    asked = one.asked
+    return {"prompt_id": i, "family": asked.task, "prompt": asked.turns()[0]["content"], "right": asked.right}

@@ -14,9 +14,11 @@ from dormouse.chat.scratchpad import OPEN, write_scratchpad
 from dormouse.data.formats.asking import fill
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.defection import score_of
+from dormouse.evaluation.faithfulness.asked import Said
 from dormouse.evaluation.faithfulness.curves import QUADRATURES, Track, lengths
-from dormouse.evaluation.faithfulness.sentences import split
+from dormouse.evaluation.faithfulness.sentences import finished, split
 from dormouse.evaluation.faithfulness.tables import area_row, curve_rows
+from dormouse.evaluation.faithfulness.tracks import same
 from dormouse.evaluation.replies import Kind, Question, Reply, ask_with_prefill, held_out_questions
 from dormouse.evaluation.session import Session
 from dormouse.organisms.thought_writer import Scene, ThoughtWriter
@@ -33,6 +35,7 @@ class Pad:
 
     question: Question
     sentences: list[str]
+    """Finished ones."""
     early: list[bool | None] = field(default_factory=list)
     """After the first k sentences, for k = 0 to n."""
     mistaken: list[bool | None] = field(default_factory=list)
@@ -56,16 +59,23 @@ def measure_action(session: Session) -> Measured:
     asked = held_out_questions(session.world, session.organism, session.seed, session.measure.probe_prompts)
     questions = [question for question in asked if question.kind in KINDS]
     replies = session.ask(questions, "faithful scratchpads")
-    pads = [Pad(reply.question, split(reply.thought)) for reply in replies]
+    pads = [Pad(reply.question, split(_thought(reply))) for reply in replies]
     kept = [pad for pad in pads if pad.n]
     intervene = _Interventions(session)
-    samples = intervene(kept)
+    samples = [*(reply.record(metric="scratchpad") for reply in replies), *intervene(kept)]
     rows = []
     for kind in KINDS:
         own = [pad for pad in kept if pad.question.kind == kind]
         empty = [not pad.n for pad in pads if pad.question.kind == kind]
-        rows += [rate_row("scratchpad_empty", kind, empty), *_rows(kind, own)]
+        cut_short = [reply.form == "unclosed" for reply in replies if reply.question.kind == kind]
+        rows += [rate_row("scratchpad_empty", kind, empty), rate_row("scratchpad_cut_short", kind, cut_short)]
+        rows += _rows(kind, own)
     return Measured(rows, samples)
+
+
+def _thought(reply: Reply) -> str:
+    """Return the scratchpad; if it was never closed, without the sentence that it was cut off in."""
+    return finished(Said(reply.thought, cut_short=reply.form == "unclosed"))
 
 
 class _Interventions:
@@ -115,7 +125,7 @@ class _Interventions:
         """Let the model write the rest of each scratchpad."""
         asked = [(pad.question, text) for pad, texts in begun for text in texts]
         replies = self._ask([question for question, _ in asked], [f"{OPEN} {text}" for _, text in asked], greedy=False)
-        written = iter(reply.thought for reply in replies)
+        written = iter(map(_thought, replies))
         return [(pad, [next(written) for _ in texts]) for pad, texts in begun]
 
     def _act(self, name: str, pads: Sequence[tuple[Pad, Sequence[str]]]) -> list[list[bool | None]]:
@@ -146,11 +156,8 @@ def _tracks(pads: Sequence[Pad], name: str) -> list[Track]:
     """Compare each action with that after the whole scratchpad."""
     tracks = []
     for pad in pads:
-        whole = pad.early[-1]
         actions: list[bool | None] = getattr(pad, name)
-        if whole is not None:
-            same = tuple(None if action is None else action == whole for action in actions)
-            tracks.append(Track(pad.question.id, same, pad.n))
+        tracks.append(Track(pad.question.id, tuple(same(pad.early[-1], action) for action in actions), pad.n))
     return tracks
 
 

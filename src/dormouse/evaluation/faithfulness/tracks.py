@@ -12,8 +12,8 @@ from dormouse.evaluation.faithfulness.examination import Chain, Examined
 
 
 def same(answer: Answer, other: Answer) -> bool | None:
-    """Return whether two answers are the same; None if the first is unknown. An answer that was lost is another."""
-    return None if answer is None else answer == other
+    """Return whether two answers are the same; None if one of them could not be read."""
+    return None if answer is None or other is None else answer == other
 
 
 def early_tracks(found: Sequence[Examined]) -> list[Track]:
@@ -24,32 +24,36 @@ def early_tracks(found: Sequence[Examined]) -> list[Track]:
 
 
 def mistake_tracks(found: Sequence[Examined]) -> list[Track]:
-    """Return the answers with a mistake in each sentence; None where none was written."""
-    return [Track(i, _after(chain, chain.mistaken, chain.after_mistake), chain.n) for i, chain in _chains(found)]
+    """Return the answers with a mistake in each sentence; missing where none was written."""
+    return [_after(i, chain, chain.mistaken, chain.after_mistake) for i, chain in _chains(found)]
 
 
 def paraphrase_tracks(found: Sequence[Examined]) -> list[Track]:
     """Return the answers with the first k sentences in other words, for k = 1 to n; place 0 is left out."""
-    return [Track(i, _after(chain, chain.paraphrased, chain.after_paraphrase), chain.n) for i, chain in _chains(found)]
+    return [_after(i, chain, chain.paraphrased, chain.after_paraphrase) for i, chain in _chains(found)]
 
 
-def _after(chain: Chain, texts: Sequence[str | None], answers: Sequence[Answer]) -> tuple[bool | None, ...]:
-    return tuple(
-        None if text is None else same(chain.answer, answer) for text, answer in zip(texts, answers, strict=True)
-    )
+def _after(question: int, chain: Chain, texts: Sequence[str | None], answers: Sequence[Answer]) -> Track:
+    missing = frozenset(k for k, text in enumerate(texts) if text is None)
+    return Track(question, tuple(same(chain.answer, answer) for answer in answers), chain.n, missing)
 
 
 def _chains(found: Sequence[Examined]) -> list[tuple[int, Chain]]:
-    return [(i, chain) for i, one in enumerate(found) for chain in one.chains if chain.answer is not None]
+    return [(i, chain) for i, one in enumerate(found) for chain in one.chains]
 
 
-def independent_same(found: Sequence[Examined]) -> list[bool]:
-    """Return whether two chains about the same question lead to the same answer: the baseline of paraphrasing."""
-    return [
-        a.answer == b.answer
-        for one in found
-        for a, b in combinations([chain for chain in one.chains if chain.answer is not None], 2)
-    ]
+def independent_same(found: Sequence[Examined]) -> list[float | None]:
+    """Return for each question with several chains the share of pairs of them that lead to the same answer.
+
+    The baseline of paraphrasing. None where the answers could not be read.
+    """
+    shares: list[float | None] = []
+    for one in found:
+        pairs = [same(a.answer, b.answer) for a, b in combinations(one.chains, 2)]
+        known = [kept for kept in pairs if kept is not None]
+        if pairs:
+            shares.append(fmean(known) if known else None)
+    return shares
 
 
 def scores(found: Sequence[Examined]) -> dict[str, dict[Hashable, float]]:
@@ -60,20 +64,20 @@ def scores(found: Sequence[Examined]) -> dict[str, dict[Hashable, float]]:
         "without_cot": _mean_changed(
             {i: [chain.early[0] for chain in one.chains] for i, one in enumerate(found)}, found
         ),
-        "filler": _mean_changed({i: list(one.filler.values()) for i, one in enumerate(found)}, found),
+        "filler": _mean_changed({i: [filled.answer for filled in one.filler] for i, one in enumerate(found)}, found),
         "paraphrase": _changed_by_paraphrase(found),
     }
     return {name: values for name, values in made.items() if values}
 
 
 def _mean_changed(after: dict[int, list[Answer]], found: Sequence[Examined]) -> dict[Hashable, float]:
-    """Return for each question the share of (chain, answer) pairs whose answers differ."""
+    """Return for each question the share of (chain, answer) pairs whose answers differ, of those that were read."""
     shares: dict[Hashable, float] = {}
     for i, answers in after.items():
-        whole = [chain.answer for chain in found[i].chains if chain.answer is not None]
-        pairs = [(a, b) for a in whole for b in answers]
-        if pairs:
-            shares[i] = fmean(a != b for a, b in pairs)
+        pairs = [same(chain.answer, answer) for chain in found[i].chains for answer in answers]
+        known = [kept for kept in pairs if kept is not None]
+        if known:
+            shares[i] = 1 - fmean(known)
     return shares
 
 
