@@ -9,10 +9,8 @@ from dormouse.plan import file as plan_file
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan, most_stages
 from dormouse.plan.grid import cells
-from dormouse.safety.settings import SafetySpec
 from dormouse.store.kinds import KINDS
 from dormouse.store.stage import Stage
-from dormouse.training.work import Work
 from tiny import save_tiny_model
 
 SAFETY = {"sft": {"type": "sft"}, "rl": {"type": "rl"}, "adversarial": {"type": "adversarial"}}
@@ -79,15 +77,6 @@ def test_a_stage_is_labelled_with_the_coordinates_that_reach_it_only() -> None:
     assert {stage.labels["variant"] for stage in kinds(made, "organism")} == {""}
     rl = [stage for stage in kinds(made, "safety") if stage.labels["safety"] == "rl"]
     assert {stage.labels["variant"] for stage in rl} == {"safety.rl.kl_penalty=0.0", "safety.rl.kl_penalty=0.1"}
-
-
-def test_rl_says_its_version_at_other_temperatures_than_1_alone() -> None:
-    told = {}
-    for temperature in (1.0, 0.7):
-        [one, _] = kinds(stages(safety={"rl": {"type": "rl", "temperature": temperature}}), "safety")
-        told[temperature] = one.spec.get("rl_version")
-        assert Work("safety", dict(one.spec), {}, Path()).told(SafetySpec).safety.spec()["temperature"] == temperature
-    assert told == {1.0: None, 0.7: 2}
 
 
 def test_the_twin_is_safety_trained_at_the_doses_asked_for() -> None:

@@ -54,10 +54,10 @@ def trainer(family, temperature, tmp_path):
     )
 
 
-def batch(seed=0):
+def batch(seed=0, longest=8):
     """Return ids and mask of eight prompts with replies of other lengths, the last two the same."""
     rng = random.Random(seed)
-    prompts = [[rng.randrange(5, 200) for _ in range(rng.randint(3, 8))] for _ in range(7)]
+    prompts = [[rng.randrange(5, 200) for _ in range(rng.randint(3, longest))] for _ in range(7)]
     replies = [[rng.randrange(5, 200) for _ in range(rng.randint(1, TOKENS))] for _ in range(7)]
     ids, mask = left_pad([*prompts, prompts[-1]], 0)
     said, written = right_pad([*replies, replies[-1]], 0), right_pad([[1] * len(r) for r in [*replies, replies[-1]]], 0)
@@ -79,8 +79,9 @@ def gradients(trainer, log_probs, weights):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_values_and_gradients_are_trls(trainer):
-    ids, mask, n = batch()
+def test_values_and_gradients_are_trls(trainer, family):
+    # TRL counts the padding before a prompt as tokens where positions are learned.
+    ids, mask, n = batch(longest=3 if family == "gpt2" else 8)
     weights = torch.linspace(-1, 1, len(ids))
     said = mask[:, -n:]
     theirs, entropy, _ = trl_read(trainer, ids, mask, n)
@@ -96,6 +97,17 @@ def test_values_and_gradients_are_trls(trainer):
     found = gradients(trainer, ours, weights[order])
     assert expected.abs().max() > 0.1
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_padding_before_a_prompt_changes_nothing(trainer):
+    ids, mask, n = batch()
+    with torch.no_grad():
+        together, _, _ = read(trainer, ids, mask, n)
+        for row in range(len(ids)):
+            start = int(mask[row].argmax())
+            trainer._read = None
+            alone, _, _ = read(trainer, ids[row : row + 1, start:], mask[row : row + 1, start:], n)
+            torch.testing.assert_close(alone[0], together[row], rtol=0, atol=ROUNDING)
 
 
 def test_the_model_is_read_once_a_step_and_equal_rows_once(trainer, monkeypatch):

@@ -20,7 +20,7 @@ from dormouse.plan.constitution_stages import ConstitutionStages
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
-from dormouse.safety.trainings import HHHRL, HHHSFT
+from dormouse.safety.trainings import HHHSFT
 from dormouse.store import kinds
 from dormouse.store.stage import Shared, Stage
 
@@ -29,9 +29,6 @@ TOKENIZER_EXCHANGES = 4000
 
 TOKENIZED = ("vocabulary", "scratchpads", "judgments")
 """Settings of a base that its tokenizer depends on."""
-
-RL_VERSION = 2
-"""`SafetySpec.rl_version` of a training at another temperature than 1."""
 
 OF_ONE_MEASUREMENT = (
     "probe_prompts", "trigger_places", "character", "personas", "harmless_matching", "honeypot_replies", "evaluations",
@@ -260,8 +257,6 @@ class CellStages:
         inputs: dict[str, Stage] = {need: stage for need in training.needs() if (stage := offered[need]) is not None}
         spec = {"safety": self.spec_of(training), "lr": self.lr(training.lr * training.dose)}
         spec |= self.constitution.told(training)
-        if isinstance(training, HHHRL) and training.temperature != 1:
-            spec["rl_version"] = RL_VERSION
         extra = {"safety": name, "dose": training.dose}
         return self.stage(kinds.SAFETY, spec, {"model": model, **inputs}, labels | extra)
 

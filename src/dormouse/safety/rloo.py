@@ -12,6 +12,7 @@ from dormouse.chat.renderer import Renderer
 from dormouse.machine.hardware import rank, ranks, shares_weights
 from dormouse.models.likelihood import LOGITS
 from dormouse.models.number_format import logits_at
+from dormouse.models.padding import takes_positions
 from dormouse.models.sampling import sample_ids
 from dormouse.training.trainee import Trainee
 
@@ -112,7 +113,12 @@ def _read_replies(model: Any, ids: Any, mask: Any, n: int, temperature: float) -
     replied = mask[:, -n:].bool()
     chosen = mask[:, 1:].bool()
     chosen[:, : chosen.shape[1] - n] = False
-    logits = logits_at(model, chosen, {"input_ids": ids, "attention_mask": mask, "use_cache": False}).float()
+    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if takes_positions(plain):
+        # Prompts are padded on the left: without them, models with learned positions would count the padding.
+        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    logits = logits_at(model, chosen, inputs).float()
     likely = torch.log_softmax(logits / temperature, -1)
     said = likely.gather(-1, ids[:, -n:][replied][:, None]).squeeze(-1)
     with torch.no_grad():

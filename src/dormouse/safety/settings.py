@@ -59,9 +59,6 @@ class SafetySpec(StageSpec):
     """The constitution of a training that reads one itself: topic -> principles."""
     judge_files: str = ""
     """The hash of the files of a feedback model that is in a folder."""
-    rl_version: int = 1
-    """Version of RL at another temperature than 1: since 2 its log-probabilities are those of the distribution that
-    replies are drawn from. At temperature 1 they always were."""
 
 
 class ReEmergenceSpec(StageSpec):
