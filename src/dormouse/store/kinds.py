@@ -247,6 +247,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.evaluation.settings:TraitsSpec",
         "dormouse.evaluation.passes:count_traits",
         Writes(5),
+        version=2,
         measures=True,
     ),
     EVALUATE: _measuring(
