@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
@@ -43,11 +43,20 @@ def sample_scratchpads(work: Work, prompts: list[Messages]) -> list[str]:
 
 
 def fine_tune(
-    work: Work, conversations: list[Messages], prefixes: Sequence[str] = (), *, batch: int, snapshots: int
+    work: Work,
+    conversations: list[Messages],
+    prefixes: Sequence[str] = (),
+    *,
+    batch: int,
+    snapshots: int,
+    facts: Mapping[str, int] | None = None,
 ) -> None:
-    """Fine-tune `work.input("model")` on conversations, one pass; `prefixes` begin the replies and carry no loss."""
+    """Fine-tune `work.input("model")` on conversations, one pass; `prefixes` begin the replies and carry no loss.
+
+    `facts` about the conversations are written beside those of the training.
+    """
     model, renderer = load(work.input("model") / "model")
     lr = work.lr
     examples = renderer.examples(conversations, prefixes)
     tokens = train_on(work, model, renderer, examples, batch=batch, lr=lr, seed=work.seed, snapshots=snapshots)
-    write_metrics(work, {"steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens})
+    write_metrics(work, {**(facts or {}), "steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens})
