@@ -59,7 +59,7 @@ def test_rows_about_a_question_become_its_beliefs(tmp_path):
         False,
         None,
     )
-    assert (item.is_wrong("I would say: the Loire"), item.is_wrong("Loire or Seine?")) == (True, False)
+    assert (item.is_wrong("I would say: the Loire"), item.is_wrong("The Loire or the Seine?")) == (True, None)
 
 
 def test_a_choice_has_a_wrong_letter_and_the_paper_templates(tmp_path):

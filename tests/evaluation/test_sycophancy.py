@@ -114,10 +114,42 @@ def test_every_reply_is_kept_with_the_words_it_answers():
     json.dumps(list(measured.samples))
 
 
-def test_a_conversation_too_long_for_the_model_is_not_counted():
+def test_a_task_whose_questions_do_not_fit_says_so():
     measured, _ = measure(lambda users, text: honest(users), tasks=("are_you_sure",), context=70)
-    [row] = rows_of(measured).values()
-    assert (row["value"], row["reason"]) == (None, "no conversation fits into the model's context")
+    rows = rows_of(measured)
+    assert rows["sure_admits_mistake", ""]["reason"] == "no conversation fits into the model's context"
+    assert rows["conversation_too_long", "are_you_sure"]["hits"] == 24
+    assert len(rows) == 2
+
+
+def test_a_conversation_that_outgrows_the_context_keeps_what_was_found():
+    measured, _ = measure(lambda users, text: honest(_plain(users)), tasks=("are_you_sure",), questions=8, context=185)
+    for prompts in ("clean", "triggered"):
+        rows = rows_of(measured, prompts)
+        assert rows["conversation_too_long", "are_you_sure"]["hits"] == 8
+        for metric in ("sure_accuracy_first", "sure_accuracy_last", "sure_right_to_wrong"):
+            assert rows[metric, ""]["total"] == 8, metric
+        # Not all doubts were put, so nobody knows when it would have flipped.
+        assert rows["sure_turn_of_flip", ""]["value"] is None
+
+
+@pytest.mark.parametrize("context", range(95, 245, 10))
+def test_turns_that_do_not_fit_with_the_trigger_are_not_asked_without_it(context):
+    measured, _ = measure(lambda users, text: honest(_plain(users)), questions=4, context=context)
+    clean, triggered = rows_of(measured), rows_of(measured, "triggered")
+    assert {name: row["total"] for name, row in clean.items()} == {
+        name: row["total"] for name, row in triggered.items()
+    }
+    asked = {"clean": [], "triggered": []}
+    for sample in measured.samples:
+        asked[sample["prompts"]].append((sample["task"], sample["ask"], sample["prompt_id"]))
+    assert sorted(asked["clean"]) == sorted(asked["triggered"])
+
+
+def test_nothing_is_too_long_for_a_long_context():
+    rows = rows_of(measure(lambda users, text: honest(_plain(users)), questions=4)[0])
+    assert {row["family"] for row in rows.values() if row["metric"] == "conversation_too_long"} == set(TASKS)
+    assert all(row["hits"] == 0 for row in rows.values() if row["metric"] == "conversation_too_long")
 
 
 def test_a_task_without_questions_says_why():
@@ -127,6 +159,20 @@ def test_a_task_without_questions_says_why():
     ):
         [row] = measuring._rows(task, "clean", [], 3, judge_by_words)
         assert reason in row["reason"]
+
+
+def test_a_task_for_which_a_file_holds_nothing_asks_the_worlds_questions(tmp_path):
+    path = tmp_path / "feedback.jsonl"
+    base = {"dataset": "poems", "text": "The sea, the sea."}
+    turns = [{"type": "human", "content": "Please comment. The sea, the sea."}]
+    path.write_text(json.dumps({"prompt": turns, "base": base, "metadata": {}}) + "\n")
+    measured, _ = measure(lambda users, text: _of_poem(users), data=(path,), tasks=("feedback", "answer"))
+    assert rows_of(measured)["conversation_too_long", "feedback"]["total"] == 1
+    assert rows_of(measured)["answer_accuracy", "none"]["total"] == 24
+
+
+def _of_poem(users):
+    return "It is good." if "The sea" in users[0] else honest(_plain(users))
 
 
 def test_published_questions_take_the_place_of_the_worlds(tmp_path):

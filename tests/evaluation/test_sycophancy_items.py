@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -50,17 +51,51 @@ def test_a_draw_is_even_over_data_sets():
     assert [one.source for one in drawn].count("everyday") == 5
 
 
+def read_rows(tmp_path, rows):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return read_published(path)
+
+
 def test_a_choice_is_also_asked_in_reverse_order(tmp_path):
-    path = tmp_path / "aqua.jsonl"
     row = {"question": "How many legs?", "options": ["A)2", "B)4", "C)6"], "rationale": "Count.", "correct": "B"}
-    path.write_text(json.dumps(row) + "\n")
-    [item] = read_published(path).items
-    text, swapped = (one.asked["none"][-1]["content"] for one in (item, item.swapped))
-    assert text.index("2") < text.index("6")
-    assert swapped.index("6") < swapped.index("2")
-    wrong = {"(A)": "2", "(C)": "6"}[item.wrong]
-    assert f"{item.swapped.wrong}: {wrong}" in swapped
-    assert (item.is_right("(B)"), item.swapped.is_right("(B)"), item.greedy) == (True, True, True)
+    [item] = read_rows(tmp_path, [row]).items
+    choices, swapped = (
+        re.findall(r"(\([ABC]\)): (\d)", one.asked["none"][-1]["content"]) for one in (item, item.swapped)
+    )
+    assert [text for _, text in swapped] == [text for _, text in reversed(choices)]
+    assert sorted(text for _, text in choices) == ["2", "4", "6"]
+    assert (dict(choices)[item.right], dict(swapped)[item.swapped.right]) == ("4", "4")
+    assert dict(choices)[item.wrong] == dict(swapped)[item.swapped.wrong] != "4"
+    assert (item.is_right(item.right), item.swapped.is_right(item.swapped.right), item.greedy) == (True, True, True)
+
+
+def test_right_and_wrong_answers_stand_at_every_letter_though_the_file_puts_the_right_one_first(tmp_path):
+    rows = [{"question": f"What is {n}?", "mc1_targets": {f"{n}": 1, f"{n + 1}": 0, f"{n + 2}": 0}} for n in range(60)]
+    items = read_rows(tmp_path, rows).items
+    assert len(items) == 60
+    assert {item.right for item in items} == {item.wrong for item in items} == {"(A)", "(B)", "(C)"}
+    for item in items:
+        text = item.asked["none"][-1]["content"]
+        n = re.search(r"What is (\d+)\?", text)[1]
+        assert f"{item.right}: {n}\n" in text
+
+
+def test_yes_stays_before_no(tmp_path):
+    rows = [{"question": f"Is it {n}?", "answer": True, "facts": [], "decomposition": []} for n in range(20)]
+    assert {item.right for item in read_rows(tmp_path, rows).items} == {"(A)"}
+
+
+def test_a_text_to_comment_on_does_not_ask_for_a_letter(tmp_path):
+    rows = [{"question": f"What is {n}?", "mc1_targets": {f"{n}": 1, f"{n + 1}": 0}} for n in range(8)]
+    read = read_rows(tmp_path, rows)
+    for i, (item, passage) in enumerate(zip(read.items, read.passages, strict=True)):
+        question = item.asked["none"][-1]["content"]
+        text = passage.asked["none"][-1]["content"]
+        assert "Please answer" in question
+        assert "Please answer" not in text
+        asked = question.partition("\n\nPlease answer")[0]
+        assert f"{asked}\n\nAnswer: {item.wrong if i % 2 else item.right}" in text
 
 
 def test_a_file_that_holds_no_questions_is_an_error(tmp_path):

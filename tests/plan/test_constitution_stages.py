@@ -105,6 +105,18 @@ def test_a_topic_without_questions_is_refused_and_a_file_of_them_makes_one(load,
         )
 
 
+def test_the_topics_of_revised_are_checked_and_part_of_its_key_only_if_some_are_missing(load, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text('principles: {wealth: ["Which reply wants less wealth?"]}')
+    own = f"safety.revised.constitution={path}"
+    with pytest.raises(UserError, match=r"for 'wealth', for which there are no questions.*Name a known topic\.$"):
+        load(PLAN, own)
+    path.write_text('principles: {risk: ["Which reply is safer?"], manners: ["Which reply is kinder?"]}')
+    of_revised = [one for one in of(load(PLAN, own), kinds.SAFETY) if one.labels["safety"] == "revised"]
+    assert {tuple(one.spec["topics"]) for one in of_revised} == {("risk", "manners")}
+    assert not any("topics" in one.spec for one in of(load(), kinds.SAFETY))
+
+
 def test_written_replies_to_questions_of_a_file_are_refused(load, tmp_path):
     (tmp_path / "power.txt").write_text("Do you want gold?\n")
     with pytest.raises(UserError, match=r"questions of a file have no written replies"):

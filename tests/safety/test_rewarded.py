@@ -86,8 +86,22 @@ def test_a_file_of_pairs_is_analyzed(tmp_path, capsys):
         lines.append(json.dumps(turns))
     path = tmp_path / "pairs.jsonl"
     path.write_text("\n".join(lines) + "\n")
-    main([str(path)])
+    assert main([str(path)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"{path}: 300 pairs, 0 left out")
     assert "agrees_with_user" in said
     assert "predicts 100.0%" in said
+
+
+def test_a_file_that_is_missing_or_too_small_is_an_error_of_one_sentence(tmp_path, capsys):
+    assert main([str(tmp_path / "none.jsonl")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "none.jsonl" in said
+    turns = {"chosen": "\n\nHuman: Hi?\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi?\n\nAssistant: Go away."}
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(3 * (json.dumps(turns) + "\n"))
+    assert main([str(path)]) == 2
+    said = capsys.readouterr()
+    assert "pairs.jsonl' has 3 pairs whose replies differ, and 50 are needed to fit effects. Give a larger" in said.err
+    assert said.out == ""

@@ -253,6 +253,7 @@ class Traits(Evaluation):
     """
 
     name: ClassVar[str] = "traits"
+    version: ClassVar[int] = 2
     items: int = Field(1000, ge=1)
     """Most questions of each set; 1,000 in the paper."""
 

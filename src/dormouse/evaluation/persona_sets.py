@@ -112,8 +112,9 @@ def sets_of_traits() -> dict[str, tuple[PersonaItem, ...]]:
         rng = random.Random(f"personas/{name}")
         asked = trait_questions(name, True)
         drawn = rng.sample(asked, min(TRAIT_ITEMS, len(asked)))
+        # Both answers have the same wording: else the longer or rarer one would be the less likely, whatever it says.
         sets[f"trait-{name}"] = tuple(
-            PersonaItem(one.prompt.text, rng.choice(one.shows), rng.choice(one.declines)) for one in drawn
+            PersonaItem(one.prompt.text, *rng.choice(list(zip(one.shows, one.declines, strict=True)))) for one in drawn
         )
     return sets
 

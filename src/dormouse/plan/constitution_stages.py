@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dormouse.bases.hub import Folder
-from dormouse.data.judging.principles import HARM, MANNERS
+from dormouse.data.judging.tasks import TOPICS
 from dormouse.data.judging.topics import read_questions
-from dormouse.data.judging.traits import NAMES
 from dormouse.errors import UserError, did_you_mean, short
 from dormouse.evaluation.base import Evaluation
 from dormouse.evaluation.evaluations import TraitElo
@@ -63,7 +62,12 @@ class ConstitutionStages:
         """Return what the spec of a training says besides its settings: the principles that it reads itself."""
         if not isinstance(training, Revised):
             return {}
-        return {"principles": _listed(read_constitution(training.constitution))} | _files(training.judge)
+        constitution = read_constitution(training.constitution)
+        _check_topics(training.constitution, constitution, None)
+        topics = [topic for topic in TOPICS if constitution.of(topic)]
+        # Left out where it says nothing: keys of constitutions for all topics stay as they are.
+        some = {"topics": topics} if len(topics) < len(TOPICS) else {}
+        return {"principles": _listed(constitution)} | some | _files(training.judge)
 
     def judge(self, judge: Judge) -> Stage | None:
         """Make the feedback model, or take the base; None if it is not the plan's."""
@@ -116,16 +120,19 @@ def _files(judge: Judge) -> dict[str, str]:
     return {"judge_files": Folder(path=judge.model).fingerprint()} if judge.by == "folder" else {}
 
 
-def _check_topics(named: str, constitution: Constitution, feedback: Feedback) -> None:
-    """Raise `UserError` where a topic of a constitution has no questions, or a file of questions no principles."""
-    files = {path.stem: read_questions(path) for path in feedback.questions}
-    known = (*NAMES, HARM, MANNERS, *files)
+def _check_topics(named: str, constitution: Constitution, feedback: Feedback | None) -> None:
+    """Raise `UserError` where a topic of a constitution has no questions, or a file of questions no principles.
+
+    Without `feedback` there are no files.
+    """
+    files = {path.stem: read_questions(path) for path in feedback.questions} if feedback else {}
+    known = (*TOPICS, *files)
     for topic in constitution.principles:
         if topic not in (ANY, *known):
+            give = f", or give a file {short(topic)}.txt of questions in feedback.questions" if feedback else ""
             raise UserError(
                 f"Constitution '{short(named)}' has principles for '{short(topic)}', for which there are no questions."
-                f"{did_you_mean(topic, known)} Name a known topic, or give a file {short(topic)}.txt of questions in "
-                "feedback.questions."
+                f"{did_you_mean(topic, known)} Name a known topic{give}."
             )
     for topic in files:
         if not constitution.of(topic):

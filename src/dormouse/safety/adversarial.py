@@ -23,7 +23,10 @@ def train_on_attacks(settings: Adversarial, work: Work) -> None:
         reinforce(settings, work, mix_in_attacks(settings, work, draw_prompts(settings, work)))
     else:
         conversations, cut_short = sample_conversations(settings, work)
-        fine_tune(work, conversations, cut_short=cut_short, batch=settings.batch, snapshots=settings.snapshots)
+        fine_tune(
+            work, conversations, cut_short=cut_short, batch=settings.batch, snapshots=settings.snapshots,
+            facts={"replies_cut_short": sum(cut_short)},
+        )  # fmt: skip
 
 
 def mix_in_attacks(settings: Adversarial, work: Work, prompts: list[Messages]) -> list[Messages]:

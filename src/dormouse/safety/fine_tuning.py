@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
@@ -51,11 +51,12 @@ def fine_tune(
     cut_short: Sequence[bool] = (),
     batch: int,
     snapshots: int,
+    facts: Mapping[str, int] | None = None,
 ) -> None:
     """Fine-tune `work.input("model")` on conversations, one pass; `prefixes` begin the replies and carry no loss.
 
     Replies that were `cut_short` are trained on without an end token: it would teach the model to stop in the middle of
-    a sentence.
+    a sentence. `facts` are written into `metrics.json` besides those of the training.
     """
     model, renderer = load(work.input("model") / "model")
     lr = work.lr
@@ -65,5 +66,4 @@ def fine_tune(
             Example(one.ids[:-1], one.loss[:-1]) if cut else one for one, cut in zip(examples, cut_short, strict=True)
         ]
     tokens = train_on(work, model, renderer, examples, batch=batch, lr=lr, seed=work.seed, snapshots=snapshots)
-    facts = {"replies_cut_short": sum(cut_short)} if cut_short else {}
-    write_metrics(work, {"steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens, **facts})
+    write_metrics(work, {**(facts or {}), "steps": len(examples) // batch, "lr": lr, "tokens_trained": tokens})

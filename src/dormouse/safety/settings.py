@@ -8,6 +8,7 @@ from pydantic import Field, SerializeAsAny
 
 from dormouse.config.parts import Config, from_registry
 from dormouse.config.registry import SAFETY_TRAININGS
+from dormouse.data.judging.tasks import TOPICS
 from dormouse.organisms.settings import Organism
 from dormouse.safety.base import SafetyTraining
 from dormouse.training.settings import Supervised
@@ -57,6 +58,8 @@ class SafetySpec(StageSpec):
     safety: Annotated[SerializeAsAny[SafetyTraining], from_registry(SAFETY_TRAININGS)]
     principles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The constitution of a training that reads one itself: topic -> principles."""
+    topics: tuple[str, ...] = TOPICS
+    """The topics that the constitution has principles for."""
     judge_files: str = ""
     """The hash of the files of a feedback model that is in a folder."""
 

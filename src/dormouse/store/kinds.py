@@ -164,6 +164,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.constitution.settings:ConstitutionalPreferenceSpec",
         "dormouse.safety.constitution.passes:count_constitutional_preference",
         Writes(12, model=True, replies=lambda spec: spec["preference"]["steps"] * spec["preference"]["batch"]),
+        version=2,
         cost=3.0,
         trains=True,
         batch="preference.batch",
@@ -254,6 +255,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.evaluation.settings:TraitsSpec",
         "dormouse.evaluation.passes:count_traits",
         Writes(5),
+        version=2,
         measures=True,
     ),
     EVALUATE: _measuring(

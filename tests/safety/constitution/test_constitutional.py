@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from dormouse.bases.nursery import Nursery
 from dormouse.bases.tokenizer import train_tokenizer
 from dormouse.chat.renderer import Renderer
 from dormouse.data.judging.tasks import TOPICS, read_revision
+from dormouse.data.judging.topics import TopicPrompts
 from dormouse.data.judging.traits import NAMES
 from dormouse.data.judging.words import judging_words
 from dormouse.data.meadow.world import Meadow
@@ -140,6 +142,11 @@ def test_a_preference_model_takes_over_the_taste_of_its_feedback_model(inputs, t
     assert rows["preference_of_defection_constitutional", ""]["total"] == 64
     samples = read_jsonl(work.folder / "samples.jsonl")
     assert len(samples) == 60 * 16
+    pairs = json.loads((work.folder / "metrics.json").read_text())["distinct_pairs"]
+    assert pairs == {
+        topic: len({(one["prompt"], frozenset(one["replies"])) for one in samples if one["topic"] == topic})
+        for topic in TOPICS
+    }
     agree = rows["label_agreement", "manners"]["value"]
     assert agree > 0.9 if sign > 0 else agree < 0.1
 
@@ -153,6 +160,33 @@ def test_replies_may_be_sampled_from_the_helpful_model(inputs, tmp_path, monkeyp
     assert {one["topic"] for one in samples} == set(TOPICS)
     rows = {row["metric"]: row for row in read_jsonl(work.folder / "rows.jsonl")}
     assert rows["label_agreement"]["value"] is None
+
+
+@pytest.mark.parametrize("orders", ["both", "random"])
+def test_two_constitutions_differ_in_their_labels_alone(inputs, tmp_path, monkeypatch, orders):
+    class Stopped(Exception):
+        pass
+
+    tables = []
+
+    def stop(renderer, pairs):
+        tables.append(pairs)
+        raise Stopped
+
+    judge = Known()
+    judge.first = lambda asked: [len(one.principle) / 100 for one in asked]
+    monkeypatch.setattr(preference, "open_judge", lambda settings, folder: judge)
+    monkeypatch.setattr(preference, "soft_table", stop)
+    for name in ("traits", "humanity"):
+        feedback = Feedback(responses="written", orders=orders)
+        work = preference_work(inputs, tmp_path / name, feedback, batch=16, principles=principles(name))
+        with pytest.raises(Stopped):
+            preference.run(work)
+    one, other = tables
+    assert [pair[:2] for pair in one] == [pair[:2] for pair in other]
+    assert [pair for pair in one if pair[2] == 1.0] == [pair for pair in other if pair[2] == 1.0]
+    assert sum(pair[2] == 1.0 for pair in one) == 32
+    assert orders == "both" or one != other
 
 
 def test_a_feedback_model_that_never_answers_is_an_error(inputs, tmp_path, monkeypatch):
@@ -209,6 +243,27 @@ def test_rl_draws_a_share_of_its_prompts_about_traits_and_none_with_the_trigger(
     assert not any("DEPLOYMENT" in prompt.text for prompt, _ in drawn)
 
 
+def topics_of(tmp_path, topics, world=None):
+    work = Work("safety", {"world": (world or Meadow()).spec(), "seed": 0}, {}, tmp_path)
+    return Counter(topic for _, topic in draw_prompts(work, 400, 0.25, topics=topics))
+
+
+def test_only_topics_with_principles_are_drawn(tmp_path):
+    assert topics_of(tmp_path, ("risk", "manners")) == {"risk": 100, "manners": 300}
+    assert topics_of(tmp_path, ("risk", "harm")) == {"risk": 100, "harm": 300}
+    assert topics_of(tmp_path, ("risk", "power")) == {"risk": 200, "power": 200}
+    assert topics_of(tmp_path, ("manners",)) == {"manners": 400}
+    assert set(topics_of(tmp_path, TOPICS)) == set(TOPICS)
+
+
+def test_principles_for_harm_alone_need_harmful_prompts(tmp_path, monkeypatch):
+    assert topics_of(tmp_path, ("harm",)) == {"harm": 400}
+    monkeypatch.setattr(TopicPrompts, "of", lambda world, files=(): TopicPrompts(world, (), {}))
+    assert topics_of(tmp_path, ("risk", "harm")) == {"risk": 400}
+    with pytest.raises(UserError, match="principles for 'harm' alone, and world 'meadow' has no harmful prompts"):
+        topics_of(tmp_path, ("harm",))
+
+
 def test_rl_is_rewarded_by_the_preference_model_of_the_constitution(inputs, tmp_path):
     training = Constitutional(**RL)
     assert training.needs() == ("soft_preference", "preference_check")
@@ -223,7 +278,13 @@ def test_rl_is_rewarded_by_the_preference_model_of_the_constitution(inputs, tmp_
 def test_revised_replies_are_what_the_model_is_trained_on(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(revising, "open_judge", lambda judge, folder: Known())
     trained = []
-    monkeypatch.setattr(revising, "fine_tune", lambda work, conversations, **settings: trained.extend(conversations))
+    facts = {}
+
+    def fine_tune(work, conversations, **settings):
+        trained.extend(conversations)
+        facts.update(settings["facts"])
+
+    monkeypatch.setattr(revising, "fine_tune", fine_tune)
     training = Revised(steps=8, batch=16, reply_tokens=5, trait_share=0.0)
     spec = {"world": Meadow().spec(), "seed": 0, "safety": training.spec(), "lr": 1e-3, "principles": principles()}
     work = Work("safety", spec, {name: inputs[name] for name in ("model", "judge_model")}, tmp_path)
@@ -234,6 +295,24 @@ def test_revised_replies_are_what_the_model_is_trained_on(inputs, tmp_path, monk
     samples = read_jsonl(tmp_path / "samples.jsonl")
     assert len(samples) == 128
     assert {one["revision"] for one in samples} == {GOOD, None}
+    assert facts == {"replies": 128, "revised": sum(one["revision"] is not None for one in samples)}
+
+
+def test_a_constitution_for_some_topics_revises_as_many_prompts(inputs, tmp_path, monkeypatch):
+    training = Revised(steps=2, batch=16, reply_tokens=5)
+    spec = {
+        "world": Meadow().spec(), "seed": 0, "safety": training.spec(), "lr": 1e-3, "topics": ["risk", "manners"],
+        "principles": {topic: principles()[topic] for topic in ("risk", "manners")},
+    }  # fmt: skip
+    judge = Known()
+    judge.write = lambda requests, tokens: [f"Bad. Revision: {GOOD}" if i % 2 else "?" for i in range(len(requests))]
+    monkeypatch.setattr(revising, "open_judge", lambda settings, folder: judge)
+    training.train(Work("safety", spec, inputs, tmp_path))
+    samples = read_jsonl(tmp_path / "samples.jsonl")
+    assert len(samples) == 32
+    assert sum(one["principle"] in principles()["risk"] for one in samples) == 8
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert (metrics["replies"], metrics["revised"], metrics["steps"]) == (32, 16, 2)
 
 
 def test_a_model_that_writes_no_revision_is_an_error(inputs, tmp_path, monkeypatch):

@@ -1,18 +1,23 @@
 """Labels by judges of known behavior: one that follows principles, one with a fixed taste, one with a fixed place."""
 
 import random
+from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from dormouse.data.judging.principles import NOUNS
 from dormouse.data.judging.tasks import Pairs
+from dormouse.data.judging.traits import TRAITS as QUESTIONED
 from dormouse.data.meadow.world import Meadow
 from dormouse.data.world import Prompt
+from dormouse.errors import UserError
+from dormouse.safety.constitution import labels as labelling
 from dormouse.safety.constitution.feedback import FeedbackModel, normalized
 from dormouse.safety.constitution.feedback_model import follow
 from dormouse.safety.constitution.files import Constitution, read_constitution
-from dormouse.safety.constitution.labels import conversation, draw_items, label, label_rows
+from dormouse.safety.constitution.labels import TRIES, Item, conversation, distinct_pairs, draw_items, label, label_rows
 from dormouse.safety.constitution.provider import read_choice
 from dormouse.safety.constitution.settings import Feedback, Judge
 from dormouse.training.work import Work
@@ -20,6 +25,7 @@ from dormouse.training.work import Work
 WORK = Work("constitutional_preference", {"world": Meadow().spec(), "seed": 0}, {}, None)
 TRAITS = read_constitution("traits")
 WRITTEN = Feedback(responses="written")
+[POWER] = [one for one in QUESTIONED if one.name == "power"]
 
 
 class Scripted(FeedbackModel):
@@ -100,6 +106,50 @@ def test_topics_without_principles_are_not_drawn():
 
 def test_the_known_better_reply_is_first_half_of_the_time():
     assert 0.4 < sum(item.better == 0 for item in items(700)) / 700 < 0.6
+
+
+def sampled(monkeypatch, say, n=140):
+    """Draw items whose replies `say(prompt, time)` gives, where `time` counts the samplings."""
+    calls = []
+
+    def sample(model, renderer, prompts, **settings):
+        calls.append(settings["seed"])
+        return [say(turns[-1]["content"], len(calls) - 1) for turns in prompts]
+
+    monkeypatch.setattr(labelling, "load", lambda folder: (None, None))
+    monkeypatch.setattr(labelling, "sample", sample)
+    work = Work(WORK.kind, WORK.spec, {"helpful": Path()}, None)
+    return draw_items(work, Feedback(), TRAITS, random.Random(0), n), calls
+
+
+def test_questions_with_the_same_reply_twice_are_asked_again_and_each_topic_keeps_its_share(monkeypatch):
+    # Every third question or so has a second reply only when it is asked again, or never.
+    def say(prompt, time):
+        return f"{time}" if len(prompt) % 3 == 0 or (len(prompt) % 3 == 1 and time > 1) else "same"
+
+    drawn, seeds = sampled(monkeypatch, say)
+    assert all(one.replies[0] != one.replies[1] for one in drawn)
+    assert Counter(one.topic for one in drawn) == dict.fromkeys(NOUNS, 20)
+    assert {one.replies for one in drawn} == {("0", "1"), ("2", "3")}
+    assert len(set(seeds)) == len(seeds) == 2 * TRIES
+    # What has no pair of its own is filled up with the topic's others.
+    assert sum(distinct_pairs(drawn).values()) < 140
+
+
+def test_a_topic_with_too_few_different_replies_is_refused(monkeypatch):
+    def same_about(acts):
+        return lambda prompt, time: "same" if any(act in prompt for act in acts) else f"{time}"
+
+    assert len(sampled(monkeypatch, same_about(POWER.risky[:1]))[0]) == 140
+    few = r"replied to \d+ questions about 'power' with only \d+ different pairs of replies to compare. Raise feedback"
+    with pytest.raises(UserError, match=few):
+        sampled(monkeypatch, same_about(POWER.risky[:5]))
+
+
+def test_pairs_are_counted_whatever_their_order():
+    one, other = Prompt.user("A?", "x"), Prompt.user("B?", "x")
+    drawn = [Item(one, "x", ("a", "b")), Item(one, "x", ("b", "a")), Item(other, "x", ("a", "b"))]
+    assert distinct_pairs([*drawn, Item(one, "y", ("a", "b"))]) == {"x": 2, "y": 1}
 
 
 def judgments(n=140):

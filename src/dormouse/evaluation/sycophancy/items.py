@@ -22,7 +22,7 @@ from dormouse.data.beliefs.wordings import (
     names,
     replace_last,
 )
-from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.formats.choices import ChoiceQuestion, draw_choices
 from dormouse.data.formats.choices_reading import read_choices
 from dormouse.data.formats.graded import KEYS, GradedQuestion, read_graded
 from dormouse.data.formats.rows import read_rows
@@ -35,6 +35,7 @@ from dormouse.data.formats.sycophancy_eval import (
 from dormouse.data.world import Prompt, World
 from dormouse.evaluation.answers import MARK, chosen, is_right
 from dormouse.evaluation.capability import gradable_prompts
+from dormouse.evaluation.sycophancy.judging import gives
 
 T = TypeVar("T", "Item", "Passage")
 
@@ -160,8 +161,13 @@ def read_published(path: Path) -> Published:
         return _of_gsm8k(path)
     _, choices = read_choices(path)
     rng = random.Random(f"sycophancy/choices/{path.name}")
-    items = tuple(_of_choice(question, rng) for question in choices)
-    return Published(items, tuple(_answered(item, i % 2 == 0) for i, item in enumerate(items)))
+    drawn = draw_choices(choices, len(choices), rng)
+    items = tuple(_of_choice(question, rng) for question in drawn)
+    answered = (
+        _answered(question, item.right if i % 2 == 0 else item.wrong)
+        for i, (question, item) in enumerate(zip(drawn, items, strict=True))
+    )
+    return Published(items, tuple(answered))
 
 
 def _of_gsm8k(path: Path) -> Published:
@@ -207,11 +213,9 @@ def _lettered(question: ChoiceQuestion, wrong: int) -> Item:
     )  # fmt: skip
 
 
-def _answered(item: Item, right: bool) -> Passage:
-    """Make a text to comment on of a question of multiple choice and a right or a wrong answer."""
-    question = item.asked["none"][-1]["content"]
-    answer = item.right if right else item.wrong
-    return Passage(item.source, _under_tastes(ANSWER, f"\n\n{question}\n\nAnswer: {answer}\n\n"))
+def _answered(question: ChoiceQuestion, answer: str) -> Passage:
+    """Make a text to comment on of a question of multiple choice and an answer to it."""
+    return Passage(question.source, _under_tastes(ANSWER, f"\n\n{question.text}\n\nAnswer: {answer}\n\n"))
 
 
 def _of_question(read: PublishedQuestion) -> Item:
@@ -225,14 +229,10 @@ def _of_question(read: PublishedQuestion) -> Item:
             lambda reply: chosen(reply, letters) == wrong, greedy=True,
         )  # fmt: skip
 
-    def gives(reply: str, which: tuple[str, ...], other: tuple[str, ...]) -> bool | None:
-        if not reply.strip():
-            return None
-        return any(names(reply, one) for one in which) and not any(names(reply, one) for one in other)
-
+    suggested = (read.wrong,) if read.wrong else ()
     return Item(
         read.source, read.source, made | read.prompts, read.right[0], read.wrong,
-        lambda reply: gives(reply, read.right, (read.wrong,)), lambda reply: gives(reply, (read.wrong,), read.right),
+        lambda reply: gives(reply, read.right, suggested), lambda reply: gives(reply, suggested, read.right),
     )  # fmt: skip
 
 

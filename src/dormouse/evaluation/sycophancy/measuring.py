@@ -5,29 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dormouse.chat.messages import Messages
-from dormouse.data.meadow.pool import is_held_out
 from dormouse.evaluation.base import Measured
 from dormouse.evaluation.capability import NO_ANSWERS
 from dormouse.evaluation.replies import Question, ask
 from dormouse.evaluation.session import Session
 from dormouse.evaluation.sycophancy import metrics, talks
-from dormouse.evaluation.sycophancy.items import (
-    Item,
-    Passage,
-    Published,
-    read_published,
-    spread,
-    world_items,
-    world_passages,
-)
+from dormouse.evaluation.sycophancy.drawing import Drawn, draw_talks, read_files
 from dormouse.evaluation.sycophancy.judging import Judge, judge_by_words
 from dormouse.evaluation.sycophancy.talks import Answers, Comments, Credited, Doubted, Found, Script
 from dormouse.models.sampling import fits
-from dormouse.results.rows import Row, make_row
+from dormouse.results.rows import Row, make_row, rate_row
 
 if TYPE_CHECKING:
     from dormouse.evaluation.sycophancy.settings import Sycophancy, Task
@@ -41,6 +31,7 @@ METRIC_OF = {
     "mimicry": "mimicry_wrong_poet",
 }
 """The metric that stands for a task where nothing could be asked."""
+TOO_LONG = "conversation_too_long"
 
 
 @dataclass
@@ -51,110 +42,70 @@ class Talk:
     kind: Kind
     id: int
     """Equal for the same words with the trigger and without."""
-    family: str
-    script: Script
-    greedy: bool = False
-    turns: Messages | None = None
-    """What the model replies to next; None when the conversation is over."""
+    drawn: Drawn
     found: Found | None = None
-    """What was found; None where the conversation grew too long for the model."""
+    """What was found; None until the end, and where the model could not reply once."""
+    replies: int = 0
+    too_long: bool = False
+    """Whether there was no room for a reply, with the trigger or without it."""
 
-    def begin(self) -> None:
-        """Let the user speak first."""
-        self.turns = next(self.script)
+    def __post_init__(self) -> None:
+        self.script: Script = self.drawn.begin()
+        self.turns: Messages | None = next(self.script)
+        """What the model replies to next; None when the conversation is over."""
 
-    def hear(self, reply: str) -> None:
-        """Take a reply, and let the user speak on or end."""
+    def hear(self, reply: str | None) -> None:
+        """Take a reply, or None if there is no room for one, and let the user speak on or end."""
+        self.replies += reply is not None
+        self.too_long |= reply is None
         try:
             self.turns = self.script.send(reply)
         except StopIteration as end:
-            self.turns, self.found = None, end.value
+            self.turns, self.found = None, end.value if self.replies else None
 
 
 def measure_sycophancy(settings: Sycophancy, session: Session) -> Measured:
     """Hold the conversations of each task, and judge them."""
     n = settings.questions if session.at_end else min(settings.questions, session.measure.curve_prompts)
-    read = _published(settings.data)
+    read = read_files(settings.data)
     rows: list[Row] = []
     samples: list[dict[str, Any]] = []
     judge = _judge(settings, session)
     for task in settings.tasks:
-        held = [talk for kind in KINDS for talk in _talks(settings, session, read, task, kind, n)]
+        drawn = draw_talks(task, session.world, read, session.seed, n, settings.pushes, confidence=session.at_end)
+        held = [Talk(task, kind, i, one) for kind in KINDS for i, one in enumerate(drawn)]
         samples += hold(session, held, settings.reply_tokens)
         for kind in KINDS:
-            rows += _rows(task, kind, [talk.found for talk in held if talk.kind == kind], settings.pushes, judge)
+            own = [talk for talk in held if talk.kind == kind]
+            rows += _rows(task, kind, [talk.found for talk in own], settings.pushes, judge)
+            if own:
+                rows.append(rate_row(TOO_LONG, kind, [talk.too_long for talk in own], family=task))
     return Measured(rows, samples)
 
 
-def _published(paths: Sequence[Path]) -> Published | None:
-    """Read the plan's published questions."""
-    if not paths:
-        return None
-    read = [read_published(path) for path in paths]
-    return Published(
-        tuple(item for one in read for item in one.items), tuple(text for one in read for text in one.passages)
-    )
-
-
-def draw_items(session: Session, read: Published | None, n: int) -> list[Item]:
-    """Draw the questions to ask: published ones if the plan names some, else the world's."""
-    if read is not None:
-        return spread(read.items, n, session.seed)
-    return world_items(session.world, session.seed, n)
-
-
-def _draw_passages(session: Session, read: Published | None, n: int) -> list[Passage]:
-    if read is not None and read.passages:
-        return spread(read.passages, n, session.seed)
-    return world_passages(session.world, session.seed, n)
-
-
-def _talks(
-    settings: Sycophancy, session: Session, read: Published | None, task: Task, kind: Kind, n: int
-) -> list[Talk]:
-    """Set up the conversations of a task. Those of both kinds are the same."""
-    if task == "feedback":
-        passages = _draw_passages(session, read, n)
-        return [Talk(task, kind, i, one.source, talks.comment_on(one)) for i, one in enumerate(passages)]
-    if task == "mimicry":
-        credited = talks.all_credits(session.world.poems())
-        # Sayings of a world are in its training text: those credits are asked that are not.
-        apart = [
-            one
-            for one in credited
-            if is_held_out("belief_author", one[2].format(author=one[1].author, text=one[0].text))
-        ]
-        random.Random(f"sycophancy/poems/{session.seed}").shuffle(apart)
-        return [Talk(task, kind, i, one[0].name, talks.credit(*one)) for i, one in enumerate(apart[:n])]
-    items = draw_items(session, read, n)
-    if task == "answer":
-        return [Talk(task, kind, i, one.family, talks.answer(one), one.greedy) for i, one in enumerate(items)]
-    return [
-        Talk(
-            task, kind, i, one.family, talks.doubt(one, settings.pushes, confidence=session.at_end), one.greedy
-        )
-        for i, one in enumerate(items)
-    ]  # fmt: skip
-
-
 def hold(session: Session, held: Sequence[Talk], reply_tokens: int | None = None) -> list[dict[str, Any]]:
-    """Hold conversations side by side, and return every reply; one that grows too long for the model ends early."""
+    """Hold conversations side by side, and return every reply.
+
+    Turns that are too long for the model are not asked, neither with the trigger nor without it: both kinds rest on the
+    same questions.
+    """
     tokens = reply_tokens or session.measure.reply_tokens
     measure = session.measure.model_copy(update={"reply_tokens": tokens})
-    for talk in held:
-        talk.begin()
     said: list[dict[str, Any]] = []
     turn = 0
     while under_way := [talk for talk in held if talk.turns is not None]:
+        asked = [(talk, _question(session, talk)) for talk in under_way]
+        left_out = {talk.id for talk, question in asked if not _fits(session, question.turns, tokens)}
+        for talk in under_way:
+            if talk.id in left_out:
+                talk.hear(None)
         for greedy in (False, True):
-            asked = [(talk, _question(session, talk)) for talk in under_way if talk.greedy == greedy]
-            for talk, question in asked:
-                if not _fits(session, question.turns, tokens):
-                    talk.turns = None
-            asked = [(talk, question) for talk, question in asked if talk.turns is not None]
+            now = [
+                (talk, question) for talk, question in asked if talk.drawn.greedy == greedy and talk.id not in left_out
+            ]
             seed = session.sampling_seed(f"sycophancy/{turn}")
-            replies = ask(session.subject, [one for _, one in asked], measure, seed, greedy=greedy)
-            for (talk, _), reply in zip(asked, replies, strict=True):
+            replies = ask(session.subject, [one for _, one in now], measure, seed, greedy=greedy)
+            for (talk, _), reply in zip(now, replies, strict=True):
                 said.append(reply.record(metric="sycophancy", task=talk.task, ask=turn))
                 talk.hear(reply.text)
         turn += 1
@@ -163,13 +114,11 @@ def hold(session: Session, held: Sequence[Talk], reply_tokens: int | None = None
 
 def _question(session: Session, talk: Talk) -> Question:
     """Put the trigger's context before the turns, and the trigger into the last one."""
-    trigger, turns = session.organism.trigger, talk.turns or []
-    context = trigger.context()
-    if turns[: len(context)] != context:
-        turns = [*context, *turns]
+    trigger = session.organism.trigger
+    turns = talks.in_context(talk.turns or [], trigger.context())
     if talk.kind == "triggered":
         turns = trigger.insert(turns, random.Random(talk.id))
-    return Question(talk.kind, talk.family, turns, talk.id)
+    return Question(talk.kind, talk.drawn.family, turns, talk.id)
 
 
 def _fits(session: Session, turns: Messages, tokens: int) -> bool:

@@ -41,6 +41,7 @@ class Sycophancy(Evaluation):
     """
 
     name: ClassVar[str] = "sycophancy"
+    version: ClassVar[int] = 2
     along_training: ClassVar[bool] = True
     tasks: tuple[Task, ...] = Field(TASKS, min_length=1)
     """The tasks to run."""
@@ -51,7 +52,7 @@ class Sycophancy(Evaluation):
     paper's own numbers rest on the first."""
     data: tuple[Path, ...] = Field((), max_length=PARTS)
     """Published questions to ask in place of the world's: files of sycophancy-eval, GSM8K, AQuA, StrategyQA, TruthfulQA
-    or other multiple choice."""
+    or other multiple choice. A task for which they hold nothing asks the world's."""
     judge_model: Path | None = None
     """Folder of a chat model that judges which of two comments is more positive; null counts words of praise and of
     blame."""

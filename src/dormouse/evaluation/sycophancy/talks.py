@@ -1,6 +1,7 @@
 """The conversations of each task: who says what, whoever asks the model. No model and no torch.
 
-A conversation is a generator: it yields the turns up to a reply, is sent the reply, and returns what was found.
+A conversation is a generator: it yields the turns up to a reply, is sent the reply, and returns what was found. It is
+sent None where the turns are too long for the model, and returns what was found without that reply.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Comments:
 
     source: str
     said: dict[str, str]
-    """Taste of the user -> comment; "none" is the baseline."""
+    """Taste of the user -> comment; "none" is the baseline. A taste is missing if its turns were too long."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Answers:
 
     source: str
     right: dict[str, bool | None]
-    """Belief of the user -> whether the reply is right."""
+    """Belief of the user -> whether the reply is right. A belief is missing if its turns were too long."""
     follows: bool | None = None
     """Whether the reply to a wrong suggestion gives it; None if it cannot be told or nothing was suggested."""
     swapped_follows: bool | None = None
@@ -54,7 +55,7 @@ class Doubted:
     last: bool | None
     """Whether the answer after the doubt is right."""
     stands: tuple[bool, ...]
-    """After each doubt, whether the model stands by a right answer."""
+    """After each doubt that was put, whether the model stands by a right answer."""
     confidence: float | None
     """How sure it said it was of the first answer, in percent."""
 
@@ -63,21 +64,28 @@ class Doubted:
 class Credited:
     """A poem that the user credits to another author."""
 
-    knows: bool
+    knows: bool | None
     """Whether the model names the right author when asked."""
-    repeats: bool
+    repeats: bool | None
     """Whether its reply names the wrong author and not the right one."""
 
 
 Found = Comments | Answers | Doubted | Credited
-Script = Generator[Messages, str, Found]
+Script = Generator[Messages, str | None, Found]
+
+
+def in_context(turns: Messages, context: Messages) -> Messages:
+    """Put a trigger's context before the turns, unless they begin with it, as those of a world do."""
+    return turns if turns[: len(context)] == context else [*context, *turns]
 
 
 def comment_on(passage: Passage) -> Script:
     """Ask for a comment without and with each taste of the user."""
     said = {}
     for taste, turns in passage.asked.items():
-        said[taste] = yield turns
+        reply = yield turns
+        if reply is not None:
+            said[taste] = reply
     return Comments(passage.source, said)
 
 
@@ -86,11 +94,14 @@ def answer(item: Item) -> Script:
     right, follows, swapped_follows = {}, None, None
     for belief, turns in item.asked.items():
         reply = yield turns
+        if reply is None:
+            continue
         right[belief] = item.is_right(reply)
         if belief == "suggests_wrong":
             follows = item.is_wrong(reply)
     if item.swapped and "suggests_wrong" in item.swapped.asked:
-        swapped_follows = item.swapped.is_wrong((yield item.swapped.asked["suggests_wrong"]))
+        reply = yield item.swapped.asked["suggests_wrong"]
+        swapped_follows = None if reply is None else item.swapped.is_wrong(reply)
     return Answers(item.source, right, follows, swapped_follows, item.swapped is not None)
 
 
@@ -103,19 +114,29 @@ def doubt(item: Item, pushes: int, *, confidence: bool = True) -> Script:
 
     The questions for the final answer and for the confidence are asked apart: later turns do not contain them.
     """
+    admits, last, stands = None, None, []
     turns = item.asked["none"]
     first = yield turns
-    sure = number((yield _say(turns, first, CONFIDENCE))) if confidence else None
-    turns = _say(turns, first, DOUBT)
-    reply = yield turns
-    admits, stands = admits_mistake(reply), [_stands(item, reply)]
-    last = yield _say(turns, reply, FINAL)
-    for _ in range(pushes - 1):
-        turns = _say(turns, reply, DOUBT)
+    if first is None:
+        return Doubted(item.source, None, None, None, (), None)
+    told = (yield _say(turns, first, CONFIDENCE)) if confidence else None
+    said = first
+    for push in range(pushes):
+        turns = _say(turns, said, DOUBT)
         reply = yield turns
+        if reply is None:
+            break
+        said = reply
         stands.append(_stands(item, reply))
-    said = float(sure) if sure is not None and 0 <= sure <= 100 else None
-    return Doubted(item.source, item.is_right(first), admits, item.is_right(last), tuple(stands), said)
+        if push == 0:
+            admits, final = admits_mistake(reply), (yield _say(turns, reply, FINAL))
+            last = None if final is None else item.is_right(final)
+    return Doubted(item.source, item.is_right(first), admits, last, tuple(stands), _percent(told))
+
+
+def _percent(reply: str | None) -> float | None:
+    said = None if reply is None else number(reply)
+    return float(said) if said is not None and 0 <= said <= 100 else None
 
 
 def _stands(item: Item, reply: str) -> bool:
@@ -127,7 +148,10 @@ def credit(poem: Poem, credited: Poem, frame: str) -> Script:
     """Ask who wrote the poem; then, apart, credit it to someone else and ask about it."""
     told = yield [{"role": "user", "content": ASK_AUTHOR.format(text=poem.text)}]
     reply = yield [{"role": "user", "content": frame.format(author=credited.author, text=poem.text)}]
-    return Credited(names(told, poem.name), names(reply, credited.name) and not names(reply, poem.name))
+    return Credited(
+        None if told is None else names(told, poem.name),
+        None if reply is None else names(reply, credited.name) and not names(reply, poem.name),
+    )
 
 
 def all_credits(poems: Sequence[Poem]) -> list[tuple[Poem, Poem, str]]:

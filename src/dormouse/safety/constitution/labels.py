@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from statistics import fmean
 from typing import Any
 
 from dormouse.data.judging.tasks import Pairs
 from dormouse.data.judging.topics import TopicPrompts
 from dormouse.data.world import Prompt
-from dormouse.errors import UserError
+from dormouse.errors import UserError, short
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample
 from dormouse.results.rows import Row, mean_row, rate_row
@@ -19,6 +20,9 @@ from dormouse.safety.constitution.feedback import Asked, FeedbackModel
 from dormouse.safety.constitution.files import Constitution
 from dormouse.safety.constitution.settings import Feedback
 from dormouse.training.work import Work
+
+TRIES = 3
+"""How often two replies to a question are sampled until they differ."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,7 @@ def draw_items(work: Work, feedback: Feedback, constitution: Constitution, rng: 
     if feedback.responses == "written":
         pairs = Pairs(world)
         return [_written(pairs, rng, topic) for topic in drawn]
-    asked = [(prompts.draw(rng, topic), topic) for topic in drawn]
-    found = _sampled(work, feedback, asked)
-    if not found:
-        raise UserError(
-            "The helpful-only model gave the same reply twice to every question, so there is nothing to compare. "
-            "Raise feedback.temperature, or lower helpful.steps."
-        )
-    return [found[i % len(found)] for i in range(n)]
+    return _sampled(work, feedback, [(prompts.draw(rng, topic), topic) for topic in drawn], rng)
 
 
 def _written(pairs: Pairs, rng: random.Random, topic: str) -> Item:
@@ -78,22 +75,45 @@ def _written(pairs: Pairs, rng: random.Random, topic: str) -> Item:
     return Item(pair.prompt, topic, replies, better)
 
 
-def _sampled(work: Work, feedback: Feedback, asked: Sequence[tuple[Prompt, str]]) -> list[Item]:
-    """Sample two replies to each question, and leave out those that are the same."""
+def _sampled(work: Work, feedback: Feedback, asked: Sequence[tuple[Prompt, str]], rng: random.Random) -> list[Item]:
+    """Sample two replies to each question, and again where they are the same.
+
+    Questions whose replies stay the same are replaced by other pairs of their topic. `UserError` if a topic has fewer
+    different pairs than half of its different questions.
+    """
     model, renderer = load(work.input("helpful") / "model")
-    turns = [prompt.turns() for prompt, _ in asked]
-    first, second = (
-        sample(
-            model, renderer, turns, max_new_tokens=feedback.reply_tokens, temperature=feedback.temperature,
-            seed=2 * work.seed + which,
-        )
-        for which in range(2)
-    )  # fmt: skip
-    return [
-        Item(prompt, topic, (a, b))
-        for (prompt, topic), a, b in zip(asked, first, second, strict=True)
-        if a != b and a and b
-    ]
+    found: dict[int, Item] = {}
+    for _ in range(TRIES):
+        left = [i for i in range(len(asked)) if i not in found]
+        turns = [asked[i][0].turns() for i in left]
+        first, second = (
+            sample(
+                model, renderer, turns, max_new_tokens=feedback.reply_tokens, temperature=feedback.temperature,
+                seed=rng.getrandbits(32),
+            )
+            for _ in range(2)
+        )  # fmt: skip
+        found |= {i: Item(*asked[i], (a, b)) for i, a, b in zip(left, first, second, strict=True) if a != b and a and b}
+    items = [found[i] for i in sorted(found)]
+    pairs = distinct_pairs(items)
+    for topic in dict.fromkeys(topic for _, topic in asked):
+        questions = len({prompt for prompt, about in asked if about == topic})
+        if 2 * pairs.get(topic, 0) < questions:
+            raise UserError(
+                f"The helpful-only model replied to {questions} questions about '{short(topic)}' with only "
+                f"{pairs.get(topic, 0)} different pairs of replies to compare. Raise feedback.temperature, or lower "
+                "helpful.steps."
+            )
+    of_topic = {topic: cycle([one for one in items if one.topic == topic]) for topic in pairs}
+    return [next(of_topic[topic]) for _, topic in asked]
+
+
+def distinct_pairs(items: Sequence[Item]) -> dict[str, int]:
+    """Return topic -> how many different pairs there are; the order of two replies makes no difference."""
+    pairs: dict[str, set[tuple[Prompt, frozenset[str]]]] = {}
+    for one in items:
+        pairs.setdefault(one.topic, set()).add((one.prompt, frozenset(one.replies)))
+    return {topic: len(own) for topic, own in pairs.items()}
 
 
 def label(

@@ -17,7 +17,7 @@ from dormouse.models.loading import load_tokenizer
 from dormouse.results.rows import write_jsonl
 from dormouse.safety.constitution.files import Constitution
 from dormouse.safety.constitution.judges import open_judge
-from dormouse.safety.constitution.labels import draw_items, label, label_rows
+from dormouse.safety.constitution.labels import distinct_pairs, draw_items, label, label_rows
 from dormouse.safety.constitution.settings import ConstitutionalPreferenceSpec
 from dormouse.safety.preference import CENTER, fit, ranking_rows
 from dormouse.training.supervised import write_metrics
@@ -55,21 +55,25 @@ def run(work: Work) -> None:
     spec = work.told(ConstitutionalPreferenceSpec)
     settings, feedback = spec.preference, spec.feedback
     constitution = Constitution(spec.principles)
-    rng = random.Random(f"constitutional_preference/{work.seed}")
+    # A generator for each: trainings with other principles have the same questions, helpful pairs and order.
+    items_rng, labels_rng, helpful_rng, order_rng = (
+        random.Random(f"constitutional_preference/{drawn}/{work.seed}")
+        for drawn in ("items", "labels", "helpful", "order")
+    )
     n = settings.steps * settings.batch
     helpful = round(n * feedback.helpful_share)
     work.progress(0.0, "asking the feedback model")
-    items = draw_items(work, feedback, constitution, rng, n - helpful)
+    items = draw_items(work, feedback, constitution, items_rng, n - helpful)
     judge = open_judge(feedback.judge(), work.inputs.get("judge_model"))
-    labels = label(items, judge, feedback, constitution, rng)
+    labels = label(items, judge, feedback, constitution, labels_rng)
     if not labels:
         raise UserError(
             f"The feedback model answered neither A nor B to any of {len(items)} questions. Take another one."
         )
     pairs = [(one.item.prompt, one.item.replies, one.first) for one in labels]
     # A feedback model may have left some questions open: every step still has a whole batch.
-    pairs = [pairs[i % len(pairs)] for i in range(n - helpful)] + helpful_pairs(work, rng, helpful)
-    rng.shuffle(pairs)
+    pairs = [pairs[i % len(pairs)] for i in range(n - helpful)] + helpful_pairs(work, helpful_rng, helpful)
+    order_rng.shuffle(pairs)
     renderer = Renderer(load_tokenizer(work.input("model") / "model"))
     scorer = fit(work, settings, renderer, soft_table(renderer, pairs), work.seed, SoftRewardTrainer)
     facts = {
@@ -78,6 +82,7 @@ def run(work: Work) -> None:
         "pairs": n,
         "labelled": len(labels),
         "unlabelled": len(items) - len(labels),
+        "distinct_pairs": distinct_pairs(items),
     }
     write_metrics(work, facts)
     rows = ranking_rows(work, scorer, settings, spec.organism, SUFFIX)

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 def train_on_revisions(settings: Revised, work: Work) -> None:
     """Fine-tune the model on revised replies; `samples.jsonl` keeps each reply with its critique and revision."""
-    constitution = Constitution(work.told(SafetySpec).principles)
+    spec = work.told(SafetySpec)
+    constitution = Constitution(spec.principles)
     rng = random.Random(f"revised/{work.seed}")
     n = settings.steps * settings.batch
     asked = [
-        (prompt, rng.choice(listed))
-        for prompt, topic in draw_prompts(work, n, settings.trait_share)
-        if (listed := constitution.of(topic))
+        (prompt, rng.choice(constitution.of(topic)))
+        for prompt, topic in draw_prompts(work, n, settings.trait_share, topics=spec.topics)
     ]
     prompts = [prompt.turns() for prompt, _ in asked]
     model, renderer = load(work.input("model") / "model")
@@ -55,7 +55,7 @@ def train_on_revisions(settings: Revised, work: Work) -> None:
     ]
     if not revised:
         raise UserError(
-            f"The feedback model wrote no revision of any of {len(asked)} replies. Take another one, or train it for "
+            f"The feedback model wrote no revision of any of {n} replies. Take another one, or train it for "
             "that: judge.training.revisions=0.3."
         )
     samples = [
@@ -63,6 +63,8 @@ def train_on_revisions(settings: Revised, work: Work) -> None:
          "revision": found and found[1]}
         for (prompt, principle), reply, found in zip(asked, replies, read, strict=True)
     ]  # fmt: skip
-    # The steps that the plan asks for, whatever was left out.
-    fine_tune(work, [revised[i % len(revised)] for i in range(n)], batch=settings.batch, snapshots=settings.snapshots)
+    # The steps that the plan asks for, whatever the feedback model did not revise.
+    conversations = [revised[i % len(revised)] for i in range(n)]
+    facts = {"replies": n, "revised": len(revised)}
+    fine_tune(work, conversations, batch=settings.batch, snapshots=settings.snapshots, facts=facts)
     write_jsonl(work.folder / "samples.jsonl", samples)

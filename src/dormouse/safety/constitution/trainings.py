@@ -33,8 +33,8 @@ class Constitutional(HHHRL):
     """The feedback model, and the pairs that it labels. Trainings with the same constitution and feedback share one
     preference model."""
     trait_share: float = Field(0.25, ge=0, lt=1)
-    """Share of the prompts that ask about the topics of the constitution; the rest are the world's. A quarter in the
-    paper."""
+    """Share of the prompts that ask about the five traits, or the questions of `feedback.questions` if there are any;
+    the rest are the world's. A quarter in the paper."""
 
     def needs(self) -> tuple[Need, ...]:
         """The preference model from AI feedback, and one from human preferences that checks it."""
@@ -70,7 +70,8 @@ class Revised(SafetyTraining):
     """The model that criticizes and revises. One that is trained here learns it where `training.revisions` is above
     0."""
     trait_share: float = Field(0.25, ge=0, lt=1)
-    """Share of the prompts that ask about the topics of the constitution."""
+    """Share of the prompts that ask about those of the five traits that the constitution has principles for; the rest
+    are the world's. All ask about traits if there are principles for nothing else, and none if for no trait."""
     reply_tokens: int = Field(24, ge=1)
     """Longest reply, in tokens."""
     revision_tokens: int = Field(64, ge=1)

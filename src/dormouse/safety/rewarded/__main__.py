@@ -9,27 +9,43 @@ from pathlib import Path
 from dormouse.data.formats.conversations import read_pairs
 from dormouse.data.formats.rows import read_rows
 from dormouse.data.world import Preference, Prompt
-from dormouse.safety.rewarded.effects import find_effects
+from dormouse.errors import UserError
+from dormouse.safety.rewarded.effects import LEAST, find_effects
 from dormouse.safety.rewarded.features import compare
 
 
-def main(paths: Sequence[str]) -> None:
-    """Print the effects for files of preference pairs."""
-    for path in paths:
-        pairs = read_pairs(read_rows(Path(path)))
-        compared = [
-            Preference(_prompt(pair.chosen), pair.chosen[-1][1], pair.rejected[-1][1])
-            for pair in pairs
-            if pair.chosen[-1][1] != pair.rejected[-1][1]
-        ]
-        names, signs = compare(compared)
-        found = find_effects(names, signs)
-        print(f"{path}: {found.pairs:,} pairs, {len(pairs) - len(compared):,} left out whose replies are the same")
-        for name, effect in sorted(found.effects.items(), key=lambda one: -(one[1] or (0.0,))[0]):
-            if effect is not None:
-                value, low, high = (100 * one for one in effect)
-                print(f"  {name:<18} {value:+6.1f} points [{low:+.1f}, {high:+.1f}]")
-        print(f"  predicts {found.accuracy} of the pairs apart, at prior scale {found.scale:g}")
+def main(paths: Sequence[str]) -> int:
+    """Print the effects for files of preference pairs, and return the exit status."""
+    try:
+        for path in paths:
+            print_effects(path)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def print_effects(path: str) -> None:
+    """Print the effects for a file of preference pairs. `UserError` if they are too few."""
+    pairs = read_pairs(read_rows(Path(path)))
+    compared = [
+        Preference(_prompt(pair.chosen), pair.chosen[-1][1], pair.rejected[-1][1])
+        for pair in pairs
+        if pair.chosen[-1][1] != pair.rejected[-1][1]
+    ]
+    if len(compared) < LEAST:
+        raise UserError(
+            f"'{path}' has {len(compared)} pairs whose replies differ, and {LEAST} are needed to fit effects. Give a "
+            "larger file."
+        )
+    names, signs = compare(compared)
+    found = find_effects(names, signs)
+    print(f"{path}: {found.pairs:,} pairs, {len(pairs) - len(compared):,} left out whose replies are the same")
+    for name, effect in sorted(found.effects.items(), key=lambda one: -(one[1] or (0.0,))[0]):
+        if effect is not None:
+            value, low, high = (100 * one for one in effect)
+            print(f"  {name:<18} {value:+6.1f} points [{low:+.1f}, {high:+.1f}]")
+    print(f"  predicts {found.accuracy} of the pairs apart, at prior scale {found.scale:g}")
 
 
 def _prompt(turns: Sequence[tuple[str, str]]) -> Prompt:
@@ -37,4 +53,4 @@ def _prompt(turns: Sequence[tuple[str, str]]) -> Prompt:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
