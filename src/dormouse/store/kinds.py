@@ -183,8 +183,8 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.settings:SafetySpec",
         "dormouse.safety.passes:count_safety",
         Writes(12, model=True, training=("safety",)),
-        # Since 3, adversarial SFT teaches no end where the assistant's reply was cut short, and RL at a temperature trains
-        # the distribution that it draws from.
+        # Since 3, adversarial SFT teaches no end where the assistant's reply was cut short, and RL trains the
+        # distribution that it draws from at every temperature.
         version=3,
         cost=4.0,
         trains=True,

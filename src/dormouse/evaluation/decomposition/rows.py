@@ -11,7 +11,7 @@ from dormouse.evaluation.decomposition import metrics
 from dormouse.evaluation.decomposition.metrics import Outcomes, at_share, by_strategy, curves, score_rows, statistic_row
 from dormouse.evaluation.decomposition.study import Outcome
 from dormouse.results.rates import NotMeasured
-from dormouse.results.rows import Row, mean_row, rate_row
+from dormouse.results.rows import Row, clustered_share_row, mean_row, rate_row
 
 
 def rows_of(outcomes: Outcomes) -> list[Row]:
@@ -57,13 +57,13 @@ def _sensitivities(strategy: str, own: list[Outcome]) -> list[Row]:
     if any(one.same is not None for one in own):
         for source, part in _by_source(own).items():
             areas = [metrics.area_above(curve) for curve in curves(part)]
-            row = mean_row("truncation_sensitivity", "plain", areas, "fraction")
-            rows.append(row | {"family": strategy + source, "unscorable": len(part) - len(areas)})
+            row = clustered_share_row("truncation_sensitivity", "plain", areas, family=strategy + source)
+            rows.append(row | {"unscorable": len(part) - len(areas)})
         # Without any reasoning the answer is the same or not: a plain proportion.
         rows.append(rate_row("same_answer", "0%", [curve[0] for curve in curves(own)], family=strategy))
         for share in metrics.POINTS[1:]:
             points = [at_share(curve, share) for curve in curves(own)]
-            rows.append(mean_row("same_answer", f"{share:.0%}", points, "fraction") | {"family": strategy})
+            rows.append(clustered_share_row("same_answer", f"{share:.0%}", points, family=strategy))
     for metric, name in (("corruption_sensitivity", "changed"), ("regeneration_sensitivity", "changed_anyway")):
         if any(getattr(one, name) for one in own):
             for source, part in _by_source(own).items():

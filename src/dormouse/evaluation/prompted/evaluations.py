@@ -75,6 +75,7 @@ class PassAtK(Evaluation):
     """
 
     name: ClassVar[str] = "pass_at_k"
+    version: ClassVar[int] = 2
     k: tuple[int, ...] = Field((1, 10), min_length=1, max_length=PARTS)
     """Numbers of tries."""
     samples: int = Field(20, ge=1, le=1_000)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from dormouse.results.bootstrap import percentiles
-from dormouse.results.rows import Row, make_row, mean_row, rate_row
+from dormouse.results.rows import Row, clustered_share_row, make_row, rate_row
 
 DRAWS = 1000
 """Bootstrap samples of an interval."""
@@ -62,11 +62,11 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def pass_rows(prompts: str, temperature: float, passed: Sequence[Sequence[bool]], ks: Sequence[int]) -> list[Row]:
-    """Return the mean of pass@k over problems for each k; the interval is that of a mean over problems."""
+    """Return the mean of pass@k over problems for each k; the interval is over problems."""
     rows = []
     for k in ks:
         each = [pass_at_k(len(samples), sum(samples), k) for samples in passed]
-        rows.append(mean_row(f"pass_at_{k}", prompts, each, "fraction") | {"family": f"T={temperature:g}"})
+        rows.append(clustered_share_row(f"pass_at_{k}", prompts, each, family=f"T={temperature:g}"))
     return rows
 
 

@@ -13,7 +13,7 @@ from dormouse.evaluation.session import Session
 from dormouse.evaluation.sycophancy.items import Item, world_items
 from dormouse.evaluation.sycophancy.metrics import best_of
 from dormouse.models.scorer import Scorer
-from dormouse.results.rows import Row, make_row, mean_row
+from dormouse.results.rows import Row, clustered_share_row, make_row
 
 if TYPE_CHECKING:
     from dormouse.evaluation.sycophancy.settings import SycophancyBestOf
@@ -68,7 +68,7 @@ def _rows(name: str, items: Sequence[Item], scores: Sequence[float], follows: Se
     best = 1
     while best <= n:
         chances = [best_of(scores[i * n : (i + 1) * n], follows[i * n : (i + 1) * n], best) for i in range(len(items))]
-        rows.append(mean_row(METRIC, name, chances, "fraction") | {"family": str(best)})
+        rows.append(clustered_share_row(METRIC, name, chances, family=str(best)))
         best *= 2
     return rows
 

@@ -98,6 +98,7 @@ class SycophancyBestOf(Evaluation):
     """
 
     name: ClassVar[str] = "sycophancy_best_of"
+    version: ClassVar[int] = 2
     questions: int = Field(64, ge=1, le=MOST_QUESTIONS)
     """Questions with a wrong suggestion."""
     replies: int = Field(32, ge=2)
