@@ -1,5 +1,6 @@
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification
 
 from dormouse.training.trainee import Trainee, gather_weights, make_skeleton
 from families import FAMILIES, family_model, family_tokenizer
@@ -39,3 +40,19 @@ def test_the_whole_model_leaves_its_adapter_in_training():
     trainee = Trainee.of(tiny_model(), 2, seed=0)
     assert not any("lora" in name for name, _ in trainee.whole().named_parameters())
     assert any("lora" in name for name, _ in trainee.model.named_parameters())
+
+
+def test_a_scoring_head_beside_bfloat16_weights_is_trained_in_float32():
+    config = tiny_model().config
+    config.num_labels, config.pad_token_id = 1, 0
+    model = AutoModelForSequenceClassification.from_config(config).to(torch.bfloat16)
+    trainee = Trainee.of(model, 2, 0, "SEQ_CLS")
+    trainee.in_float32()
+    trained = {weight.dtype for weight in trainee.model.parameters() if weight.requires_grad}
+    frozen = {weight.dtype for weight in trainee.model.parameters() if not weight.requires_grad}
+    assert (trained, frozen) == ({torch.float32}, {torch.bfloat16})
+    scores = trainee.model(input_ids=torch.tensor([[5, 6, 7]])).logits
+    assert scores.dtype == torch.float32
+    scores.sum().backward()
+    whole = trainee.whole()
+    assert torch.isfinite(whole(input_ids=torch.tensor([[5, 6, 7]])).logits).all()

@@ -74,14 +74,23 @@ class Trainee:
         return cls(ready, bool(lora_rank), make_skeleton(ready) if shares_weights() else None)
 
     def in_float32(self) -> None:
-        """Keep trained weights in float32 beside quantized ones: TRL's trainers round them to bfloat16.
+        """Keep what is trained beside frozen weights in float32: adapters, and a scoring head.
 
-        Call it after the trainer is made. In bfloat16, updates below a 256th of a weight are lost.
+        A head has the number format of its base, and TRL's trainers round adapters beside quantized weights to
+        bfloat16, in which updates below a 256th of a weight are lost. Call it after the trainer is made.
         """
-        if self.exact is not None:
-            for weight in self.model.parameters():
-                if weight.requires_grad:
-                    weight.data = weight.data.to(torch.float32)
+        if not self.adapted:
+            return
+        for module in self.model.modules():
+            rounded = [
+                weight
+                for weight in module.parameters(recurse=False)
+                if weight.requires_grad and weight.dtype != torch.float32
+            ]
+            for weight in rounded:
+                weight.data = weight.data.to(torch.float32)
+            if rounded:
+                module.register_forward_pre_hook(_in_float32)
 
     def readable(self) -> Any:
         """Return the model to sample from as it is now: with the adapter merged where sampling would copy it anyway."""
@@ -102,6 +111,10 @@ class Trainee:
             together = gather_weights(self.model, self.skeleton)
             return merge(together) if self.adapted else together
         return merge(copy.deepcopy(self.model)) if self.adapted else self.model
+
+
+def _in_float32(module: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.float() if torch.is_tensor(one) and one.is_floating_point() else one for one in given)
 
 
 def make_skeleton(model: Any) -> Any:
