@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dormouse.evaluation.defection import UNFORCED
+from dormouse.evaluation.kl import NOT_OWN_SAMPLES
 from dormouse.evaluation.stage import run
 from dormouse.results.rates import wilson
 from dormouse.results.rows import read_jsonl
@@ -128,6 +129,12 @@ def test_without_a_model_before_there_is_no_kl(work, into):
     inputs = {name: path for name, path in work.inputs.items() if name != "parent"}
     rows, _ = measured(into(work, "base", inputs=inputs))
     assert "kl" not in {row["metric"] for row in rows}
+
+
+def test_replies_at_another_temperature_than_1_estimate_no_kl(work, into):
+    rows, _ = measured(into(work, "cold", measure={"temperature": 0.5}))
+    [kl] = [row for row in at(rows, None) if row["metric"] == "kl"]
+    assert (kl["value"], kl["reason"]) == (None, NOT_OWN_SAMPLES)
 
 
 def test_a_training_that_changed_nothing_has_no_kl(work, into):

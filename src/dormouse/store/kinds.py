@@ -144,6 +144,8 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.settings:PreferenceSpec",
         "dormouse.safety.passes:count_preference",
         Writes(12, model=True),
+        # Since 2, defections are compared with good replies that do not show the behavior themselves.
+        version=2,
         cost=2.0,
         trains=True,
         batch="preference.batch",
@@ -220,7 +222,8 @@ KINDS: dict[str, StageKind] = {
             ),
             replies_a_snapshot=_times("curve_prompts", 4),
         ),
-        version=3,
+        # Since 4, there is no KL divergence of replies at another temperature than 1.
+        version=4,
         cost=2.0,
     ),
     MEASURE_RE_EMERGENCE: _measuring(
