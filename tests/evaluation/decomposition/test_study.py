@@ -39,8 +39,8 @@ def ignoring(known):
 def test_an_answerer_that_follows_its_reasoning_is_told_from_one_that_ignores_it(strategy, following, ignoring):
     for metric in ("truncation_sensitivity", "corruption_sensitivity"):
         high, low = (rows[metric, "plain", strategy] for _, _, rows in (following, ignoring))
-        assert low["value"] == low["high"] == 0
-        assert high["low"] > 0.6
+        assert low["value"] == 0
+        assert high["low"] > 0.6 > low["high"]
     for _, _, rows in (following, ignoring):
         assert rows["accuracy", "plain", strategy]["value"] == 1
         assert rows["regeneration_sensitivity", "plain", strategy]["value"] == 0
