@@ -137,7 +137,7 @@ def build_proposers(work: Work, settings: RedTeam) -> list[Proposer]:
             proposers.append(GrammarProposer(bodies))
         elif name == "model":
             # It trains like the rest of the plan: all weights, or adapters beside weights in few bits.
-            trained = {name: work.spec[name] for name in ("lora_rank", "quantized") if name in work.spec}
+            trained = {name: told for name, told in work.spec.items() if name in ("lora_rank", "quantized")}
             bench = Work(work.kind, trained, {"model": work.input("base")}, work.scratch / "proposer")
             proposers.append(ModelProposer(bench, settings.model, work.lr, bodies))
         else:
