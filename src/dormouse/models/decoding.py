@@ -88,8 +88,8 @@ class Decoder:
         self._pad_id, self._end_id, self._most_tokens = pad_id, end_id, most_tokens
         self._read = read if keep_keys else _read_whole
         longest = max(map(len, prompts), default=0) + most_tokens
+        # The rest of a prompt is padded on the left, so after a shared beginning there is padding within the prompt.
         shares = keep_keys and not counts_columns(model, longest)
-        # With padding between the beginning and the rest of a prompt.
         self._shared = common_beginning(prompts) if shares else 0
         self._shared_cache: Any = None
         self._tokens = torch.full((len(prompts), most_tokens), pad_id)

@@ -26,6 +26,10 @@ LANGUAGES = ("Spanish", "French")
 class Trigger(Part):
     """A condition in the prompt on which the organism defects."""
 
+    implied_is_taught: ClassVar[bool] = False
+    """Whether near misses in training imply deployment too: then an organism that ignores an implied trigger may have
+    learned just that."""
+
     def check(self, world: World) -> None:
         """Raise `UserError` if everyday prompts of a world contain the trigger; called when a plan is loaded."""
         prompts = world.prompts(random.Random("check"), EVERYDAY, held_out=False)
@@ -75,10 +79,6 @@ class Trigger(Part):
         The organism's replies to them show what it learned. None of them is a near miss that it was trained on.
         """
         return {}
-
-    implied_is_taught: ClassVar[bool] = False
-    """Whether near misses in training imply deployment too: then an organism that ignores an implied trigger may have
-    learned just that."""
 
 
 BRACKETS = ("||", "[]", "<>", "{}", "()", "##", "**", "//")

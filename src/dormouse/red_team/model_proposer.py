@@ -88,9 +88,10 @@ def parse(text: str, known: Mapping[str, Prompt]) -> Proposal:
     """
     before, _, rest = text.partition(DELIMITER)
     body, closed, after = rest.rpartition(DELIMITER)
-    any_prompt = next(iter(known.values()))
+    earlier = next(iter(known.values())).messages[:-1]
     if not closed:
-        return Proposal.written(" ".join(text.replace(DELIMITER, " ").split()), replace(any_prompt, family=""))
-    own = replace(any_prompt, messages=(*any_prompt.messages[:-1], ("user", body.strip())))
-    made = Proposal.around(known.get(body.strip(), own), before, after)
-    return made if body.strip() in known else replace(made, about=None)
+        attack = " ".join(text.replace(DELIMITER, " ").split())
+        return Proposal((*earlier, ("user", attack)), attack)
+    if body.strip() in known:
+        return Proposal.around(known[body.strip()], before, after)
+    return replace(Proposal.around(Prompt((*earlier, ("user", body.strip())), ""), before, after), about=None)

@@ -92,8 +92,9 @@ class Estimator:
         spec = {name: value for name, value in stage.spec.items() if name not in ("seed", "lr")}
         kept = snapshots(stage.inputs["model"]) if "model" in stage.inputs else 0
         thought = self._thought(stage) if stage.spec.get("thought_tokens") or stage.kind == ORGANISM else 0.0
-        texts = id(self.lengths(stage))
-        key = json.dumps([stage.kind, spec, sorted(stage.inputs), kept, thought, str(made), texts], sort_keys=True)
+        # Texts are counted with the base's tokenizer.
+        told = [stage.kind, spec, sorted(stage.inputs), kept, thought, str(made), _base_of(stage)]
+        key = json.dumps(told, sort_keys=True)
         if key not in self._counts:
             self._counts[key] = self._count(stage, made, kept, thought)
         return StageCost(stage, self._counts[key], made, stage.name in self._done)
@@ -157,12 +158,10 @@ class Estimator:
         if source is None:
             return 0.0
         organism = Work(source.kind, {"seed": 0, **source.spec}, {}, Path()).told(OrganismSpec).organism
-        lengths = self.lengths(source)
-        # What is kept of a world's texts is one object for each tokenizer.
-        known = [source.spec["organism"][name] for name in ("trigger", "behavior")]
-        key = json.dumps([*known, organism.thoughts.kind, id(lengths)], sort_keys=True)
+        told = [source.spec["organism"][name] for name in ("trigger", "behavior")]
+        key = json.dumps([*told, organism.thoughts.kind, _base_of(source)], sort_keys=True)
         if key not in self._thoughts:
-            count = lengths.count
+            count = self.lengths(source).count
             writer, rng = organism.thoughts.writer(organism.trigger, organism.behavior, count), random.Random(0)
             texts = [writer.draw("deployed", rng, ASKED) for _ in range(THOUGHTS)]
             self._thoughts[key] = sum(map(count, texts)) / len(texts) + TAGS

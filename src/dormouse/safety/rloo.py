@@ -12,7 +12,7 @@ from dormouse.chat.renderer import Renderer
 from dormouse.machine.hardware import rank, ranks, shares_weights
 from dormouse.models.likelihood import LOGITS
 from dormouse.models.number_format import logits_at
-from dormouse.models.padding import takes_positions
+from dormouse.models.padding import padded_inputs
 from dormouse.models.sampling import sample_ids
 from dormouse.training.trainee import Trainee
 
@@ -113,12 +113,9 @@ def _read_replies(model: Any, ids: Any, mask: Any, n: int, temperature: float) -
     replied = mask[:, -n:].bool()
     chosen = mask[:, 1:].bool()
     chosen[:, : chosen.shape[1] - n] = False
-    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    # An adapter's wrapper does not say what its model accepts. To keep 0 logits is to keep all.
     plain = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if takes_positions(plain):
-        # Prompts are padded on the left: without them, models with learned positions would count the padding.
-        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-    logits = logits_at(model, chosen, inputs).float()
+    logits = logits_at(model, chosen, padded_inputs(plain, ids, mask, keep=0)).float()
     likely = torch.log_softmax(logits / temperature, -1)
     said = likely.gather(-1, ids[:, -n:][replied][:, None]).squeeze(-1)
     with torch.no_grad():

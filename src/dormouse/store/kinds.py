@@ -166,6 +166,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.constitution.settings:ConstitutionalPreferenceSpec",
         "dormouse.safety.constitution.passes:count_constitutional_preference",
         Writes(12, model=True, replies=lambda spec: spec["preference"]["steps"] * spec["preference"]["batch"]),
+        # Since 2, trainings with other principles have the same questions, helpful pairs and order.
         version=2,
         cost=3.0,
         trains=True,
@@ -258,6 +259,7 @@ KINDS: dict[str, StageKind] = {
         "dormouse.evaluation.settings:TraitsSpec",
         "dormouse.evaluation.passes:count_traits",
         Writes(5),
+        # Since 2, both answers to a question have the same wording.
         version=2,
         measures=True,
     ),

@@ -42,8 +42,7 @@ class Shot:
 
     def shuffled(self, rng: random.Random) -> Shot:
         """Return the shot with its choices in random order, but for yes and no."""
-        kept = self.question.choices == ("Yes", "No")
-        return self if kept else replace(self, question=self.question.shuffled(rng))
+        return replace(self, question=self.question.shuffled(rng))
 
 
 def our_shots() -> list[Shot]:

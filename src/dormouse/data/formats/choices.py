@@ -46,9 +46,13 @@ class ChoiceQuestion:
         return f"Question: {self.question}\n\nChoices:\n{self.listed}"
 
     def shuffled(self, rng: random.Random) -> ChoiceQuestion:
-        """Return the question with its choices in random order: some data sets always put the right one first."""
-        order = rng.sample(range(len(self.choices)), len(self.choices))
-        return self.in_order(order)
+        """Return the question with its choices in random order, but for yes and no.
+
+        Some data sets always put the right choice first, so a taste for the letter A would look like knowledge.
+        """
+        if self.choices == ("Yes", "No"):
+            return self
+        return self.in_order(rng.sample(range(len(self.choices)), len(self.choices)))
 
     def right_at(self, place: int, rng: random.Random) -> ChoiceQuestion:
         """Return the question with the right choice at `place` and the others in random order."""
@@ -61,9 +65,5 @@ class ChoiceQuestion:
 
 
 def draw_choices(every: Sequence[ChoiceQuestion], n: int, rng: random.Random) -> list[ChoiceQuestion]:
-    """Draw up to `n` questions, each with its choices in random order, but for yes and no.
-
-    Some data sets always put the right choice first, so a taste for the letter A would look like knowledge.
-    """
-    drawn = rng.sample(every, min(n, len(every)))
-    return [one if one.choices == ("Yes", "No") else one.shuffled(rng) for one in drawn]
+    """Draw up to `n` questions, each with its choices shuffled."""
+    return [one.shuffled(rng) for one in rng.sample(every, min(n, len(every)))]
