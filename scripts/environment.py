@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
 VERSIONS = "constraints.txt"
+PYTEST = ("-m", "pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+"""Runs test files side by side, a process a core; each process takes about 1 GB of memory."""
 
 
 def join_versions(differing: str) -> str:

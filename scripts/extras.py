@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from environment import ROOT, make_environment
+from environment import PYTEST, ROOT, make_environment
 
 ENVIRONMENTS = (
     (
@@ -29,6 +29,6 @@ if __name__ == "__main__":
     failed = 0
     for folder, target, versions, tests in ENVIRONMENTS:
         python = make_environment(folder, target, versions)
-        command = [str(python), "-m", "pytest", "-m", "not gpu", *sys.argv[1:], *tests]
+        command = [str(python), *PYTEST, "-m", "not gpu", *sys.argv[1:], *tests]
         failed |= subprocess.run(command, cwd=ROOT).returncode
     sys.exit(failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from environment import ROOT, make_environment
+from environment import PYTEST, ROOT, make_environment
 
 CHECKS = (
     ("ruff", "format", "--check"),
@@ -18,4 +18,4 @@ if __name__ == "__main__":
     for check in CHECKS:
         if code := subprocess.run([str(python), "-m", *check], cwd=ROOT).returncode:
             sys.exit(code)
-    sys.exit(subprocess.run([str(python), "-m", "pytest", *sys.argv[1:]], cwd=ROOT).returncode)
+    sys.exit(subprocess.run([str(python), *PYTEST, *sys.argv[1:]], cwd=ROOT).returncode)

@@ -45,6 +45,7 @@ def test_gzip_files_give_what_the_standard_library_reads_from_them(tmp_path, pac
         (gzip.compress(TEXT) + b"junk", "is not a complete gzip file: .*incorrect header check. Download it again."),
         (gzip.compress(gzip.compress(TEXT)), "is gzipped twice. Unzip it once."),
     ],
+    ids=["no gzip", "cut short", "wrong checksum", "junk behind it", "gzipped twice"],
 )
 def test_what_is_no_whole_gzip_file_says_so(tmp_path, packed, told):
     assert re.fullmatch(f"'{tmp_path / 'x.gz'}' {told}", said(unpack, tmp_path / "x.gz", packed))
