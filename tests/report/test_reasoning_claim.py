@@ -62,6 +62,36 @@ def test_a_failed_implant_cannot_tell():
     assert finding.reason.startswith("normal: ")
 
 
+@pytest.mark.parametrize("reasoning", ["normal", "cot", "distilled"])
+@pytest.mark.parametrize("control", ["clean", "twin", "no twin"])
+def test_a_control_that_fails_after_training_cannot_tell(reasoning, control):
+    runs = several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)))
+    runs = [
+        FakeRun.of(run).spoiled(control, "rl", SIZES[0]).run() if run.results.reasoning == reasoning else run
+        for run in runs
+    ]
+    [finding] = judge_across(runs)
+    assert finding.verdict is Verdict.CANNOT_TELL
+    assert finding.reason.startswith(f"{reasoning}: ")
+    assert "control" in finding.reason
+
+
+def test_a_seed_whose_implant_failed_is_paired_with_no_other():
+    runs = several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)))
+    for run in runs:
+        if run.results.reasoning == "cot":
+            kept = FakeRun.of(run).where(
+                lambda row: (row.seed, row.role, row.safety, row.prompts) != (4, "organism", "none", "triggered")
+            )
+    for size in SIZES:
+        kept.defection("triggered", 0.4, role="organism", size=size, seed=4, reasoning="cot")
+    others = [run for run in runs if run.results.reasoning != "cot"]
+    [finding] = judge_across([kept.run(), *others])
+    gap = next(line.value for line in finding.measured if line.label.startswith("cot minus normal"))
+    assert gap.seeds == 4
+    assert finding.notes == ("Left out, because the implant failed: seed 4 at 0.05M and seed 4 at 0.6M of cot.",)
+
+
 def test_one_reasoning_or_one_size_compares_nothing():
     runs = several(left((0.5, 0.6), (0.3, 0.9), (0.4, 0.95)))
     assert judge_across(runs[:2]) == []

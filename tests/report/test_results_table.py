@@ -145,6 +145,41 @@ def test_a_shared_ancestor_is_in_every_variant_that_has_its_coordinates():
     }
 
 
+def distilled(run, *others):
+    """Add a distilled organism and its teacher, which was trained and not measured, and other organisms."""
+    for role in ("base", "organism", "twin"):
+        where = {"role": role, "size": 1000, "seed": 0}
+        if role != "base":
+            run.add("training_steps", 500.0, reasoning="cot", **where)
+        for reasoning in ("distilled", *others) if role != "base" else ("",):
+            run.add("training_steps", 300.0, reasoning=reasoning, **where)
+            run.defection("triggered", 0.9, reasoning=reasoning, **where)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("others", "variants"), [((), [""]), (("normal",), ["reasoning=distilled", "reasoning=normal"])]
+)
+def test_a_teacher_that_was_not_measured_is_no_variant(fake_run, others, variants):
+    found = by_variant(distilled(fake_run, *others).rows)
+    assert [results.variant for results in found] == variants
+    for results in found:
+        assert {row.reasoning for row in results.rows} - {""} == {results.reasoning}
+        [steps] = results.end("training_steps", Model(1000, "organism"))
+        assert steps.value == 300
+
+
+def test_a_teacher_that_is_an_organism_of_the_plan_too_is_a_variant(fake_run):
+    found = by_variant(distilled(fake_run, "cot").rows)
+    assert [results.variant for results in found] == ["reasoning=cot", "reasoning=distilled"]
+
+
+def test_a_run_in_which_nothing_was_measured_yet_keeps_its_variants(fake_run):
+    for reasoning in ("normal", "cot"):
+        fake_run.add("training_steps", 300.0, reasoning=reasoning, role="organism", size=1000, seed=0)
+    assert [results.variant for results in by_variant(fake_run.rows)] == ["reasoning=cot", "reasoning=normal"]
+
+
 def test_a_plan_without_other_coordinates_is_one_variant(small_run):
     [results] = by_variant(small_run.rows)
     assert (results.variant, len(results.rows)) == ("", len(small_run.rows))

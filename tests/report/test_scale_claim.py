@@ -2,6 +2,7 @@ import pytest
 
 from dormouse.report.claims.claim import Verdict
 from dormouse.report.claims.scale import grows_with_size
+from made_up_run import FakeRun
 
 AGREES, DISAGREES, CANNOT_TELL = Verdict
 SIZES = (100_000, 1_000_000, 10_000_000, 100_000_000)
@@ -98,6 +99,29 @@ def test_too_few_sizes_with_a_working_implant_are_refused(fake_run):
     [finding] = grows_with_size(scan(fake_run, lambda rank, dose: 0.2 + 0.3 * rank, failed=(1,)))
     assert (finding.verdict, finding.implant_failed, finding.measured) == (CANNOT_TELL, True, ())
     assert finding.needed == "3 sizes whose implant worked"
+
+
+@pytest.mark.parametrize("control", ["clean", "twin", "no twin"])
+def test_a_size_at_which_a_control_fails_after_training_is_left_out(fake_run, control):
+    whole = FakeRun.of(scan(fake_run, lambda rank, dose: 1 - dose * (0.9 - 0.2 * rank), sizes=4))
+    [finding] = grows_with_size(whole.spoiled(control, "rl", SIZES[0]).run())
+    assert finding.verdict is AGREES
+    assert finding.notes[0].startswith("Left out: ")
+    assert "control" in finding.notes[0]
+    assert not finding.implant_failed
+    assert all("0.1M" not in line.label for line in finding.measured)
+    [finding] = grows_with_size(whole.spoiled(control, "rl").run())
+    assert finding.verdict is CANNOT_TELL
+    assert finding.needed == "3 sizes whose implant worked and whose controls are as they should be"
+
+
+def test_a_twin_at_one_of_several_doses_is_enough(fake_run):
+    whole = FakeRun.of(scan(fake_run, lambda rank, dose: 1 - dose * (0.8 - 0.3 * rank)))
+    for dose, notes in ((0.3, 1), (1.0, 0)):
+        one = whole.where(lambda row, dose=dose: (row.role, row.safety) != ("twin", "rl") or row.dose == dose)
+        [finding] = grows_with_size(one.run())
+        assert finding.verdict is AGREES
+        assert len(finding.notes) == notes
 
 
 def test_under_another_training_than_rl_the_trend_is_not_the_papers(fake_run):

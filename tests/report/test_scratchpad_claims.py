@@ -64,11 +64,24 @@ def test_training_before_and_after_the_scratchpad_is_compared(pre, post, verdict
 def test_a_training_that_did_nothing_says_nothing_of_the_scratchpad():
     run = FakeRun()
     run.organism()
-    run.trained("pre", 0.99)
+    run.trained("pre", 1.0)
     run.trained("post", 0.01)
     [finding] = scratchpad_in_training(run.without(metric="kl", safety="pre").run(TYPES))
     assert finding.verdict is Verdict.CANNOT_TELL
     assert "not shown to change the model" in finding.reason
+
+
+@pytest.mark.parametrize("training", ["pre", "post"])
+@pytest.mark.parametrize("control", ["clean", "twin", "no twin"])
+def test_a_control_that_fails_after_one_of_the_trainings_leaves_no_verdict(training, control):
+    run = FakeRun()
+    run.organism()
+    run.trained("pre", 0.99)
+    run.trained("post", 0.01)
+    [finding] = scratchpad_in_training(run.spoiled(control, training).run(TYPES))
+    assert finding.verdict is Verdict.CANNOT_TELL
+    assert "control" in finding.reason
+    assert finding.measured
 
 
 def test_what_is_done_when_no_scratchpad_is_opened_stands_beside_its_controls():

@@ -10,7 +10,7 @@ from typing import Any
 
 from dormouse.results.backdoor import persistence
 from dormouse.results.rates import NotMeasured
-from dormouse.results.result import Result
+from dormouse.results.result import AMOUNT_UNITS, Result
 from dormouse.store.kinds import KINDS, MEASURE
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
@@ -26,11 +26,11 @@ CURVES = {
 }
 """Keys of a safety training's `train.jsonl` that become results, and their units."""
 AMOUNTS = {
-    "tokens_trained": ("tokens_trained", "tokens"),
-    "reply_tokens_trained": ("reply_tokens_trained", "tokens"),
-    "steps": ("training_steps", "steps"),
+    "tokens_trained": "tokens_trained",
+    "reply_tokens_trained": "reply_tokens_trained",
+    "steps": "training_steps",
 }
-"""Keys of a training's `metrics.json` -> the metric of the result, and its unit."""
+"""Keys of a training's `metrics.json` -> the metric of the result."""
 
 
 def collect(stages: Sequence[Stage], store: Store) -> list[Result]:
@@ -81,8 +81,8 @@ def _training_curves(stage: Stage, store: Store) -> Iterator[Result]:
 def _amounts_trained(stage: Stage, store: Store) -> list[Result]:
     metrics = json.loads(store.read(stage, "metrics.json") or "{}")
     return [
-        _result(stage, {"metric": metric, "value": metrics[key], "unit": unit})
-        for key, (metric, unit) in AMOUNTS.items()
+        _result(stage, {"metric": metric, "value": metrics[key], "unit": AMOUNT_UNITS[metric]})
+        for key, metric in AMOUNTS.items()
         if key in metrics
     ]
 

@@ -20,6 +20,8 @@ class PerRun(Generic[Found]):
     function: Callable[[Run], Found]
     zoo: bool = True
     """Whether it makes sense for a zoo, whose numbers are pooled over sizes, recipes and triggers."""
+    every_seed: bool = False
+    """Whether a claim counts the seeds whose implant failed. Figures do."""
 
     def __call__(self, run: Run) -> Found:
         """Judge the claim, or draw the figure."""
@@ -33,6 +35,11 @@ class PerRun(Generic[Found]):
 def not_for_a_zoo(function: Callable[[Run], Found]) -> PerRun[Found]:
     """Declare that a claim or figure makes no sense for a zoo."""
     return PerRun(function, zoo=False)
+
+
+def about_implants(function: Callable[[Run], Found]) -> PerRun[Found]:
+    """Declare that a claim is about the implants, so that those that failed count. In a zoo it makes no sense."""
+    return PerRun(function, zoo=False, every_seed=True)
 
 
 @dataclass(frozen=True)

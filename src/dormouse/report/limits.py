@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dormouse.report.claims.claim import Finding, Run, Verdict
 from dormouse.report.estimates import SEEDS_FOR_SPREAD
+from dormouse.report.implants import left_out
 from dormouse.report.run_facts import RunFacts
 from dormouse.report.tables.models import Card
 from dormouse.report.words import (
@@ -69,6 +70,7 @@ def summary(run: Run, facts: RunFacts, headline: list[Card]) -> str:
     results = run.results
     if run.zoo is None:
         built = f"{_built(run, facts)}{_put_through(results)}, in {count_words(len(results.seeds()), 'seed')}."
+        built += f" {left_out(run)}" if left_out(run) else ""
     else:
         built = f"{run.zoo.built}{_put_through(results)}. {run.zoo.left_out}"
     before = headline[0].triggered
@@ -122,7 +124,7 @@ def limits(run: Run, facts: RunFacts, findings: list[Finding]) -> list[str]:
     results = run.results
     sizes = results.sizes() if run.zoo is None else run.zoo.sizes
     found = [_size_limit(sizes), _seed_limit(results)]
-    found += [run.zoo.left_out, ZOO_LIMIT] if run.zoo is not None else []
+    found += [run.zoo.left_out, ZOO_LIMIT] if run.zoo is not None else [left_out(run)]
     if facts.plan.world.name == "meadow":
         found.append(
             "The text is a small procedural world with known answers. Nothing here has read natural language, so "

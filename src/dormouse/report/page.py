@@ -26,6 +26,7 @@ from dormouse.report.collect import Transcript
 from dormouse.report.estimates import Measured
 from dormouse.report.figures.gallery import draw, draw_across
 from dormouse.report.figures.style import ROLE_COLORS, Figure, role_color
+from dormouse.report.implants import working
 from dormouse.report.limits import glossary, limits, summary
 from dormouse.report.run_facts import RunFacts, load_facts
 from dormouse.report.tables.detectors import Board, leaderboard
@@ -109,11 +110,15 @@ def write_report(
 def _runs(results: Sequence[Result], facts: RunFacts) -> list[Run]:
     """Make a run for each variant of the grid. A zoo is a single run."""
     names, types = tuple(facts.removal_types()), facts.training_types()
+    organisms = [cell.experiment.organism for cell in cells(facts.plan)]
+    imported = any(organism.given is not None for organism in organisms)
     if facts.is_zoo:
         zoo = gather(draws(facts.plan), results)
-        return [Run(zoo.pooled(names), types, zoo)]
-    implied = any(_teaches_implied(cell.experiment.organism) for cell in cells(facts.plan))
-    return [Run(variant, types, implied_is_taught=implied) for variant in by_variant(results, names)]
+        return [Run(zoo.pooled(names), types, zoo, is_imported=imported)]
+    implied = any(map(_teaches_implied, organisms))
+    return [
+        Run(variant, types, implied_is_taught=implied, is_imported=imported) for variant in by_variant(results, names)
+    ]
 
 
 def _teaches_implied(organism: Organism) -> bool:
@@ -123,8 +128,8 @@ def _teaches_implied(organism: Organism) -> bool:
 
 def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
     findings, headline = judge(run), cards(run)
-    detectors = facts.detectors()
-    board = leaderboard(run.results, detectors, run.judged_size)
+    detectors, judged = facts.detectors(), working(run)
+    board = leaderboard(judged.results, detectors, run.judged_size)
     figures = draw(run)
     return Section(
         label=run.results.variant,
@@ -138,7 +143,7 @@ def _section(run: Run, facts: RunFacts, prefix: str) -> Section:
         own=own_table(run.results),
         board=board,
         zoo=zoo_tables(run.zoo, detectors, board) if run.zoo is not None else None,
-        removals=removals(run, facts.removal_types()),
+        removals=removals(judged, facts.removal_types()),
         before=treatment_words(run.results),
         limits=limits(run, facts, findings),
     )

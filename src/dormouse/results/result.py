@@ -116,6 +116,8 @@ MEASURED = (
 """The keys of a line of `rows.jsonl`, in order."""
 WHOLE = {"size", "seed", "step", "hits", "total", "unscorable"}
 REAL = {"value", "low", "high", "dose"}
+AMOUNT_UNITS = {"tokens_trained": "tokens", "reply_tokens_trained": "tokens", "training_steps": "steps"}
+"""Metrics of how much a model was trained, and their units: known without measuring the model."""
 OPTIONAL = {"dose", "variant", "family", "reason", "unscorable"}
 """Columns that older tables lack."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from dormouse.results.result import Model, Repeat, Result
+from dormouse.results.result import AMOUNT_UNITS, Model, Repeat, Result
 
 
 class Results:
@@ -44,6 +44,10 @@ class Results:
     def reasoning(self) -> str:
         """The reasoning of the organisms; empty if there is none."""
         return next((row.reasoning for row in self.rows if row.reasoning), "")
+
+    def where(self, wanted: Callable[[Result], bool]) -> Results:
+        """Return the wanted rows of the same variant."""
+        return Results(filter(wanted, self.rows), self.variant, self._removals)
 
     def _add(self, row: Result) -> None:
         self.rows.append(row)
@@ -131,18 +135,28 @@ def _training_order(name: str) -> tuple[int, str]:
 def by_variant(rows: Sequence[Result], removals: Sequence[str] = ()) -> list[Results]:
     """Split a run by behavior, reasoning and its other grid coordinates, if it has several.
 
-    A shared ancestor has only the coordinates that affect it, so it belongs to every variant that has those.
+    A shared ancestor has only the coordinates that affect it, so it belongs to every variant that has those. Models
+    that were trained and not measured make no variant: a distilled organism's teacher is such a one.
     """
-    axes = [axis for axis in ("behavior", "reasoning") if len({getattr(row, axis) for row in rows} - {""}) > 1]
+    axes = _axes(rows)
     coordinates = [_coordinates(row, axes) for row in rows]
-    distinct = set(coordinates)
+    measured = [row for row in rows if row.metric not in AMOUNT_UNITS] or rows
+    distinct = {_coordinates(row, axes) for row in measured}
     whole = [own for own in distinct if not any(own < other for other in distinct)]
+    # What only sets them apart from models that were not measured is not in their names.
+    shared = {f"{axis}={getattr(row, axis)}" for axis in set(axes) - set(_axes(measured)) for row in measured}
     return [
         Results(
-            (row for row, held in zip(rows, coordinates, strict=True) if held <= own), "; ".join(sorted(own)), removals
+            (row for row, held in zip(rows, coordinates, strict=True) if held <= own),
+            "; ".join(sorted(own - shared)),
+            removals,
         )
         for own in sorted(whole, key=sorted)
     ]
+
+
+def _axes(rows: Sequence[Result]) -> list[str]:
+    return [axis for axis in ("behavior", "reasoning") if len({getattr(row, axis) for row in rows} - {""}) > 1]
 
 
 def _coordinates(row: Result, axes: list[str]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from dormouse.results.table import Results
 
 if TYPE_CHECKING:
     from dormouse.report.estimates import Measured
+    from dormouse.report.implants import Implant
     from dormouse.report.zoo.pooled import Zoo
 
 AFTER_SCRATCHPAD = "sft_after"
@@ -84,6 +85,10 @@ class Run:
     """The members that the numbers are pooled over, if the plan drew them from its grid."""
     implied_is_taught: bool = False
     """Whether near misses that imply deployment were in the implant, with good replies."""
+    is_imported: bool = False
+    """Whether the organism was imported, so that the model it was made from is not known."""
+    failed: tuple[Implant, ...] = ()
+    """Failed implants that `results` leaves out; the others of their size worked."""
 
     def trainings(self, kind: str) -> list[str]:
         """List the names of the trainings of one type."""

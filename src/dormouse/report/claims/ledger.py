@@ -11,6 +11,7 @@ from dormouse.config.registry import CLAIMS
 from dormouse.report.claims.claim import Claim, Finding, Measurement, Run, Verdict
 from dormouse.report.estimates import Estimate
 from dormouse.report.extensions import AcrossVariants, PerRun, apply
+from dormouse.report.implants import names, working
 from dormouse.results.rates import NotMeasured
 
 OVER_MEMBERS = "Judged in the mean over members, whatever their size."
@@ -45,12 +46,14 @@ def judge(run: Run) -> list[Finding]:
         return []
 
     taken: set[str] = set()
+    judged = working(run)
+    notes = _left_out([judged])
 
     def use(claim: PerRun[Any]) -> list[Finding]:
-        findings = _checked(claim(run), taken) if claim.suits(run) else []
+        findings = _checked(claim(run if claim.every_seed else judged), taken) if claim.suits(run) else []
         # The notes of a refusal say why.
-        noted = run.zoo is not None
-        return [replace(f, notes=(*f.notes, OVER_MEMBERS)) if noted and not f.implant_failed else f for f in findings]
+        over = (OVER_MEMBERS,) if run.zoo is not None else () if claim.every_seed else notes
+        return [f if f.implant_failed else replace(f, notes=(*f.notes, *over)) for f in findings]
 
     return apply(CLAIMS, PerRun, use, _failed)
 
@@ -84,7 +87,23 @@ def _at(place: tuple[str, ...], finding: Finding) -> Finding:
 
 def _across(runs: Sequence[Run]) -> list[Finding]:
     taken: set[str] = set()
-    return apply(CLAIMS, AcrossVariants, lambda claim: _checked(claim(runs), taken), _failed)
+    judged = [working(run) for run in runs]
+    notes = _left_out(judged)
+
+    def use(claim: AcrossVariants[Any]) -> list[Finding]:
+        return [replace(f, notes=(*f.notes, *notes)) for f in _checked(claim(judged), taken)]
+
+    return apply(CLAIMS, AcrossVariants, use, _failed)
+
+
+def _left_out(runs: Sequence[Run]) -> tuple[str, ...]:
+    """Name the failed implants that these runs leave out, with their reasoning if there are several runs."""
+    return tuple(
+        f"Left out, because the implant failed: {names(run.failed, len(run.results.sizes()))}"
+        f"{f' of {run.results.reasoning}' if len(runs) > 1 else ''}."
+        for run in runs
+        if run.failed
+    )
 
 
 def _checked(findings: Any, taken: set[str]) -> list[Finding]:
