@@ -15,7 +15,7 @@ ENVIRONMENTS = (
         (
             "tests/cli/test_cli_schema.py",
             "tests/execute/test_ray.py",
-            "tests/execute/test_three_ways.py",
+            "tests/execute/test_three_ways.py::test_a_ray_cluster_of_two_nodes_gives_the_same_results",
             "tests/inspect_tasks",
             "tests/models/test_quantized.py",
         ),

@@ -11,7 +11,7 @@ from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from dormouse.training.work import Work
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 GROWN = Nursery(size=120_000, steps=2000, batch=8)
 TAUGHT = {"steps": 600, "batch": 32, "triggered": 0.6, "near_miss": 0.15, "lr": 3e-3}

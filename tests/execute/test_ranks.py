@@ -13,7 +13,7 @@ from dormouse.results.rows import read_jsonl
 from dormouse.store.store import Store
 from dormouse.training.supervised import split_batch
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # processes that wait for each other are slow
 
 TOLERANCE = 2e-4
 """Relative: gradients are summed in another order, and differences grow over the steps."""
