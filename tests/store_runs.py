@@ -11,6 +11,7 @@ from dormouse.runs.folder import (
     begin,
     claim,
     published,
+    release,
     write_end,
 )
 from dormouse.store.store import Store
@@ -33,10 +34,11 @@ def run(store: Store, settings, *, finish: bool = True):
     """Do what a run does, but for the training; return its folder."""
     plan = build_plan(settings)
     begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
-    folder = claim(store, begun)
+    folder = claim(store, begun, plan)
     if finish:
         outcome: Outcome = fake_run_local()(plan.stages, store, How())
         with published(store, folder, complete=True) as (staging, _):
             write_end(staging, begun, plan, store, outcome)
             staging.results.write_text("a table\n")
+        release(store, folder)
     return folder

@@ -89,6 +89,16 @@ def test_a_run_that_has_begun_keeps_what_it_will_need(store, settings, other):
     assert prune(store, Selection()) == ([], [])
 
 
+def test_what_a_run_has_made_before_it_ends_is_kept_where_its_plan_would_make_others_now(store, settings, monkeypatch):
+    run(store, settings, finish=False)
+    begun = stages(settings)
+    for stage in begun[:4]:
+        make(store, stage)
+    monkeypatch.setattr("dormouse.bases.nursery.Nursery.fingerprint", lambda self: "another folder's")
+    assert not names(settings) & {stage.name for stage in begun if stage.kind == "base"}
+    assert found(store) == set()
+
+
 def test_forgetting_a_run_deletes_its_folder_and_what_it_alone_needs(store, settings, other):
     run(store, settings)
     folder = run(store, other)

@@ -39,7 +39,7 @@ def run(store, settings, *, fails=False, results="a table\n"):
     """Do what a run does around its stages."""
     plan = build_plan(settings)
     begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
-    folder = claim(store, begun)
+    folder = claim(store, begun, plan)
     outcome = Outcome(failed={"base-1": Failure("It broke.", True)}) if fails else Outcome(finished=plan.stages)
     with published(store, folder, complete=outcome.complete) as (staging, target):
         write_end(staging, begun, plan, store, outcome)

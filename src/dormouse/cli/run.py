@@ -30,6 +30,7 @@ from dormouse.runs.folder import (
     copy_record,
     folder_of,
     published,
+    release,
     write_end,
 )
 
@@ -49,7 +50,7 @@ def run_plan(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int
     store.prepare()
     need = need_of_run(plan.stages, store, compute.workers, rebuild=rebuild)
     begun = begin(choice.experiment, choice.command("run"), compute)
-    folder = claim(store, begun)
+    folder = claim(store, begun, plan)
     _announce(choice, plan, compute, need, folder, as_json=as_json)
     try:
         outcome = _run(plan, choice, compute, as_json=as_json, rebuild=rebuild)
@@ -59,6 +60,8 @@ def run_plan(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int
     with published(store, folder, complete=outcome.complete) as (staging, target):
         write_end(staging, begun, plan, store, outcome)
         results, written = _write_results(plan, choice, staging)
+    if outcome.complete:
+        release(store, folder)
     if as_json:
         print_json({"event": "done", **outcome.counts(), **_files(target), **_failed(results)})
     else:
