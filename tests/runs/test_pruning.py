@@ -237,6 +237,24 @@ def test_what_stages_left_behind_goes_unless_they_are_yet_to_be_made(store, sett
     assert not store.partial(stranger).exists()
 
 
+def test_what_ends_while_it_is_looked_at_is_passed_over(store, settings, monkeypatch):
+    run(store, settings)
+    stranger = Stage("base", {"seed": 4711})
+    for stage in (IMPORTED, stranger):
+        (store.begin(stage) / "metrics.json").write_text("{}")
+    listed = dormouse.runs.pruning._entries
+
+    def entries(folder):
+        found = listed(folder)
+        if folder.name == "partial":
+            store.finish(stranger, {"seconds": 1.0})
+        return found
+
+    monkeypatch.setattr(dormouse.runs.pruning, "_names", lambda store: {IMPORTED.name, stranger.name})
+    monkeypatch.setattr(dormouse.runs.pruning, "_entries", entries)
+    assert found(store) == {("unfinished work", IMPORTED.name)}
+
+
 def test_what_an_interrupted_prune_left_is_deleted_by_the_next(store, settings, other, monkeypatch):
     run(store, settings)
     shutil.rmtree(run(store, other).path)
