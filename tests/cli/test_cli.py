@@ -270,7 +270,7 @@ def test_a_disk_that_fills_up_while_the_page_is_written_is_an_error_and_nothing_
         r"the same command again; nothing finished is lost.",
         user_error("run", "small.yaml"),
     )
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == kept
+    assert {name: (run / name).read_bytes() for name in kept} == kept
 
 
 def test_an_error_shows_control_characters_as_escapes():
@@ -405,6 +405,16 @@ def test_a_report_of_an_unfinished_plan_says_so(folder, monkeypatch):
     dm("run", "small.yaml")
     output = dm("report", "small.yaml").output
     assert f"Only {len(stages()) - 4} of {len(stages())} stages are done; numbers of the others are missing." in output
+
+
+def test_a_report_of_a_failed_run_whose_stages_are_there_by_now_says_it_is_finished(folder, monkeypatch):
+    behave(monkeypatch, fails=fail_on("safety", user_error=True))
+    dm("run", "small.yaml")
+    behave(monkeypatch)
+    dm("run", "small.yaml", "name=other")
+    assert dm("report", "small.yaml").exit_code == 0
+    record = json.loads((folder / "dormouse-store" / "runs" / "small" / "run.json").read_text())
+    assert record["outcome"] == {"finished": 0, "cached": len(stages()), "failed": 0, "blocked": 0}
 
 
 def test_ls_of_nothing_says_what_to_do():

@@ -29,8 +29,9 @@ from dormouse.runs.folder import (
     claim,
     copy_record,
     folder_of,
-    published,
+    publish,
     release,
+    staged,
     write_end,
 )
 
@@ -57,9 +58,10 @@ def run_plan(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int
     except KeyboardInterrupt:
         print_error(f"Stopped. Finished stages are kept. To go on: {begun.command}")
         return INTERRUPTED
-    with published(store, folder, complete=outcome.complete) as (staging, target):
+    with staged(folder) as staging:
         write_end(staging, begun, plan, store, outcome)
         results, written = _write_results(plan, choice, staging)
+        target = publish(store, staging, folder, complete=outcome.complete)
     if outcome.complete:
         release(store, folder)
     if as_json:
@@ -85,19 +87,22 @@ def write_report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
         )
     store.prepare()
     folder = folder_of(store, choice.experiment)
-    with published(store, folder, complete=len(done) == len(plan.stages)) as (staging, target):
-        if folder.is_of(choice.experiment) and target == folder:
+    complete = len(done) == len(plan.stages)
+    with staged(folder) as staging:
+        # The record that stands, unless it is of a run that ended otherwise.
+        if folder.is_of(choice.experiment) and folder.is_finished() == complete:
             copy_record(folder, staging)
         else:
             compute = choose_compute(plan.experiment.execute, plan.sizes())
             begun = begin(choice.experiment, choice.command("run"), compute)
             write_end(staging, begun, plan, store, Outcome(cached=done))
         results, written = _write_results(plan, choice, staging)
+        target = publish(store, staging, folder, complete=complete)
     if as_json:
         print_json({**_files(target), "missing": len(plan.stages) - len(done), **_failed(results)})
     else:
         print_outcome(results, zoo=choice.experiment.draw is not None)
-        if len(done) < len(plan.stages):
+        if not complete:
             print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; numbers of the others are missing.")
         _print_files(target, written=written, kept=folder if target != folder else None)
     if show and written:

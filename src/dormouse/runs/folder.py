@@ -200,28 +200,34 @@ def claim(store: Store, begun: Begun, plan: Plan) -> RunFolder:
 
 
 @contextlib.contextmanager
-def published(store: Store, folder: RunFolder, *, complete: bool) -> Iterator[tuple[RunFolder, RunFolder]]:
-    """Yield a folder to write into and the one that its files are moved to at the end, all or none of them.
-
-    The target is `folder`, or `folder.unfinished` where an incomplete run would replace a finished one.
-    """
+def staged(folder: RunFolder) -> Iterator[RunFolder]:
+    """Yield a folder to write into, for `publish`; what is left of it at the end is removed."""
     staging = RunFolder(folder.path / f"{STAGING}{psutil.Process().pid}")
     _remove_abandoned(folder.path)
     staging.path.mkdir(parents=True, exist_ok=True)
     try:
-        target = folder if complete or not folder.is_finished() else folder.unfinished
-        yield staging, target
-        with held(store):
-            target.path.mkdir(exist_ok=True)
-            for new, old in zip(staging.files, target.files, strict=True):
-                if new.exists():
-                    new.replace(old)
-                else:
-                    old.unlink(missing_ok=True)
+        yield staging
     finally:
         shutil.rmtree(staging.path, ignore_errors=True)
-    if complete:
-        shutil.rmtree(folder.unfinished.path, ignore_errors=True)
+
+
+def publish(store: Store, staging: RunFolder, folder: RunFolder, *, complete: bool) -> RunFolder:
+    """Move what was written into place, all or none of it, and return where it went.
+
+    That is `folder`, or `folder.unfinished` where an incomplete run would replace a finished one.
+    """
+    with held(store):
+        # Writing takes seconds, in which another process may have published a finished run: so this is asked last.
+        target = folder if complete or not folder.is_finished() else folder.unfinished
+        target.path.mkdir(exist_ok=True)
+        for new, old in zip(staging.files, target.files, strict=True):
+            if new.exists():
+                new.replace(old)
+            else:
+                old.unlink(missing_ok=True)
+        if complete:
+            shutil.rmtree(folder.unfinished.path, ignore_errors=True)
+    return target
 
 
 def write_end(folder: RunFolder, begun: Begun, plan: Plan, store: Store, outcome: Outcome) -> None:
