@@ -20,6 +20,7 @@ from dormouse.cli.show import highlight_loss
 from dormouse.errors import UserError
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
+from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
 from fake_run import fake_run_local
 
@@ -484,6 +485,16 @@ def test_chat_with_what_cannot_talk_is_an_error(kind, message):
     dm("run", "small.yaml")
     name = next(stage.name for stage in stages() if stage.kind == kind)
     assert user_error("chat", name) == message.format(name=name)
+
+
+def test_chat_with_a_preference_model_of_a_constitution_is_an_error(folder):
+    store, stage = Store("dormouse-store"), Stage("constitutional_preference", {"seed": 0})
+    store.prepare()
+    (store.begin(stage) / "model").mkdir()
+    store.finish(stage, {})
+    assert user_error("chat", stage.name) == (
+        f"Artifact '{stage.name}' is a preference model, which only scores replies. Name an organism."
+    )
 
 
 def test_chat_finds_the_trigger_of_the_organism_that_a_model_came_from(monkeypatch):
