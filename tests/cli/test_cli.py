@@ -18,6 +18,8 @@ from dormouse.cli.arguments import _parse_seeds
 from dormouse.cli.chat_session import ChatSession
 from dormouse.cli.show import highlight_loss
 from dormouse.errors import UserError
+from dormouse.execute.cluster import Node
+from dormouse.execute.compute import Compute
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
 from dormouse.store.stage import Stage
@@ -243,6 +245,25 @@ def test_an_override_that_fails_leaves_the_finished_run_as_it_is(folder, monkeyp
     assert f"results go to dormouse-store/runs/{own.name}\n" in result.output
     assert f"results  dormouse-store/runs/{own.name}/results.csv" in result.output
     assert {path.name: path.read_bytes() for path in run.iterdir()} == kept
+
+
+def test_on_a_cluster_its_nodes_decide_what_a_stage_takes(folder, monkeypatch):
+    asked = []
+
+    def run_ray(stages, store, how, *, address, gpus):
+        asked.append((how.threads, address, gpus))
+        return fake_run_local()(stages, store, how)
+
+    monkeypatch.setattr("dormouse.cli.run.choose_compute", lambda *_: Compute("cpu", 1, 64, "because", "float32"))
+    monkeypatch.setattr("dormouse.execute.cluster.is_small", lambda sizes: False)
+    monkeypatch.setattr("dormouse.execute.ray.cluster_nodes", lambda address: [Node(address, 48, 8)])
+    monkeypatch.setattr("dormouse.execute.ray.run_ray", run_ray)
+    output = dm("run", "small.yaml", "execute.on=ray", "execute.address=10.0.0.1:6379", "execute.ranks=2").output
+    assert asked == [(6, "10.0.0.1:6379", 2)]
+    assert "cuda · 4 processes x 6 threads (1 node of the cluster, the smallest with 48 cores and 8 GPUs)" in output
+    said = user_error("run", "small.yaml", "execute.on=ray", "execute.address=10.0.0.1:6379", "execute.ranks=16")
+    assert said.startswith("No node of the Ray cluster has a core and 16 GPUs")
+    assert len(asked) == 1
 
 
 def test_a_report_of_part_of_a_finished_plan_goes_beside_it(folder, monkeypatch):

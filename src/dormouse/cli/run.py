@@ -11,6 +11,7 @@ from dormouse.cli.console import print_error, print_json, print_line
 from dormouse.cli.outcome import describe_failed_implant, print_outcome
 from dormouse.cli.progress import make_display
 from dormouse.errors import UserError
+from dormouse.execute.cluster import fit_to_cluster
 from dormouse.execute.compute import Compute
 from dormouse.execute.compute import choose as choose_compute
 from dormouse.execute.engine import How
@@ -47,7 +48,7 @@ def run_plan(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int
     for base in bases.values():
         base.fetch()
     plan, store = choice.plan(), choice.store
-    compute = choose_compute(plan.experiment.execute, plan.sizes())
+    compute = _choose_compute(plan)
     store.prepare()
     need = need_of_run(plan.stages, store, compute.workers, rebuild=rebuild)
     begun = begin(choice.experiment, choice.command("run"), compute)
@@ -107,6 +108,16 @@ def write_report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
         _print_files(target, written=written, kept=folder if target != folder else None)
     if show and written:
         typer.launch(target.report.absolute().as_uri())
+
+
+def _choose_compute(plan: Plan) -> Compute:
+    execute, sizes = plan.experiment.execute, plan.sizes()
+    chosen = choose_compute(execute, sizes)
+    if execute.on != "ray":
+        return chosen
+    from dormouse.execute.ray import cluster_nodes  # Ray is optional
+
+    return fit_to_cluster(chosen, sizes, cluster_nodes(execute.address), execute.ranks)
 
 
 def _announce(
