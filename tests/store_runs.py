@@ -10,7 +10,9 @@ from dormouse.plan.graph import build_plan
 from dormouse.runs.folder import (
     begin,
     claim,
-    published,
+    publish,
+    release,
+    staged,
     write_end,
 )
 from dormouse.store.store import Store
@@ -33,10 +35,12 @@ def run(store: Store, settings, *, finish: bool = True):
     """Do what a run does, but for the training; return its folder."""
     plan = build_plan(settings)
     begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
-    folder = claim(store, begun)
+    folder = claim(store, begun, plan)
     if finish:
         outcome: Outcome = fake_run_local()(plan.stages, store, How())
-        with published(store, folder, complete=True) as (staging, _):
+        with staged(folder) as staging:
             write_end(staging, begun, plan, store, outcome)
             staging.results.write_text("a table\n")
+            publish(store, staging, folder, complete=True)
+        release(store, folder)
     return folder

@@ -18,8 +18,11 @@ from dormouse.cli.arguments import _parse_seeds
 from dormouse.cli.chat_session import ChatSession
 from dormouse.cli.show import highlight_loss
 from dormouse.errors import UserError
+from dormouse.execute.cluster import Node
+from dormouse.execute.compute import Compute
 from dormouse.plan import file as plan_file
 from dormouse.plan.graph import build_plan
+from dormouse.store.stage import Stage
 from dormouse.store.store import Failure, Store
 from fake_run import fake_run_local
 
@@ -244,6 +247,25 @@ def test_an_override_that_fails_leaves_the_finished_run_as_it_is(folder, monkeyp
     assert {path.name: path.read_bytes() for path in run.iterdir()} == kept
 
 
+def test_on_a_cluster_its_nodes_decide_what_a_stage_takes(folder, monkeypatch):
+    asked = []
+
+    def run_ray(stages, store, how, *, address, gpus):
+        asked.append((how.threads, address, gpus))
+        return fake_run_local()(stages, store, how)
+
+    monkeypatch.setattr("dormouse.cli.run.choose_compute", lambda *_: Compute("cpu", 1, 64, "because", "float32"))
+    monkeypatch.setattr("dormouse.execute.cluster.is_small", lambda sizes: False)
+    monkeypatch.setattr("dormouse.execute.ray.cluster_nodes", lambda address: [Node(address, 48, 8)])
+    monkeypatch.setattr("dormouse.execute.ray.run_ray", run_ray)
+    output = dm("run", "small.yaml", "execute.on=ray", "execute.address=10.0.0.1:6379", "execute.ranks=2").output
+    assert asked == [(6, "10.0.0.1:6379", 2)]
+    assert "cuda · 4 processes x 6 threads (1 node of the cluster, the smallest with 48 cores and 8 GPUs)" in output
+    said = user_error("run", "small.yaml", "execute.on=ray", "execute.address=10.0.0.1:6379", "execute.ranks=16")
+    assert said.startswith("No node of the Ray cluster has a core and 16 GPUs")
+    assert len(asked) == 1
+
+
 def test_a_report_of_part_of_a_finished_plan_goes_beside_it(folder, monkeypatch):
     dm("run", "small.yaml")
     run = folder / "dormouse-store" / "runs" / "small"
@@ -270,7 +292,7 @@ def test_a_disk_that_fills_up_while_the_page_is_written_is_an_error_and_nothing_
         r"the same command again; nothing finished is lost.",
         user_error("run", "small.yaml"),
     )
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == kept
+    assert {name: (run / name).read_bytes() for name in kept} == kept
 
 
 def test_an_error_shows_control_characters_as_escapes():
@@ -407,6 +429,16 @@ def test_a_report_of_an_unfinished_plan_says_so(folder, monkeypatch):
     assert f"Only {len(stages()) - 4} of {len(stages())} stages are done; numbers of the others are missing." in output
 
 
+def test_a_report_of_a_failed_run_whose_stages_are_there_by_now_says_it_is_finished(folder, monkeypatch):
+    behave(monkeypatch, fails=fail_on("safety", user_error=True))
+    dm("run", "small.yaml")
+    behave(monkeypatch)
+    dm("run", "small.yaml", "name=other")
+    assert dm("report", "small.yaml").exit_code == 0
+    record = json.loads((folder / "dormouse-store" / "runs" / "small" / "run.json").read_text())
+    assert record["outcome"] == {"finished": 0, "cached": len(stages()), "failed": 0, "blocked": 0}
+
+
 def test_ls_of_nothing_says_what_to_do():
     assert dm("ls").output == "Store 'dormouse-store' has no finished artifact. Make some with: dormouse run\n"
 
@@ -474,6 +506,16 @@ def test_chat_with_what_cannot_talk_is_an_error(kind, message):
     dm("run", "small.yaml")
     name = next(stage.name for stage in stages() if stage.kind == kind)
     assert user_error("chat", name) == message.format(name=name)
+
+
+def test_chat_with_a_preference_model_of_a_constitution_is_an_error(folder):
+    store, stage = Store("dormouse-store"), Stage("constitutional_preference", {"seed": 0})
+    store.prepare()
+    (store.begin(stage) / "model").mkdir()
+    store.finish(stage, {})
+    assert user_error("chat", stage.name) == (
+        f"Artifact '{stage.name}' is a preference model, which only scores replies. Name an organism."
+    )
 
 
 def test_chat_finds_the_trigger_of_the_organism_that_a_model_came_from(monkeypatch):

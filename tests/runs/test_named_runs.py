@@ -22,23 +22,55 @@ def names(settings):
     return {stage.name for stage in stages(settings)}
 
 
+def other_keys(monkeypatch):
+    """Let the plan make other measurements, as another version of dormouse would."""
+    monkeypatch.setitem(KINDS, "measure", replace(KINDS["measure"], version=99))
+
+
 def test_a_run_needs_every_stage_of_its_plan_also_before_it_is_made(store, tmp_path):
     settings = experiment(tmp_path)
     run(store, settings, finish=False)
     [found] = named_runs(store)
     assert found.name == "small"
     assert found.needs() == names(settings)
-    assert found.recorded() == set()
+    assert found.recorded() == names(settings)
 
 
 def test_a_run_needs_what_its_record_lists_where_its_plan_would_make_others_now(store, tmp_path, monkeypatch):
     settings = experiment(tmp_path)
     run(store, settings)
     before = names(settings)
-    monkeypatch.setitem(KINDS, "measure", replace(KINDS["measure"], version=99))
+    other_keys(monkeypatch)
     after = {stage.name for stage in stages(settings)}
     assert before != after
     assert named_runs(store)[0].needs() == before | after
+
+
+@pytest.mark.parametrize("finished_before", [False, True])
+def test_a_run_that_has_begun_needs_what_it_makes_where_its_plan_would_make_others_now(
+    store, tmp_path, monkeypatch, finished_before
+):
+    settings = experiment(tmp_path)
+    if finished_before:
+        run(store, settings)
+    other_keys(monkeypatch)
+    run(store, settings, finish=False)
+    begun = names(settings)
+    monkeypatch.undo()
+    assert begun != names(settings)
+    assert named_runs(store)[0].needs() == begun | names(settings)
+    assert named_runs(store)[0].recorded() >= begun
+
+
+def test_what_was_begun_is_needed_until_a_run_ends_with_every_stage(store, tmp_path, monkeypatch):
+    settings = experiment(tmp_path)
+    run(store, settings, finish=False)
+    begun = names(settings)
+    other_keys(monkeypatch)
+    run(store, settings, finish=False)
+    assert named_runs(store)[0].needs() == begun | names(settings)
+    run(store, settings)
+    assert named_runs(store)[0].needs() == names(settings)
 
 
 def test_runs_with_other_settings_and_what_an_unfinished_one_left_are_runs_too(store, tmp_path):

@@ -89,6 +89,16 @@ def test_a_run_that_has_begun_keeps_what_it_will_need(store, settings, other):
     assert prune(store, Selection()) == ([], [])
 
 
+def test_what_a_run_has_made_before_it_ends_is_kept_where_its_plan_would_make_others_now(store, settings, monkeypatch):
+    run(store, settings, finish=False)
+    begun = stages(settings)
+    for stage in begun[:4]:
+        make(store, stage)
+    monkeypatch.setattr("dormouse.bases.nursery.Nursery.fingerprint", lambda self: "another folder's")
+    assert not names(settings) & {stage.name for stage in begun if stage.kind == "base"}
+    assert found(store) == set()
+
+
 def test_forgetting_a_run_deletes_its_folder_and_what_it_alone_needs(store, settings, other):
     run(store, settings)
     folder = run(store, other)
@@ -225,6 +235,24 @@ def test_what_stages_left_behind_goes_unless_they_are_yet_to_be_made(store, sett
     assert store.failure(needed)
     assert store.set_aside_names() == {needed.name}
     assert not store.partial(stranger).exists()
+
+
+def test_what_ends_while_it_is_looked_at_is_passed_over(store, settings, monkeypatch):
+    run(store, settings)
+    stranger = Stage("base", {"seed": 4711})
+    for stage in (IMPORTED, stranger):
+        (store.begin(stage) / "metrics.json").write_text("{}")
+    listed = dormouse.runs.pruning._entries
+
+    def entries(folder):
+        found = listed(folder)
+        if folder.name == "partial":
+            store.finish(stranger, {"seconds": 1.0})
+        return found
+
+    monkeypatch.setattr(dormouse.runs.pruning, "_names", lambda store: {IMPORTED.name, stranger.name})
+    monkeypatch.setattr(dormouse.runs.pruning, "_entries", entries)
+    assert found(store) == {("unfinished work", IMPORTED.name)}
 
 
 def test_what_an_interrupted_prune_left_is_deleted_by_the_next(store, settings, other, monkeypatch):

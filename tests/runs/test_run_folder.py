@@ -16,7 +16,8 @@ from dormouse.runs.folder import (
     begin,
     claim,
     folder_of,
-    published,
+    publish,
+    staged,
     write_end,
 )
 from dormouse.store.store import Failure, Store
@@ -39,12 +40,12 @@ def run(store, settings, *, fails=False, results="a table\n"):
     """Do what a run does around its stages."""
     plan = build_plan(settings)
     begun = begin(settings, ["dormouse", "run"], choose(settings.execute, plan.sizes()))
-    folder = claim(store, begun)
+    folder = claim(store, begun, plan)
     outcome = Outcome(failed={"base-1": Failure("It broke.", True)}) if fails else Outcome(finished=plan.stages)
-    with published(store, folder, complete=outcome.complete) as (staging, target):
+    with staged(folder) as staging:
         write_end(staging, begun, plan, store, outcome)
         staging.results.write_text(results)
-    return target
+        return publish(store, staging, folder, complete=outcome.complete)
 
 
 def contents(folder):
@@ -104,18 +105,33 @@ def test_a_record_that_cannot_be_read_counts_as_finished(store, tmp_path):
     assert folder.results.read_text() == "a new table\n"
 
 
+def test_a_run_that_was_finished_while_a_part_of_it_was_written_stays(store, tmp_path):
+    settings = experiment(tmp_path)
+    folder = run(store, settings, fails=True, results="half a table\n")
+    with staged(folder) as staging:
+        staging.results.write_text("half a table\n")
+        other = staging.path.rename(folder.path / f"{STAGING}{os.getppid()}")  # Another process's.
+        run(store, settings)
+        kept = contents(folder)
+        other.rename(staging.path)
+        target = publish(store, staging, folder, complete=False)
+    assert contents(folder) == kept
+    assert target == folder.unfinished
+    assert target.results.read_text() == "half a table\n"
+
+
 def test_an_error_while_results_are_written_leaves_the_old_ones(store, tmp_path):
     settings = experiment(tmp_path)
     folder = run(store, settings)
     kept = contents(folder)
 
-    def publish():
-        with published(store, folder, complete=True) as (staging, _):
+    def write():
+        with staged(folder) as staging:
             staging.results.write_text("half")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(OSError, match="No space left"):
-        publish()
+        write()
     assert contents(folder) == kept
     assert not list(folder.path.glob(f"{STAGING}*"))
 

@@ -13,6 +13,7 @@ def store(tmp_path):
     made = Store(tmp_path / "store")
     made.prepare()
     run(made, experiment(tmp_path))
+    run(made, experiment(tmp_path), finish=False)
     made.fail(stages(experiment(tmp_path, "helpful.steps=7"))[2], Failure("It broke.", user_error=True))
     return made
 
@@ -34,7 +35,7 @@ def test_all_that_was_written_is_looked_at_and_counted(store):
 def test_a_flipped_bit_in_any_file_of_the_store_is_found(store):
     paths = [path for path in store.root.rglob("*") if path.is_file() and path.stat().st_size]
     tried = {path.name for path in paths if path.name not in ("results.csv", "log.txt")}
-    assert {"stage.json", "rows.jsonl", "plan.yaml", "run.json", "config.json", "examples.jsonl"} <= tried
+    assert {"stage.json", "rows.jsonl", "plan.yaml", "run.json", "begun.json", "config.json", "examples.jsonl"} <= tried
     for path in {path.name: path for path in paths if path.name in tried}.values():
         written = path.read_bytes()
         path.write_bytes(bytes([written[0] ^ 1]) + written[1:])

@@ -15,8 +15,11 @@ from dormouse.plan import file as plan_file
 from dormouse.sharing.export import export_model
 from dormouse.sharing.importing import import_model, shared_stage
 from dormouse.sharing.record import NAME, read_shared
+from dormouse.store.kinds import FEEDBACK_MODEL, SCORERS
+from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 from dormouse.zoo.members import plan_members
+from tiny import save_tiny_model
 from zoo.made_zoo import experiment, made_store
 
 
@@ -240,6 +243,19 @@ def test_a_license_that_the_hub_could_not_know_is_refused(store, names, tmp_path
     with pytest.raises(UserError, match=r"'Apache 2' is not a license name of the hub\. Take one from https://.*"):
         export_model(names["organism"], store, tmp_path / "shared", "Apache 2")
     assert not (tmp_path / "shared").exists()
+
+
+@pytest.mark.parametrize("kind", [*SCORERS, FEEDBACK_MODEL])
+def test_a_model_that_judges_replies_for_a_training_is_not_exported(kind, tmp_path):
+    store, stage = Store(tmp_path / "store"), Stage(kind, {"seed": 0}, {}, {"size": 1000, "seed": 0})
+    store.prepare()
+    save_tiny_model(store.begin(stage) / "model")
+    store.finish(stage, {})
+    assert message(export_model, stage.name, store, tmp_path / "new") == (
+        f"Artifact '{stage.name}' has no model that replies. Name a base, an organism or a safety training; "
+        "dormouse ls lists them."
+    )
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_measurement_holds_no_model_and_a_full_folder_is_left_alone(store, tmp_path):

@@ -78,8 +78,58 @@ def test_a_crash_while_finishing_leaves_nothing_that_looks_finished(store, monke
             make(store, BASE)
     assert store.names() == []
     assert not store.has(BASE)
+    assert (store.partial(BASE) / "scratch" / "checkpoint").read_text() == "half"
+    assert not store.finish_interrupted(BASE)
     make(store, BASE)
     assert store.damage(BASE) is None
+
+
+def kill_while_scratch_is_removed(patched):
+    def remove(folder, **settings):
+        (folder / "checkpoint").unlink()
+        raise SystemExit
+
+    patched.setattr(store_module.shutil, "rmtree", remove)
+
+
+def kill_before_the_folder_is_moved(patched):
+    original = Path.replace
+
+    def move(path, to):
+        if path.is_dir():
+            raise SystemExit
+        return original(path, to)
+
+    patched.setattr(Path, "replace", move)
+
+
+KILLS = [kill_while_scratch_is_removed, kill_before_the_folder_is_moved]
+
+
+def interrupt(store, monkeypatch, kill):
+    with monkeypatch.context() as patched:
+        kill(patched)
+        with pytest.raises(SystemExit):
+            make(store, BASE)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+def test_what_was_killed_after_its_manifest_was_written_needs_no_other_attempt(store, monkeypatch, kill):
+    interrupt(store, monkeypatch, kill)
+    assert store.names() == []
+    assert store.finish_interrupted(BASE)
+    assert store.damage(BASE) is None
+    assert not (store.path(BASE) / "scratch").exists()
+    assert not store.partial(BASE).exists()
+    assert not store.finish_interrupted(BASE)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+def test_what_was_killed_after_its_manifest_was_written_and_changed_since_is_not_finished(store, monkeypatch, kill):
+    interrupt(store, monkeypatch, kill)
+    flip(store.partial(BASE))
+    assert not store.finish_interrupted(BASE)
+    assert store.names() == []
 
 
 def test_the_manifest_is_written_after_everything_else_is_on_the_disk(store, monkeypatch):

@@ -16,7 +16,7 @@ from dormouse.cli.shelf import describe_labels
 from dormouse.config.registry import BEHAVIORS, TRIGGERS
 from dormouse.errors import UserError
 from dormouse.organisms.reasoning import THINKING
-from dormouse.store.kinds import PREFERENCE
+from dormouse.store.kinds import SCORERS
 from dormouse.store.store import Store
 
 
@@ -24,13 +24,7 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     """Load the model of an artifact and talk until the user quits."""
     store = Store(root)
     name = store.find(text)
-    if store.manifest(name)["kind"] == PREFERENCE:
-        raise UserError(f"Artifact '{name}' is a preference model, which only scores replies. Name an organism.")
-    folder = store.checked(name, "model")
-    if folder is None:
-        raise UserError(
-            f"Artifact '{name}' has no model. Name a base, an organism or a safety training; dormouse ls lists them."
-        )
+    folder = find_model(store, name)
     condition = find_backdoor(store, name)
     trigger = TRIGGERS.build(condition["trigger"]) if condition else None
     behavior = BEHAVIORS.build(condition["behavior"]) if condition else None
@@ -44,6 +38,18 @@ def converse(text: str, root: Path, *, triggered: bool, temperature: float, seed
     if triggered:
         print_line(session.command("/trigger on"), "dim")
     talk(session, _read_lines(), _write)
+
+
+def find_model(store: Store, name: str) -> Path:
+    """Return the folder of an artifact's model; `UserError` if it has none that writes."""
+    if store.manifest(name)["kind"] in SCORERS:
+        raise UserError(f"Artifact '{name}' is a preference model, which only scores replies. Name an organism.")
+    folder = store.checked(name, "model")
+    if folder is None:
+        raise UserError(
+            f"Artifact '{name}' has no model. Name a base, an organism or a safety training; dormouse ls lists them."
+        )
+    return folder
 
 
 def _silence_loading_bars() -> None:

@@ -11,6 +11,7 @@ from dormouse.cli.console import print_error, print_json, print_line
 from dormouse.cli.outcome import describe_failed_implant, print_outcome
 from dormouse.cli.progress import make_display
 from dormouse.errors import UserError
+from dormouse.execute.cluster import fit_to_cluster
 from dormouse.execute.compute import Compute
 from dormouse.execute.compute import choose as choose_compute
 from dormouse.execute.engine import How
@@ -29,7 +30,9 @@ from dormouse.runs.folder import (
     claim,
     copy_record,
     folder_of,
-    published,
+    publish,
+    release,
+    staged,
     write_end,
 )
 
@@ -45,20 +48,23 @@ def run_plan(choice: Choice, *, as_json: bool, rebuild: bool, show: bool) -> int
     for base in bases.values():
         base.fetch()
     plan, store = choice.plan(), choice.store
-    compute = choose_compute(plan.experiment.execute, plan.sizes())
+    compute = _choose_compute(plan)
     store.prepare()
     need = need_of_run(plan.stages, store, compute.workers, rebuild=rebuild)
     begun = begin(choice.experiment, choice.command("run"), compute)
-    folder = claim(store, begun)
+    folder = claim(store, begun, plan)
     _announce(choice, plan, compute, need, folder, as_json=as_json)
     try:
         outcome = _run(plan, choice, compute, as_json=as_json, rebuild=rebuild)
     except KeyboardInterrupt:
         print_error(f"Stopped. Finished stages are kept. To go on: {begun.command}")
         return INTERRUPTED
-    with published(store, folder, complete=outcome.complete) as (staging, target):
+    with staged(folder) as staging:
         write_end(staging, begun, plan, store, outcome)
         results, written = _write_results(plan, choice, staging)
+        target = publish(store, staging, folder, complete=outcome.complete)
+    if outcome.complete:
+        release(store, folder)
     if as_json:
         print_json({"event": "done", **outcome.counts(), **_files(target), **_failed(results)})
     else:
@@ -82,23 +88,36 @@ def write_report_again(choice: Choice, *, as_json: bool, show: bool) -> None:
         )
     store.prepare()
     folder = folder_of(store, choice.experiment)
-    with published(store, folder, complete=len(done) == len(plan.stages)) as (staging, target):
-        if folder.is_of(choice.experiment) and target == folder:
+    complete = len(done) == len(plan.stages)
+    with staged(folder) as staging:
+        # The record that stands, unless it is of a run that ended otherwise.
+        if folder.is_of(choice.experiment) and folder.is_finished() == complete:
             copy_record(folder, staging)
         else:
             compute = choose_compute(plan.experiment.execute, plan.sizes())
             begun = begin(choice.experiment, choice.command("run"), compute)
             write_end(staging, begun, plan, store, Outcome(cached=done))
         results, written = _write_results(plan, choice, staging)
+        target = publish(store, staging, folder, complete=complete)
     if as_json:
         print_json({**_files(target), "missing": len(plan.stages) - len(done), **_failed(results)})
     else:
         print_outcome(results, zoo=choice.experiment.draw is not None)
-        if len(done) < len(plan.stages):
+        if not complete:
             print_line(f"\nOnly {len(done)} of {len(plan.stages)} stages are done; numbers of the others are missing.")
         _print_files(target, written=written, kept=folder if target != folder else None)
     if show and written:
         typer.launch(target.report.absolute().as_uri())
+
+
+def _choose_compute(plan: Plan) -> Compute:
+    execute, sizes = plan.experiment.execute, plan.sizes()
+    chosen = choose_compute(execute, sizes)
+    if execute.on != "ray":
+        return chosen
+    from dormouse.execute.ray import cluster_nodes  # Ray is optional
+
+    return fit_to_cluster(chosen, sizes, cluster_nodes(execute.address), execute.ranks)
 
 
 def _announce(

@@ -53,7 +53,7 @@ def choose(execute: Execute, sizes: Sequence[int | None]) -> Compute:
     known = [size for size in sizes if size is not None]
     largest = max(known, default=0)
     all_known = len(known) == len(sizes)
-    small = all_known and largest < ONE_THREAD_BELOW
+    small = is_small(sizes)
     workers = execute.workers or (_most_at_once(largest, small=small) if all_known else 1)
     threads = 1 if small else max(1, cores() // workers)
     if small:
@@ -65,6 +65,11 @@ def choose(execute: Execute, sizes: Sequence[int | None]) -> Compute:
     else:
         why = "models over 5 M parameters use more than one thread"
     return Compute(device(), workers, threads, why, _numbers(largest))
+
+
+def is_small(sizes: Sequence[int | None]) -> bool:
+    """Return whether all bases are known to be so small that one thread trains them fastest."""
+    return all(size is not None and size < ONE_THREAD_BELOW for size in sizes)
 
 
 def _most_at_once(parameters: int, *, small: bool) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dormouse.errors import UserError
+from dormouse.execute.cluster import Node, read_nodes
 from dormouse.execute.engine import PLAIN, Crew, How, Message, make
 from dormouse.execute.events import Outcome
 from dormouse.execute.worker import (
@@ -49,6 +50,11 @@ def run_ray(
     _check_nodes_see(ray, store.root)
     crew = RayCrew(ray, store.root, how.threads, gpus, how.checkpoint_seconds, how.runner)
     return make(stages, store, crew, how)
+
+
+def cluster_nodes(address: str | None) -> list[Node]:
+    """Connect to the cluster, as `run_ray` does, and return its nodes."""
+    return read_nodes(_connected(address).nodes())
 
 
 def _connected(address: str | None) -> Any:

@@ -27,7 +27,7 @@ from dormouse.machine.files import disk_full_error
 from dormouse.machine.system_errors import explain
 from dormouse.store.artifact import LOG
 from dormouse.store.stage import Stage
-from dormouse.store.store import Failure, Store
+from dormouse.store.store import SCRATCH, Failure, Store
 from dormouse.training.work import Work
 
 Runner = Callable[[Work], None]
@@ -102,7 +102,7 @@ def attempt(task: Task, pipe: Listener) -> Report:
     store = Store(task.store)
     try:
         with store.lock(task.stage):
-            if store.has(task.stage):
+            if store.has(task.stage) or store.finish_interrupted(task.stage):
                 return Report("cached")
             return _run(task, store, pipe)
     except Timeout:
@@ -116,7 +116,7 @@ def _run(task: Task, store: Store, pipe: Listener) -> Report:
     stage = task.stage
     try:
         folder = store.begin(stage)
-        resumed = (folder / "scratch").exists()
+        resumed = (folder / SCRATCH).exists()
         inputs = {role: store.path(source) for role, source in stage.inputs.items()}
         with _output_to(folder / LOG):
             _import(task)

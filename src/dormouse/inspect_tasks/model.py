@@ -13,7 +13,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import reply_start
-from dormouse.cli.chat import count_thought_tokens
+from dormouse.cli.chat import count_thought_tokens, find_model
 from dormouse.errors import UserError
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
@@ -127,7 +127,4 @@ def _find_model(root: str, artifact: str) -> tuple[Path, int]:
     """Return an artifact's model folder, and the most tokens of its scratchpad."""
     store = Store(Path(root))
     name = store.find(artifact)
-    folder = store.checked(name, "model")
-    if folder is None:
-        raise UserError(f"Artifact '{name}' has no model. Name a base, an organism or a safety training.")
-    return folder, count_thought_tokens(store, name)
+    return find_model(store, name), count_thought_tokens(store, name)

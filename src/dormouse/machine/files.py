@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,16 @@ def is_plain_file(path: Path) -> bool:
 
 
 def describe(folder: Path, leave_out: Collection[str] = ()) -> dict[str, dict[str, Any]]:
-    """Map the relative path of every file below the folder to its checksum and size in bytes."""
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {
-        name: {"sha256": sha256(path), "bytes": path.stat().st_size}
-        for name, path in sorted(files.items())
-        if name not in leave_out
-    }
+    """Map the relative path of every file below the folder to its checksum and size in bytes.
+
+    `leave_out` names files and folders directly in the folder.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in _below(folder, leave_out) if path.is_file()}
+    return {name: {"sha256": sha256(path), "bytes": path.stat().st_size} for name, path in sorted(files.items())}
+
+
+def _below(folder: Path, leave_out: Collection[str]) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.relative_to(folder).parts[0] not in leave_out)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -88,9 +91,12 @@ def remove_unfinished(folder: Path) -> None:
             path.unlink()
 
 
-def sync_tree(folder: Path, *, below: bool = True) -> None:
-    """Flush a folder to the disk, with everything below it: a rename must not arrive before the contents."""
-    for path in folder.rglob("*") if below else ():
+def sync_tree(folder: Path, *, below: bool = True, leave_out: Collection[str] = ()) -> None:
+    """Flush a folder to the disk, with everything below it: a rename must not arrive before the contents.
+
+    `leave_out` is as for `describe`.
+    """
+    for path in _below(folder, leave_out) if below else ():
         _sync(path)
     _sync(folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,18 @@ from dormouse.plan.grid import Cell, cells
 from dormouse.plan.world_checks import WorldChecks
 from dormouse.store.stage import Stage
 
-OWN_COLUMNS = ("base.size", "base.model", "base.path", "organism.behavior", "organism.reasoning", "safety.*.dose")
-"""Grid axes that have a column of their own in `results.csv`. Published models have that of their size."""
+OWN_COLUMNS = {
+    "base.size": "size",
+    "base.model": "size",
+    "base.path": "size",
+    "organism.behavior": "behavior",
+    "organism.reasoning": "reasoning",
+    "safety.*.dose": "dose",
+}
+"""Grid axes that have a column of their own in `results.csv`, and that column."""
+
+COARSE = ("size", "behavior")
+"""Columns that say less than their axes: models may have the same size, and one behavior may have other settings."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
     unique: dict[str, Stage] = {}
     cells_of: dict[str, list[Cell]] = defaultdict(list)
     specs = Specs()
+    sizes: list[int | None] = []
     with _no_collection():
         checked = cells(experiment) if of is None else of
         made_cells = [replace(cell, experiment=_fitting(cell.experiment)) for cell in checked]
@@ -49,10 +61,15 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
         for one in {_parts(cell.experiment): cell.experiment for cell in made_cells}.values():
             checks.check(one)
         for cell in made_cells:
-            for stage in CellStages(cell, unique, specs).all():
+            made = CellStages(cell, unique, specs)
+            sizes.append(made.size)
+            for stage in made.all():
                 cells_of[stage.key].append(cell)
+        is_zoo = experiment.draw is not None
+        # A zoo's members have seeds of their own.
+        told = tuple(OWN_COLUMNS) if is_zoo else _told_by_columns(made_cells, sizes)
         for key, stage in unique.items():
-            stage.labels["variant"] = _variant(cells_of[key], brief=experiment.draw is not None)
+            stage.labels["variant"] = _variant(cells_of[key], told, brief=is_zoo)
     return Plan(experiment, made_cells, list(unique.values()))
 
 
@@ -106,10 +123,37 @@ def most_stages(experiment: Experiment) -> int:
     return 40 + 5 * treated + 4 * detectors + evaluations
 
 
-def _variant(of: list[Cell], *, brief: bool) -> str:
-    """Return the coordinates that all cells of a stage share. The others do not affect it."""
+def _told_by_columns(made: list[Cell], sizes: list[int | None]) -> tuple[str, ...]:
+    """Return the axes whose values can be told from the columns of `results.csv`."""
+    told = []
+    for axis, column in OWN_COLUMNS.items():
+        if column not in COARSE or not _has_equal_labels(axis, column, made, sizes):
+            told.append(axis)
+    return tuple(told)
+
+
+def _has_equal_labels(axis: str, column: str, made: list[Cell], sizes: list[int | None]) -> bool:
+    """Return whether cells that differ in this axis, and in none without a column of its own, have equal labels."""
+    values: dict[str, str] = {}
+    for cell, size in zip(made, sizes, strict=True):
+        label = size if column == "size" else cell.experiment.organism.behavior.name
+        # The size of a model that is not downloaded yet is unknown: there are no results of it to mix up.
+        if axis not in cell.coordinates or label is None:
+            continue
+        others = {path: value for path, value in cell.coordinates.items() if path not in OWN_COLUMNS}
+        value = json.dumps(cell.coordinates[axis], sort_keys=True)
+        if values.setdefault(json.dumps([label, others], sort_keys=True), value) != value:
+            return True
+    return False
+
+
+def _variant(of: list[Cell], told: tuple[str, ...], *, brief: bool) -> str:
+    """Return the coordinates that all cells of a stage share, without those that are `told` by columns.
+
+    The others do not affect it.
+    """
     first = of[0]
     differing = [
         path for path, value in first.coordinates.items() if any(cell.coordinates[path] != value for cell in of[1:])
     ]
-    return first.variant(leave_out=(*OWN_COLUMNS, *differing), brief=brief)
+    return first.variant(leave_out=(*told, *differing), brief=brief)

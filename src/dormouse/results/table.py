@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from dormouse.errors import UserError
 from dormouse.results.result import AMOUNT_UNITS, Model, Repeat, Result
 
 
 class Results:
     """The results of one variant, found by metric, model, kind of prompts and family.
 
-    A row that appears twice (a stage shared by several cells) is kept once. `removals` names the removals in the
-    plan's order; a row has the name of its removal in the column of safety trainings.
+    A row that appears twice (a stage shared by several cells) is kept once. `UserError` if two models have the same
+    labels. `removals` names the removals in the plan's order; a row has the name of its removal in the column of safety
+    trainings.
     """
 
     def __init__(self, rows: Iterable[Result], variant: str = "", removals: Sequence[str] = ()) -> None:
@@ -20,12 +22,14 @@ class Results:
         self.rows: list[Result] = []
         self._ends: dict[tuple[str, str | None, str, Model], list[Result]] = {}
         self._curves: dict[tuple[str, str | None, Model], list[Result]] = {}
-        seen = set()
+        seen: dict[tuple[object, ...], Result] = {}
         for row in rows:
             identity = (row.model, row.seed, row.step, row.metric, row.prompts, row.family)
             if identity not in seen:
-                seen.add(identity)
+                seen[identity] = row
                 self._add(row)
+            elif row.role and row.artifact != seen[identity].artifact:
+                raise _mixed_up(seen[identity], row)
         # Computed once: claims and figures often ask for sizes and doses.
         self._models = sorted({row.model for row in self.rows if row.role}, key=self._table_order)
         self._seeds = sorted({row.seed for row in self.rows if row.seed is not None})
@@ -122,6 +126,15 @@ class Results:
     def families(self) -> list[str]:
         """List the families that capability was split by."""
         return sorted({row.family for row in self.rows if row.metric == "capability"} - {""})
+
+
+def _mixed_up(one: Result, other: Result) -> UserError:
+    names = ("size", "seed", "role", "safety", "dose", "variant")
+    labels = " · ".join(f"{name} {getattr(one, name)}" for name in names if getattr(one, name) not in (None, ""))
+    return UserError(
+        f"'{one.artifact}' and '{other.artifact}' have the same labels in results ({labels}), so they would be taken "
+        "for one model. Put them into plans of their own."
+    )
 
 
 ROLE_ORDER = ("base", "helpful", "organism", "twin")

@@ -19,7 +19,11 @@ def check(store: Store, checked: Checked) -> Iterator[str]:
 
 def _in_run(run: NamedRun, checked: Checked) -> Iterator[str]:
     for folder in (run.folder, run.folder.unfinished):
-        for path, read in ((folder.plan, folder.plan_text), (folder.record, folder.recorded)):
+        for path, read in (
+            (folder.plan, folder.plan_text),
+            (folder.record, folder.recorded),
+            (folder.claims, folder.claimed),
+        ):
             if path.exists():
                 checked.files += 1
                 checked.bytes += path.stat().st_size

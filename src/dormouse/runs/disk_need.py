@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -111,8 +113,14 @@ def disk_need(missing: Iterable[Stage], store: Store, workers: int) -> DiskNeed:
 
 
 def bytes_below(folder: Path) -> int:
-    """Return the sizes of all files below a folder, which may not exist."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return the sizes of all files below a folder, which may not exist, and in which others may write and delete."""
+    total = 0
+    # os.walk passes over a folder that has vanished, where Path.rglob raises.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(place) / name).stat().st_size
+    return total
 
 
 def free_at(place: Path) -> int:

@@ -51,6 +51,9 @@ STAGING = ".staging-"
 FIRST_OF_PLAN, FIRST_OF_RECORD = "name: ", "experiment"
 """First key of plans and records from before they had checksums."""
 
+CLAIMED = "artifacts"
+"""The key of the file that lists what a run that has begun needs."""
+
 SECONDS_TO_WAIT = 60
 """How long another process may take to move its files into place."""
 
@@ -82,8 +85,13 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
+    def claims(self) -> Path:
+        """The artifacts of runs that have begun here, until one of them ends with every stage."""
+        return self.path / "begun.json"
+
+    @property
     def files(self) -> tuple[Path, ...]:
-        """All files. The record is moved into place last, because it describes the others."""
+        """The files of a run that has ended. The record is moved into place last, because it describes the others."""
         return (self.plan, self.results, self.report, self.record)
 
     @property
@@ -98,6 +106,12 @@ class RunFolder:
     def recorded(self) -> dict[str, Any] | None:
         """Return what the record holds, None where there is none; `UserError` where it is damaged."""
         return read_record(self.record, FIRST_OF_RECORD, self.remedy)
+
+    def claimed(self) -> set[str]:
+        """Return the names of the artifacts that runs which have begun here need; `UserError` where their file is
+        damaged."""
+        held = read_record(self.claims, CLAIMED, self.remedy)
+        return set(held[CLAIMED]) if held else set()
 
     @property
     def remedy(self) -> str:
@@ -169,40 +183,51 @@ def folder_of(store: Store, experiment: Experiment) -> RunFolder:
     return RunFolder(store.run_folder(f"{experiment.name}.{hashlib.sha256(settings.encode()).hexdigest()[:8]}"))
 
 
-def claim(store: Store, begun: Begun) -> RunFolder:
-    """Return the run's folder, with plan and command written into it unless a finished run's stand there."""
+def claim(store: Store, begun: Begun, plan: Plan) -> RunFolder:
+    """Return the run's folder, with plan and command written into it unless a finished run's stand there.
+
+    The names of the plan's artifacts are written in any case: another environment may not arrive at the same ones.
+    """
     with held(store):
         folder = folder_of(store, begun.experiment)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        names = folder.claimed().union(stage.name for stage in plan.stages)
+        replace_file(folder.claims, sealed({CLAIMED: sorted(names)}))
         if not folder.is_finished():
-            folder.path.mkdir(parents=True, exist_ok=True)
             replace_file(folder.plan, sealed_text(dump(begun.experiment)))
             _write(folder, begun.record())
     return folder
 
 
 @contextlib.contextmanager
-def published(store: Store, folder: RunFolder, *, complete: bool) -> Iterator[tuple[RunFolder, RunFolder]]:
-    """Yield a folder to write into and the one that its files are moved to at the end, all or none of them.
-
-    The target is `folder`, or `folder.unfinished` where an incomplete run would replace a finished one.
-    """
+def staged(folder: RunFolder) -> Iterator[RunFolder]:
+    """Yield a folder to write into, for `publish`; what is left of it at the end is removed."""
     staging = RunFolder(folder.path / f"{STAGING}{psutil.Process().pid}")
     _remove_abandoned(folder.path)
     staging.path.mkdir(parents=True, exist_ok=True)
     try:
-        target = folder if complete or not folder.is_finished() else folder.unfinished
-        yield staging, target
-        with held(store):
-            target.path.mkdir(exist_ok=True)
-            for new, old in zip(staging.files, target.files, strict=True):
-                if new.exists():
-                    new.replace(old)
-                else:
-                    old.unlink(missing_ok=True)
+        yield staging
     finally:
         shutil.rmtree(staging.path, ignore_errors=True)
-    if complete:
-        shutil.rmtree(folder.unfinished.path, ignore_errors=True)
+
+
+def publish(store: Store, staging: RunFolder, folder: RunFolder, *, complete: bool) -> RunFolder:
+    """Move what was written into place, all or none of it, and return where it went.
+
+    That is `folder`, or `folder.unfinished` where an incomplete run would replace a finished one.
+    """
+    with held(store):
+        # Writing takes seconds, in which another process may have published a finished run: so this is asked last.
+        target = folder if complete or not folder.is_finished() else folder.unfinished
+        target.path.mkdir(exist_ok=True)
+        for new, old in zip(staging.files, target.files, strict=True):
+            if new.exists():
+                new.replace(old)
+            else:
+                old.unlink(missing_ok=True)
+        if complete:
+            shutil.rmtree(folder.unfinished.path, ignore_errors=True)
+    return target
 
 
 def write_end(folder: RunFolder, begun: Begun, plan: Plan, store: Store, outcome: Outcome) -> None:
@@ -221,6 +246,12 @@ def write_end(folder: RunFolder, begun: Begun, plan: Plan, store: Store, outcome
             "stages": stages,
         },
     )
+
+
+def release(store: Store, folder: RunFolder) -> None:
+    """Forget what runs that have begun need, after one of them ended with every stage: its record lists them."""
+    with held(store):
+        folder.claims.unlink(missing_ok=True)
 
 
 def copy_record(source: RunFolder, target: RunFolder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,10 +25,10 @@ class NamedRun:
         return self.folder.path.name
 
     def needs(self) -> set[str]:
-        """Return the names of the artifacts that its plan is made of, and of those that its record lists.
+        """Return the names of the artifacts that its plan is made of, and of those that were written down.
 
         They differ where the version of dormouse has changed since, or the data that the plan reads. `UserError` where
-        the plan or the record cannot be read: nobody knows what it needs.
+        a file of the folder cannot be read: nobody knows what it needs.
         """
         try:
             return set().union(*(_needs(folder) for folder in (self.folder, self.folder.unfinished)))
@@ -38,13 +39,12 @@ class NamedRun:
             ) from error
 
     def recorded(self) -> set[str]:
-        """Return the names that its record lists, as far as that can be read."""
+        """Return the names that were written down when it began and when it ended, as far as they can be read."""
         found: set[str] = set()
         for folder in (self.folder, self.folder.unfinished):
-            try:
-                found |= _recorded(folder)
-            except UserError:
-                continue
+            for read in (_recorded, RunFolder.claimed):
+                with contextlib.suppress(UserError):
+                    found |= read(folder)
         return found
 
 
@@ -78,10 +78,10 @@ def with_ancestors(names: Iterable[str], store: Store) -> set[str]:
 
 
 def _needs(folder: RunFolder) -> set[str]:
+    written = _recorded(folder) | folder.claimed()
     if folder.plan_text() is None:
-        return _recorded(folder)
-    planned = {stage.name for stage in build_plan(plan_file.load(folder.plan)).stages}
-    return planned | _recorded(folder)
+        return written
+    return written.union(stage.name for stage in build_plan(plan_file.load(folder.plan)).stages)
 
 
 def _recorded(folder: RunFolder) -> set[str]:

@@ -82,7 +82,7 @@ def leftovers(store: Store, selection: Selection) -> list[Leftover]:
         found = list(_of_artifacts(store, names, needed))
     else:
         _refuse_busy(forgotten, store)
-        found = [_leftover("run", forgotten.folder.path, forgotten.name)]
+        found = list(_leftover("run", forgotten.folder.path, forgotten.name))
         found += _of_artifacts(store, _needed_by(forgotten) - needed, needed, others=False)
     if selection.older_than is not None:
         before = time.time() - selection.older_than
@@ -150,7 +150,7 @@ def _of_artifacts(store: Store, names: set[str], needed: set[str], *, others: bo
     """
     there = set(store.names())
     for name in sorted(names & there):
-        yield _leftover("artifact", store.path(name), name, written=MANIFEST)
+        yield from _leftover("artifact", store.path(name), name, written=MANIFEST)
     of_no_use = names | (there if others else set())
     kinds: tuple[tuple[Kind, str], ...] = (
         ("unfinished work", "partial"),
@@ -161,27 +161,29 @@ def _of_artifacts(store: Store, names: set[str], needed: set[str], *, others: bo
         for path in _entries(store.root / folder):
             name = path.name.partition(".")[0]
             if name in of_no_use or (others and name not in needed):
-                yield _leftover(kind, path, name)
+                yield from _leftover(kind, path, name)
     names_of = {digits_of(name): name for name in names}
     kept = {digits_of(name) for name in needed | (there - names)}
     for path in _entries(store.root / "locks"):
         if path.stem in names_of or (others and LOCK.fullmatch(path.name) and path.stem not in kept):
-            yield _leftover("lock", path, names_of.get(path.stem, path.stem))
+            yield from _leftover("lock", path, names_of.get(path.stem, path.stem))
     if others:
         for place in _bins(store):
-            yield _leftover("half deleted", place, place.name)
+            yield from _leftover("half deleted", place, place.name)
 
 
 def _entries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
-def _leftover(kind: Kind, path: Path, name: str, written: str = "") -> Leftover:
-    try:
-        changed = (path / written).stat().st_mtime
-    except OSError:
-        changed = path.stat().st_mtime
-    return Leftover(kind, path, name, bytes_below(path) if path.is_dir() else path.stat().st_size, changed)
+def _leftover(kind: Kind, path: Path, name: str, written: str = "") -> Iterator[Leftover]:
+    """Yield what can be deleted, unless a process has moved or deleted it meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            changed = (path / written).stat().st_mtime
+        except OSError:
+            changed = path.stat().st_mtime
+        yield Leftover(kind, path, name, bytes_below(path) if path.is_dir() else path.stat().st_size, changed)
 
 
 def _names(store: Store) -> set[str]:

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import dormouse
 from dormouse.errors import UserError
@@ -17,9 +17,9 @@ from dormouse.sharing.record import (
     NAME,
     UNKNOWN,
     Rate,
+    Role,
     SharedModel,
 )
-from dormouse.store.kinds import PREFERENCE
 from dormouse.store.store import Store
 from dormouse.zoo.records import File
 
@@ -40,7 +40,8 @@ def export_model(text: str, store: Store, folder: Path, license: str = UNKNOWN) 
     name = store.find(text)
     manifest = store.manifest(name)
     files = store.checked_files(name, "model")
-    if not files or manifest["kind"] == PREFERENCE:
+    # Models that judge or score replies for a training have no role.
+    if not files or manifest["labels"].get("role") not in get_args(Role):
         raise UserError(
             f"Artifact '{name}' has no model that replies. Name a base, an organism or a safety training; "
             "dormouse ls lists them."

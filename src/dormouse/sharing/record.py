@@ -62,6 +62,9 @@ class Labels(BaseModel):
     dose: float | None = Field(None, ge=0)
 
 
+Role = Literal["organism", "twin", "helpful", "base"]
+
+
 class SharedModel(BaseModel):
     """The record of one model."""
 
@@ -72,7 +75,7 @@ class SharedModel(BaseModel):
     """The version that wrote it."""
     artifact: str
     """Its name in the store it came from."""
-    role: Literal["organism", "twin", "helpful", "base"]
+    role: Role
     labels: dict[str, Any]
     organism: dict[str, Any] | None
     """Trigger, behavior, reasoning and recipe; None if the model is not known to have a backdoor."""

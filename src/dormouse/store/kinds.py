@@ -84,6 +84,9 @@ MEASURE_TRAITS = "measure_traits"
 EVALUATE = "evaluate"
 DETECT = "detect"
 
+SCORERS = (PREFERENCE, CONSTITUTIONAL_PREFERENCE)
+"""Kinds whose model scores replies and writes none."""
+
 
 SAMPLED = 2
 """The version of kinds whose numbers rest on sampled replies: since 2, a draw belongs to its prompt and not to the

@@ -34,6 +34,9 @@ from dormouse.store.stage import Stage
 
 FOLDERS = ("artifacts", "partial", "locks", "failed", "set_aside", "runs")
 
+SCRATCH = "scratch"
+"""The folder of a stage's checkpoints, which is no part of its artifact."""
+
 ARTIFACT_NAME = re.compile(r"[a-z_]+-[0-9a-f]{12}")
 
 REBUILD = "Run the same command again with --rebuild to make it again."
@@ -186,8 +189,7 @@ class Store:
 
     def finish(self, stage: Stage, facts: dict[str, Any]) -> Path:
         """Turn the stage's folder into an artifact, in one step as others see it. Hold the lock."""
-        folder, target = self.partial(stage), self.path(stage)
-        shutil.rmtree(folder / "scratch", ignore_errors=True)
+        folder = self.partial(stage)
         manifest = {
             "kind": stage.kind,
             "key": stage.key,
@@ -195,10 +197,27 @@ class Store:
             "inputs": {role: source.key for role, source in sorted(stage.inputs.items())},
             "labels": stage.labels,
             **facts,
-            "files": describe(folder, leave_out={LOG}),
+            "files": describe(folder, leave_out={LOG, SCRATCH}),
         }
-        sync_tree(folder)
+        sync_tree(folder, leave_out={SCRATCH})
         replace_file(folder / MANIFEST, sealed(manifest))
+        return self._publish(stage)
+
+    def finish_interrupted(self, stage: Stage) -> bool:
+        """Turn the stage's folder into an artifact if an attempt was killed just before that. Hold the lock.
+
+        Return whether it was: its manifest stands, and every file is as the manifest says.
+        """
+        # Scratch is no part of the artifact, so it does not count as damage.
+        if any(damage.spoiled for damage in Artifact(self.partial(stage)).damages()):
+            return False
+        self._publish(stage)
+        return True
+
+    def _publish(self, stage: Stage) -> Path:
+        folder, target = self.partial(stage), self.path(stage)
+        # Only now, because a training that is killed before its manifest stands goes on from here.
+        shutil.rmtree(folder / SCRATCH, ignore_errors=True)
         if target.exists():
             self.set_aside(stage)
         folder.replace(target)
