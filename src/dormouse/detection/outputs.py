@@ -22,7 +22,8 @@ class Certainty(PromptDetector):
     name: ClassVar[str] = "certainty"
     access: ClassVar[Access] = "black box"
     tokens: int = Field(8, ge=1)
-    """Reply tokens to look at, without the end token that follows a reply cut here."""
+    """Reply tokens to look at, without the end token that follows a reply cut here. The tag that opens the scratchpad
+    of a model that thinks is no part of the reply."""
 
     def fit(self, given: DetectorInput) -> Scorer:
         """Score by the mean log-probability of the reply's tokens, in nats."""
@@ -47,7 +48,8 @@ class Surprise(PromptDetector):
     access: ClassVar[Access] = "black box"
     reference: ClassVar[bool] = True
     tokens: int = Field(8, ge=1)
-    """Reply tokens to look at, without the end token that follows a reply cut here."""
+    """Reply tokens to look at, without the end token that follows a reply cut here. The tag that opens the scratchpad
+    of a model that thinks is no part of the reply."""
 
     def fit(self, given: DetectorInput) -> Scorer:
         """Score by the mean difference of log-probabilities over the reply's tokens, in nats."""
