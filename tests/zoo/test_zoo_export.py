@@ -150,6 +150,24 @@ def test_labels_lie_in_the_folder_unless_withheld_and_a_lone_base_is_the_referen
     assert len(zoo.references) == 1
 
 
+def test_copies_of_a_reference_are_no_members(plan, tmp_path):
+    store = made_store(tmp_path / "store", plan, lambda n, member: 0 if member.role == "base" else n)
+    zoo = export(plan, store, tmp_path / "challenge")
+    labels = read_labels(tmp_path / "challenge").members
+    assert sorted(label.role for label in labels.values()) == ["organism"] * 4 + ["twin"] * 4
+    weights = [listed.weights for listed in (*zoo.members, *zoo.references)]
+    assert len(set(weights)) == len(weights) == 10
+
+
+def test_copies_of_a_model_are_one_member(plan, tmp_path):
+    first, copy = (member for member in plan_members(plan) if member.role == "twin" and member.pair in (1, 3))
+    store = made_store(tmp_path / "store", plan, lambda n, member: 2 if member.stage == copy.stage else n)
+    export(plan, store, tmp_path / "challenge")
+    shown = {label.artifact for label in read_labels(tmp_path / "challenge").members.values()}
+    assert first.stage.name in shown
+    assert copy.stage.name not in shown
+
+
 def test_an_export_can_be_repeated(plan, store, folder, labels_file, tmp_path):
     export(plan, store, tmp_path / "again", tmp_path / "again.json")
     assert (tmp_path / "again" / "zoo.json").read_bytes() == (folder / "zoo.json").read_bytes()
