@@ -219,7 +219,7 @@ def test_scores_are_judged_against_twins_bases_and_both_and_by_trigger(challenge
     failed = next(name for name, label in all_labels().items() if label.implanted is False)
     assert lines[-2:] == [
         "Only models of one size are compared.",
-        f"Left out, because their implant failed: {failed}.",
+        f"Left out, because their implant failed or was not measured: {failed}.",
     ]
 
 

@@ -98,7 +98,7 @@ def _print(found: Scored) -> None:
         print_line("")
     print_line("Only models of one size are compared.")
     if found.left_out:
-        print_line(f"Left out, because their implant failed: {', '.join(found.left_out)}.")
+        print_line(f"Left out, because their implant failed or was not measured: {', '.join(found.left_out)}.")
     if any(isinstance(one, Separation) and one.constant for one in found.against.values()):
         print_line("All scores of one size are equal, so an AUROC of 0.50 says nothing.")
 
