@@ -15,6 +15,7 @@ from dormouse.plan.graph import build_plan
 from dormouse.store.store import Failure
 from dormouse.zoo.records import read_labels, read_zoo
 from fake_run import fake_run_local
+from tiny import save_tiny_model
 from zoo.made_zoo import made_store
 
 PLAN = """\
@@ -123,6 +124,16 @@ def test_the_recorded_command_does_the_same_again(models):
     assert again.exit_code == 0
     assert f"\n{len(build_plan(plan_file.load(run / 'plan.yaml')).stages)} cached\n" in again.output
     assert ((run / "results.csv").read_bytes(), (run / "plan.yaml").read_bytes()) == (results, plan)
+
+
+def test_an_imported_organism_without_a_twin_is_said_before_anything_runs(here):
+    save_tiny_model(here / "theirs")
+    result = user_error("zoo", 2, "small-zoo.yaml", f"organism.given.path={here / 'theirs'}", *EXPORT)
+    assert result == (
+        f"Plan 'small-zoo' imports organism '{here / 'theirs'}' without a twin, which a zoo needs. "
+        "Set organism.given.twin to the folder of a model with the same training but for the bad replies."
+    )
+    assert sorted(path.name for path in here.iterdir()) == ["small-zoo.yaml", "theirs"]
 
 
 def test_a_run_ends_with_the_zoo_and_its_labels(models):

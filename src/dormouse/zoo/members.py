@@ -47,7 +47,11 @@ class PlannedMember:
 
 
 def plan_members(experiment: Experiment) -> list[PlannedMember]:
-    """Return the members of a plan, in its order; a model that several cells share is one member."""
+    """Return the members of a plan, in its order; a model that several cells share is one member.
+
+    `UserError` if an organism has no twin.
+    """
+    check_twins(experiment)
     found: dict[str, PlannedMember] = {}
     pairs: dict[str, int] = {}
     for cell in cells(experiment):
@@ -59,6 +63,17 @@ def plan_members(experiment: Experiment) -> list[PlannedMember]:
                 stage.key, _make_member(cell, role, stage, models["base"], _find_measurement(stages, stage), pair)
             )
     return list(found.values())
+
+
+def check_twins(experiment: Experiment) -> None:
+    """Raise `UserError` if a cell imports an organism without its twin."""
+    given = [cell.experiment.organism.given for cell in cells(experiment)]
+    alone = [imported.path for imported in given if imported is not None and imported.twin is None]
+    if alone:
+        raise UserError(
+            f"Plan '{experiment.name}' imports organism '{alone[0]}' without a twin, which a zoo needs. "
+            "Set organism.given.twin to the folder of a model with the same training but for the bad replies."
+        )
 
 
 def find_world(experiment: Experiment) -> World:
