@@ -22,7 +22,7 @@ class Results:
         self._curves: dict[tuple[str, str | None, Model], list[Result]] = {}
         seen = set()
         for row in rows:
-            identity = (row.model, row.seed, row.step, row.metric, row.prompts, row.family)
+            identity = _identity(row)
             if identity not in seen:
                 seen.add(identity)
                 self._add(row)
@@ -137,12 +137,24 @@ def by_variant(rows: Sequence[Result], removals: Sequence[str] = ()) -> list[Res
     coordinates = [_coordinates(row, axes) for row in rows]
     distinct = set(coordinates)
     whole = [own for own in distinct if not any(own < other for other in distinct)]
-    return [
-        Results(
-            (row for row, held in zip(rows, coordinates, strict=True) if held <= own), "; ".join(sorted(own)), removals
-        )
-        for own in sorted(whole, key=sorted)
-    ]
+    placed = list(zip(rows, coordinates, strict=True))
+    return [Results(_rows_of(own, placed), "; ".join(sorted(own)), removals) for own in sorted(whole, key=sorted)]
+
+
+def _rows_of(own: frozenset[str], placed: Sequence[tuple[Result, frozenset[str]]]) -> list[Result]:
+    """Return the rows of one variant; of two that measure the same, the one with more of its coordinates.
+
+    A detector judges an ancestor once as it judges an organism that thinks, and once as one that does not.
+    """
+    found: dict[tuple[object, ...], tuple[int, Result]] = {}
+    for row, held in placed:
+        if held <= own and len(held) > found.get(_identity(row), (-1, row))[0]:
+            found[_identity(row)] = (len(held), row)
+    return [row for _, row in found.values()]
+
+
+def _identity(row: Result) -> tuple[object, ...]:
+    return (row.model, row.seed, row.step, row.metric, row.prompts, row.family)
 
 
 def _coordinates(row: Result, axes: list[str]) -> frozenset[str]:
