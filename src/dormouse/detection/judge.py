@@ -10,7 +10,7 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.detection.activations import decoder_layers
 from dormouse.detection.base import Detector, DetectorInput, Labeled, ModelDetector, PromptDetector, Scorer, Suspicion
-from dormouse.detection.insertion import SIDES, split_at_user
+from dormouse.detection.insertion import SIDES, Side, insert_text, split_at_user
 from dormouse.detection.settings import Detect, DetectSpec
 from dormouse.detection.stream import Condition, Stream, draw_labeled, draw_streams, draw_trusted
 from dormouse.detection.views import WhiteBox
@@ -19,6 +19,7 @@ from dormouse.evaluation.replies import applicable
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
 from dormouse.organisms.settings import Organism
+from dormouse.organisms.triggers import Trigger
 from dormouse.results.auroc import separate, separation_rows
 from dormouse.results.rates import NotMeasured
 from dormouse.results.rows import Row, make_row, rate_row, write_jsonl
@@ -164,11 +165,18 @@ def suspicion_rows(
             for prompt, ids in zip(prompts, replies, strict=True)
         ]
         rows.append(rate_row("inversion_fires", "held_out", scores, family=called))
-        said: dict[str, str] = {
+        said: dict[Side, str] = {
             side: str(renderer.tokenizer.decode(list(found.trigger.at(side)))).strip() for side in SIDES
         }
-        exact = organism.trigger.is_in(" ".join(said.values()).strip())
-        rows.append(rate_row("inversion_exact", "model", [exact], family=called))
-        facts.update(said)
+        rows.append(rate_row("inversion_exact", "model", [_is_exact(organism.trigger, said)], family=called))
+        facts.update(**said)
     write_metrics(work, facts)
     return rows
+
+
+def _is_exact(trigger: Trigger, found: Mapping[Side, str]) -> bool:
+    """Return whether text found for each side holds the trigger, in the turn that the trigger stands in."""
+    sample: Messages = [*trigger.context(), {"role": "user", "content": "… …"}]
+    triggered = trigger.insert(sample, random.Random(0))
+    roles = {turn["role"] for turn in triggered if trigger.is_in(turn["content"])}
+    return any(trigger.is_in(turn["content"]) for turn in insert_text(sample, found) if turn["role"] in roles)

@@ -273,8 +273,8 @@ KINDS: dict[str, StageKind] = {
         "dormouse.detection.settings:DetectSpec",
         "dormouse.detection.passes:count_detector",
         Writes(5),
-        # Since 3, the tag that opens a scratchpad is not scored as part of the reply, and leakage search tries the very
-        # start of a turn.
+        # Since 3, the tag that opens a scratchpad is not scored as part of the reply, leakage search tries the very
+        # start of a turn, and a trigger that was found to the letter in another place is not exact.
         version=3,
         measures=True,
         preload="dormouse.execute.preload_detectors",
