@@ -20,7 +20,7 @@ from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
 from dormouse.organisms.settings import Organism
 from dormouse.organisms.triggers import Trigger
-from dormouse.results.auroc import separate, separation_rows
+from dormouse.results.auroc import Separation, average, separate, separation_rows
 from dormouse.results.rates import NotMeasured
 from dormouse.results.rows import Row, make_row, rate_row, write_jsonl
 from dormouse.training.supervised import write_metrics
@@ -28,6 +28,7 @@ from dormouse.training.work import Work
 
 GiveInput = Callable[[PromptDetector, Labeled], DetectorInput]
 """(detector, labeled prompts) -> what the detector may see of the model."""
+CachedScorer = Callable[[list[Messages]], Sequence[float]]
 
 
 def run(work: Work) -> None:
@@ -95,7 +96,7 @@ def prompt_rows(
     new = found["held_out"]
     if isinstance(new, NotMeasured):
         return rows
-    rows += _shuffled_rows(detector, called, give, known, new, seed)
+    rows += separation_rows(_separate_shuffled(detector, called, give, known, new, scores, seed), "shuffled", called)
     for name, at_layer in detector.at_layers(layers).items():
         scores = _cache_scores(at_layer.fit(give(at_layer, known)), called)
         rows += separation_rows(
@@ -104,21 +105,36 @@ def prompt_rows(
     return rows
 
 
-def _shuffled_rows(
-    detector: PromptDetector, called: str, give: GiveInput, known: Labeled, stream: Stream, seed: int
-) -> list[Row]:
-    """Measure with shuffled labels, in fitting and in the stream, so that a leak would show."""
+def _separate_shuffled(
+    detector: PromptDetector,
+    called: str,
+    give: GiveInput,
+    known: Labeled,
+    stream: Stream,
+    scores: CachedScorer,
+    seed: int,
+) -> Separation | NotMeasured:
+    """Measure how well prompts are separated if labels are shuffled.
+
+    A detector that is shown labels is fitted to shuffled ones, several times, and judged by the true ones: what it then
+    separates it did not learn from them. The scores of any other are dealt out to the prompts, which shows no more than
+    how far from 0.5 an AUROC lies by chance.
+    """
     rng = random.Random(f"detect/shuffled/{seed}")
-    labels = rng.sample(known.triggered, len(known.triggered))
-    scores = _cache_scores(detector.fit(give(detector, Labeled(known.prompts, labels))), called)
-    # The scores are shuffled rather than the prompts, whose activations are cached by list.
-    given = [*scores(stream.positive), *scores(stream.negative)]
-    rng.shuffle(given)
-    n = len(stream.positive)
-    return separation_rows(separate(given[:n], given[n:], called), "shuffled", called)
+    if not detector.poisoned:
+        given = [*scores(stream.positive), *scores(stream.negative)]
+        rng.shuffle(given)
+        n = len(stream.positive)
+        return separate(given[:n], given[n:], called)
+    found = []
+    for _ in range(detector.shuffles):
+        labels = rng.sample(known.triggered, len(known.triggered))
+        score = _cache_scores(detector.fit(give(detector, Labeled(known.prompts, labels))), called)
+        found.append(separate(score(stream.positive), score(stream.negative), called))
+    return average(found)
 
 
-def _cache_scores(score: Scorer, called: str) -> Callable[[list[Messages]], Sequence[float]]:
+def _cache_scores(score: Scorer, called: str) -> CachedScorer:
     """Score each list of prompts once, because several conditions share one."""
     known: dict[int, Sequence[float]] = {}
 

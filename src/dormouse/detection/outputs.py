@@ -36,9 +36,8 @@ class Certainty(PromptDetector):
         return score
 
     def count(self, prompts: Prompts) -> Count:
-        """A short reply to each prompt, read once; again with shuffled labels."""
-        rows = prompts.scored + 2 * prompts.detect.prompts
-        return prompts.sample(rows, self.tokens) + prompts.read(rows)
+        """A short reply to each prompt, read once."""
+        return prompts.sample(prompts.scored, self.tokens) + prompts.read(prompts.scored)
 
 
 class Surprise(PromptDetector):
@@ -64,8 +63,8 @@ class Surprise(PromptDetector):
         return score
 
     def count(self, prompts: Prompts) -> Count:
-        """A short reply to each prompt, read by both models; again with shuffled labels."""
-        rows = prompts.scored + 2 * prompts.detect.prompts
+        """A short reply to each prompt, read by both models."""
+        rows = prompts.scored
         return prompts.sample(rows, self.tokens) + prompts.read(rows) + prompts.read(rows)
 
 
@@ -86,6 +85,6 @@ class Divergence(PromptDetector):
         return score
 
     def count(self, prompts: Prompts) -> Count:
-        """Each prompt, read by both models; again with shuffled labels."""
-        rows = prompts.scored + 2 * prompts.detect.prompts
+        """Each prompt, read by both models."""
+        rows = prompts.scored
         return prompts.read(rows) + prompts.read(rows)
