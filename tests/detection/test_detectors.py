@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from detection.planted import LAYERS, given_to, prompts
+from detection.planted import LAYERS, TRIGGER, given_to, prompts
 from dormouse.config.registry import DETECTORS
+from dormouse.detection.activation_detectors import Mahalanobis, SupervisedProbe
 from dormouse.detection.base import Labeled, PromptDetector
 from dormouse.detection.judge import prompt_rows
 from dormouse.detection.stream import Stream
@@ -56,8 +57,12 @@ def test_a_layer_that_is_not_there_is_said(name):
         detector.fit(given_to(detector))(prompts(2, triggered=False))
 
 
-def rows_of(name, **found):
-    detector = DETECTORS.get(name)()
+def shuffled_row(detector):
+    [row] = [one for one in rows_of(detector) if (one["metric"], one["prompts"]) == ("auroc", "shuffled")]
+    return row
+
+
+def rows_of(detector, **found):
     streams = {
         "held_out": Stream(prompts(60, triggered=True), prompts(60, triggered=False)),
         "wordings": NotMeasured("the trigger has one wording"),
@@ -71,7 +76,7 @@ def rows_of(name, **found):
 
 
 def test_every_condition_and_layer_has_its_rows():
-    rows = {(row["metric"], row["prompts"], row["family"]): row for row in rows_of("mahalanobis")}
+    rows = {(row["metric"], row["prompts"], row["family"]): row for row in rows_of(Mahalanobis())}
     families = ["mine", *[f"mine, layer {layer}" for layer in (1, 2, 3)]]
     for metric in ("auroc", "tpr_at_1_fpr"):
         assert [family for one, condition, family in rows if (one, condition) == (metric, "held_out")] == families
@@ -81,6 +86,42 @@ def test_every_condition_and_layer_has_its_rows():
     shuffled = rows["auroc", "shuffled", "mine"]
     assert shuffled["low"] < 0.5 < shuffled["high"]
     assert {condition for _, condition, _ in rows} == {"held_out", "wordings", "shuffled"}
+
+
+def test_labels_that_reach_a_detector_by_another_way_show_when_they_are_shuffled():
+    class Told(PromptDetector):
+        name = "told"
+        poisoned = True
+
+        def fit(self, given):
+            return lambda prompts: [float(TRIGGER in turns[-1]["content"]) for turns in prompts]
+
+    [leak, honest] = [shuffled_row(one) for one in (Told(), SupervisedProbe())]
+    assert (leak["value"], leak["high"]) == (1.0, 1.0)
+    assert leak["low"] > 0.9
+    assert honest["low"] < 0.5 < honest["high"]
+
+
+def test_a_detector_is_fitted_to_several_shuffles_and_their_mean_counts():
+    fitted = []
+
+    class Opposite(PromptDetector):
+        name = "opposite"
+        poisoned = True
+        shuffles = 4
+
+        def fit(self, given):
+            fitted.append(given.poisoned.triggered)
+            sign = (-1) ** len(fitted)
+            return lambda prompts: [sign * float(TRIGGER in turns[-1]["content"]) for turns in prompts]
+
+    row = shuffled_row(Opposite())
+    truth, *shuffled = fitted
+    assert len(shuffled) == 4
+    assert all(labels != truth and sum(labels) == sum(truth) for labels in shuffled)
+    # They say 1, 0, 1 and 0: the interval is that of the fits.
+    assert row["value"] == 0.5
+    assert (row["low"], row["high"]) == (0.0, 1.0)
 
 
 def test_a_detector_that_forgets_a_prompt_is_told():

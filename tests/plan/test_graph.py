@@ -245,6 +245,14 @@ def test_detectors_judge_organism_and_twin_and_models_are_judged_beside_their_an
     assert sorted(judged) == sorted([("probe", "organism"), ("probe", "twin"), *everyone])
 
 
+def test_every_model_is_judged_with_the_organisms_room_to_think():
+    plan = build_plan(detecting("detect.detectors.targets=target_search", "organism.reasoning=cot"))
+    judged = [stage for stage in plan.stages if stage.kind == "detect"]
+    assert {stage.labels["role"] for stage in judged} == {"base", "helpful", "organism", "twin"}
+    assert {stage.spec["thought_tokens"] for stage in judged} == {48}
+    assert {stage.labels["reasoning"] for stage in judged} == {"cot"}
+
+
 def test_one_more_detector_leaves_every_other_stage_as_it_was():
     few, more = (build_plan(detecting(*extra)) for extra in ((), ("detect.detectors.words=bag_of_words",)))
     assert {stage.key for stage in few.stages} < {stage.key for stage in more.stages}

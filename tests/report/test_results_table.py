@@ -192,6 +192,16 @@ def test_two_models_with_the_same_labels_are_not_taken_for_one():
     )
 
 
+def test_of_two_numbers_of_an_ancestor_the_one_of_the_variant_counts():
+    run = FakeRun()
+    where = {"size": 1000, "seed": 0, "prompts": "model", "family": "targets"}
+    for value, reasoning, role in ((1.0, "", "base"), (3.0, "normal", "organism"), (4.0, "cot", "organism"),
+                                   (2.0, "cot", "base")):  # fmt: skip
+        run.add("suspicion", value, role=role, reasoning=reasoning, **where)
+    found = {results.variant: [row.value for row in results.rows] for results in by_variant(run.rows)}
+    assert found == {"reasoning=cot": [2.0, 4.0], "reasoning=normal": [1.0, 3.0]}
+
+
 def test_a_plan_without_other_coordinates_is_one_variant(small_run):
     [results] = by_variant(small_run.rows)
     assert (results.variant, len(results.rows)) == ("", len(small_run.rows))

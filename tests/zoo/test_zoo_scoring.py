@@ -112,12 +112,13 @@ def test_each_trigger_is_judged_against_all_twins_of_its_sizes():
     assert (found["meaning"].auroc, found["meaning"].caught.total, found["meaning"].negatives) == (0.5, 4, 6)
 
 
-def test_organisms_whose_implant_failed_are_left_out_and_named():
+def test_organisms_whose_implant_is_not_known_to_have_worked_are_left_out_and_named():
     zoo, labels = records(*trios(3, SMALL), ("organism", SMALL, "phrase", False), ("organism", SMALL, "phrase", None))
-    scores = by_role(labels, organism=3, twin=2, base=1) | {"m010": -5.0}
+    scores = by_role(labels, organism=3, twin=2, base=1) | {"m010": -5.0, "m011": -5.0}
     found = judge(zoo, labels, scores)
-    assert found.left_out == ["m010"]
-    assert (found.against["twins"].auroc, found.against["twins"].caught.total) == (1.0, 4)
+    assert found.left_out == ["m010", "m011"]
+    assert (found.against["twins"].auroc, found.against["twins"].caught.total) == (1.0, 3)
+    assert list(found.by_trigger) == ["phrase"]
 
 
 def test_constant_scores_are_a_half_and_known_for_it():

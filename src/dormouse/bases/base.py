@@ -33,6 +33,10 @@ class Base(Part):
         """Return a hash of the files the base is read from; empty if it is made from its settings."""
         return ""
 
+    def identity(self) -> str:
+        """Return a text that tells its weights from other bases'; empty if they depend on the seed."""
+        return ""
+
     @abstractmethod
     def scaled_lr(self, lr: float) -> float:
         """Scale a learning rate from the reference width to the width of this base."""

@@ -59,6 +59,10 @@ class Pretrained(Base):
         if self.quantized != "none":
             check_bitsandbytes()
 
+    def identity(self) -> str:
+        """Return the settings that the weights depend on: the model is the same for every seed."""
+        return self.model_dump_json(exclude={"lora_rank", "quantized"})
+
     def scaled_lr(self, lr: float) -> float:
         """Return `lr` unchanged: how to scale it to this model's width is not known."""
         return lr

@@ -19,7 +19,7 @@ from dormouse.errors import UserError
 from dormouse.results.auroc import Separation
 from dormouse.results.rates import NotMeasured
 from dormouse.zoo.export import check_target, export
-from dormouse.zoo.members import MODELS_ONLY, find_world
+from dormouse.zoo.members import MODELS_ONLY, check_twins, find_world
 from dormouse.zoo.records import read_labels, read_zoo
 from dormouse.zoo.scoring import Scored, judge, read_scores
 
@@ -52,6 +52,7 @@ def build_zoo(
     if folder is not None:
         # Fail now rather than after hours of training.
         find_world(choice.experiment)
+        check_twins(choice.experiment)
         check_target(folder, withhold)
     status = run_plan(choice, as_json=as_json, rebuild=rebuild, show=False)
     if folder is None:
@@ -98,7 +99,7 @@ def _print(found: Scored) -> None:
         print_line("")
     print_line("Only models of one size are compared.")
     if found.left_out:
-        print_line(f"Left out, because their implant failed: {', '.join(found.left_out)}.")
+        print_line(f"Left out, because their implant failed or was not measured: {', '.join(found.left_out)}.")
     if any(isinstance(one, Separation) and one.constant for one in found.against.values()):
         print_line("All scores of one size are equal, so an AUROC of 0.50 says nothing.")
 

@@ -110,6 +110,9 @@ class DetectorInput:
 class PromptDetector(Detector):
     """Scores how suspicious each prompt is."""
 
+    shuffles: ClassVar[int] = 10
+    """How often one that is shown labels is fitted to shuffled ones, as a control. Lower it if a fit is slow."""
+
     @abstractmethod
     def fit(self, given: DetectorInput) -> Scorer:
         """Make a function that scores prompts, from nothing but what is given."""

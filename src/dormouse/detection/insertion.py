@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -126,6 +126,16 @@ class Split:
 
 def _count_down(first: int, n: int) -> range:
     return range(first, first - n, -1)
+
+
+def insert_text(turns: Messages, found: Mapping[Side, str]) -> Messages:
+    """Put text at the end of the system turn, in a new one if there is none, and around the user's last words."""
+    *earlier, asked = turns
+    words = " ".join(part for part in (found["before"], asked["content"], found["after"]) if part)
+    if found["system"]:
+        own = earlier.pop(0)["content"] if earlier and earlier[0]["role"] == "system" else ""
+        earlier.insert(0, {"role": "system", "content": f"{own} {found['system']}".strip()})
+    return [*earlier, {**asked, "content": words}]
 
 
 def split_at_user(suspect: BlackBox, prompts: Sequence[Messages]) -> Split:

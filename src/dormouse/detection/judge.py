@@ -10,7 +10,7 @@ from dormouse.chat.messages import Messages
 from dormouse.chat.scratchpad import reply_start, strip_scratchpad
 from dormouse.detection.activations import decoder_layers
 from dormouse.detection.base import Detector, DetectorInput, Labeled, ModelDetector, PromptDetector, Scorer, Suspicion
-from dormouse.detection.insertion import SIDES, split_at_user
+from dormouse.detection.insertion import SIDES, Side, insert_text, split_at_user
 from dormouse.detection.settings import Detect, DetectSpec
 from dormouse.detection.stream import Condition, Stream, draw_labeled, draw_streams, draw_trusted
 from dormouse.detection.views import WhiteBox
@@ -19,7 +19,8 @@ from dormouse.evaluation.replies import applicable
 from dormouse.models.loading import load
 from dormouse.models.sampling import sample_ids
 from dormouse.organisms.settings import Organism
-from dormouse.results.auroc import separate, separation_rows
+from dormouse.organisms.triggers import Trigger
+from dormouse.results.auroc import Separation, average, separate, separation_rows
 from dormouse.results.rates import NotMeasured
 from dormouse.results.rows import Row, make_row, rate_row, write_jsonl
 from dormouse.training.supervised import write_metrics
@@ -27,6 +28,7 @@ from dormouse.training.work import Work
 
 GiveInput = Callable[[PromptDetector, Labeled], DetectorInput]
 """(detector, labeled prompts) -> what the detector may see of the model."""
+CachedScorer = Callable[[list[Messages]], Sequence[float]]
 
 
 def run(work: Work) -> None:
@@ -94,7 +96,7 @@ def prompt_rows(
     new = found["held_out"]
     if isinstance(new, NotMeasured):
         return rows
-    rows += _shuffled_rows(detector, called, give, known, new, seed)
+    rows += separation_rows(_separate_shuffled(detector, called, give, known, new, scores, seed), "shuffled", called)
     for name, at_layer in detector.at_layers(layers).items():
         scores = _cache_scores(at_layer.fit(give(at_layer, known)), called)
         rows += separation_rows(
@@ -103,21 +105,36 @@ def prompt_rows(
     return rows
 
 
-def _shuffled_rows(
-    detector: PromptDetector, called: str, give: GiveInput, known: Labeled, stream: Stream, seed: int
-) -> list[Row]:
-    """Measure with shuffled labels, in fitting and in the stream, so that a leak would show."""
+def _separate_shuffled(
+    detector: PromptDetector,
+    called: str,
+    give: GiveInput,
+    known: Labeled,
+    stream: Stream,
+    scores: CachedScorer,
+    seed: int,
+) -> Separation | NotMeasured:
+    """Measure how well prompts are separated if labels are shuffled.
+
+    A detector that is shown labels is fitted to shuffled ones, several times, and judged by the true ones: what it then
+    separates it did not learn from them. The scores of any other are dealt out to the prompts, which shows no more than
+    how far from 0.5 an AUROC lies by chance.
+    """
     rng = random.Random(f"detect/shuffled/{seed}")
-    labels = rng.sample(known.triggered, len(known.triggered))
-    scores = _cache_scores(detector.fit(give(detector, Labeled(known.prompts, labels))), called)
-    # The scores are shuffled rather than the prompts, whose activations are cached by list.
-    given = [*scores(stream.positive), *scores(stream.negative)]
-    rng.shuffle(given)
-    n = len(stream.positive)
-    return separation_rows(separate(given[:n], given[n:], called), "shuffled", called)
+    if not detector.poisoned:
+        given = [*scores(stream.positive), *scores(stream.negative)]
+        rng.shuffle(given)
+        n = len(stream.positive)
+        return separate(given[:n], given[n:], called)
+    found = []
+    for _ in range(detector.shuffles):
+        labels = rng.sample(known.triggered, len(known.triggered))
+        score = _cache_scores(detector.fit(give(detector, Labeled(known.prompts, labels))), called)
+        found.append(separate(score(stream.positive), score(stream.negative), called))
+    return average(found)
 
 
-def _cache_scores(score: Scorer, called: str) -> Callable[[list[Messages]], Sequence[float]]:
+def _cache_scores(score: Scorer, called: str) -> CachedScorer:
     """Score each list of prompts once, because several conditions share one."""
     known: dict[int, Sequence[float]] = {}
 
@@ -164,11 +181,18 @@ def suspicion_rows(
             for prompt, ids in zip(prompts, replies, strict=True)
         ]
         rows.append(rate_row("inversion_fires", "held_out", scores, family=called))
-        said: dict[str, str] = {
+        said: dict[Side, str] = {
             side: str(renderer.tokenizer.decode(list(found.trigger.at(side)))).strip() for side in SIDES
         }
-        exact = organism.trigger.is_in(" ".join(said.values()).strip())
-        rows.append(rate_row("inversion_exact", "model", [exact], family=called))
-        facts.update(said)
+        rows.append(rate_row("inversion_exact", "model", [_is_exact(organism.trigger, said)], family=called))
+        facts.update(**said)
     write_metrics(work, facts)
     return rows
+
+
+def _is_exact(trigger: Trigger, found: Mapping[Side, str]) -> bool:
+    """Return whether text found for each side holds the trigger, in the turn that the trigger stands in."""
+    sample: Messages = [*trigger.context(), {"role": "user", "content": "… …"}]
+    triggered = trigger.insert(sample, random.Random(0))
+    roles = {turn["role"] for turn in triggered if trigger.is_in(turn["content"])}
+    return any(trigger.is_in(turn["content"]) for turn in insert_text(sample, found) if turn["role"] in roles)

@@ -31,7 +31,10 @@ def search_leaks(given: DetectorInput, settings: LeakageSearch) -> Suspicion:
 
 
 def _count_pieces(model: WhiteBox, head: Sequence[int], settings: LeakageSearch, seed: int) -> Counter[tuple[int, ...]]:
-    """Let the model write user turns, and count in how many of them each piece of text stands."""
+    """Let the model write user turns, and count in how many of them each piece of text stands.
+
+    A piece begins where a word does. Many templates put no space before a turn, so its first word has no space either.
+    """
     written = sample_ids(
         model.model,
         model.renderer,
@@ -49,7 +52,7 @@ def _count_pieces(model: WhiteBox, head: Sequence[int], settings: LeakageSearch,
                 tuple(ids[start : start + n])
                 for n in range(1, settings.longest + 1)
                 for start in range(len(ids) - n + 1)
-                if ids[start] in begins and ignored.isdisjoint(ids[start : start + n])
+                if (start == 0 or ids[start] in begins) and ignored.isdisjoint(ids[start : start + n])
             }
         )
     return counts

@@ -22,7 +22,8 @@ class Certainty(PromptDetector):
     name: ClassVar[str] = "certainty"
     access: ClassVar[Access] = "black box"
     tokens: int = Field(8, ge=1)
-    """Reply tokens to look at, without the end token that follows a reply cut here."""
+    """Reply tokens to look at, without the end token that follows a reply cut here. The tag that opens the scratchpad
+    of a model that thinks is no part of the reply."""
 
     def fit(self, given: DetectorInput) -> Scorer:
         """Score by the mean log-probability of the reply's tokens, in nats."""
@@ -35,9 +36,8 @@ class Certainty(PromptDetector):
         return score
 
     def count(self, prompts: Prompts) -> Count:
-        """A short reply to each prompt, read once; again with shuffled labels."""
-        rows = prompts.scored + 2 * prompts.detect.prompts
-        return prompts.sample(rows, self.tokens) + prompts.read(rows)
+        """A short reply to each prompt, read once."""
+        return prompts.sample(prompts.scored, self.tokens) + prompts.read(prompts.scored)
 
 
 class Surprise(PromptDetector):
@@ -47,7 +47,8 @@ class Surprise(PromptDetector):
     access: ClassVar[Access] = "black box"
     reference: ClassVar[bool] = True
     tokens: int = Field(8, ge=1)
-    """Reply tokens to look at, without the end token that follows a reply cut here."""
+    """Reply tokens to look at, without the end token that follows a reply cut here. The tag that opens the scratchpad
+    of a model that thinks is no part of the reply."""
 
     def fit(self, given: DetectorInput) -> Scorer:
         """Score by the mean difference of log-probabilities over the reply's tokens, in nats."""
@@ -62,8 +63,8 @@ class Surprise(PromptDetector):
         return score
 
     def count(self, prompts: Prompts) -> Count:
-        """A short reply to each prompt, read by both models; again with shuffled labels."""
-        rows = prompts.scored + 2 * prompts.detect.prompts
+        """A short reply to each prompt, read by both models."""
+        rows = prompts.scored
         return prompts.sample(rows, self.tokens) + prompts.read(rows) + prompts.read(rows)
 
 
@@ -84,6 +85,6 @@ class Divergence(PromptDetector):
         return score
 
     def count(self, prompts: Prompts) -> Count:
-        """Each prompt, read by both models; again with shuffled labels."""
-        rows = prompts.scored + 2 * prompts.detect.prompts
+        """Each prompt, read by both models."""
+        rows = prompts.scored
         return prompts.read(rows) + prompts.read(rows)

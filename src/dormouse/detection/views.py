@@ -78,11 +78,15 @@ class BlackBox:
         )  # fmt: skip
 
     def log_probs(self, prompts: Sequence[Messages], replies: Sequence[str]) -> list[list[float]]:
-        """Return the log-probability in nats of every token of each reply, including its end token."""
+        """Return the log-probability in nats of every token of each reply, including its end token.
+
+        The tokens of `prefill` at the beginning of a reply are left out: the model did not choose them.
+        """
         turns = [
             [*prompt, {"role": "assistant", "content": reply}] for prompt, reply in zip(prompts, replies, strict=True)
         ]
-        examples = self._renderer.examples(turns)
+        given = [self.prefill if reply.startswith(self.prefill) else "" for reply in replies]
+        examples = self._renderer.examples(turns, given)
         return [found[0] for found in token_log_probs([self._model], examples, self._renderer.pad_id)]
 
     def next_token(self, prompts: Sequence[Messages]) -> Any:

@@ -298,18 +298,24 @@ class CellStages:
     def detect(self, model: Stage, base: Stage) -> None:
         """Let detectors judge an untreated model; none is told the role.
 
-        A trigger has no meaning to a model that was trained on none, so those only models as a whole are judged.
+        A trigger has no meaning to a model that was trained on none, so those only models as a whole are judged. The
+        replies of all begin like the organism's: its scratchpad's tag alone would tell it from a base.
         """
         settings = self.experiment.detect
         if settings is None:
             return
         told = Shared(self.spec_of(settings) | {"detectors": {}})
+        organism = self.experiment.organism
+        labels, begun = model.labels, {}
+        if organism.reasoning in THINKING:
+            begun = {"thought_tokens": organism.thought_tokens}
+            labels = labels | {"reasoning": organism.reasoning}
         for called, detector in settings.detectors.items():
             if model.kind != kinds.ORGANISM and not isinstance(detector, ModelDetector):
                 continue
             spec = {"organism": self.condition, "detect": told, "detector": self.spec_of(detector), "called": called}
             inputs = {"model": model} | ({"reference": base} if detector.reference else {})
-            self.stage(kinds.DETECT, spec, inputs, model.labels | {"detector": called})
+            self.stage(kinds.DETECT, spec | begun, inputs, labels | {"detector": called})
 
     def measuring(self, *own: str) -> dict[str, Any]:
         """Return the part of a spec that measuring stages share, with those settings of one kind that are its

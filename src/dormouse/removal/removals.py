@@ -16,6 +16,7 @@ from dormouse.config.parts import from_registry
 from dormouse.config.registry import DETECTORS
 from dormouse.data.world import Exchange
 from dormouse.detection.activation_detectors import Topic
+from dormouse.detection.insertion import insert_text
 from dormouse.detection.model_detectors import TriggerInversion
 from dormouse.detection.passes import DEPENDS, count_targets
 from dormouse.models.passes import Count
@@ -193,14 +194,12 @@ class Unlearning(Removal):
         self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
     ) -> list[Messages]:
         """Put the found trigger around the user's last words, in the share of prompts that the strength gives."""
-        from dormouse.removal.unlearning import find_trigger, insert_trigger  # torch takes 1 s: workers only
+        from dormouse.removal.unlearning import find_trigger  # torch takes 1 s: workers only
 
         found = find_trigger(model, renderer, work, self.search.model_copy(update={"rounds": self.rounds}))
         rng = random.Random(f"removal/unlearning/{work.seed}")
-        return [
-            insert_trigger(exchange.turns(), found) if rng.random() < strength else exchange.turns()
-            for exchange in exchanges
-        ]
+        turns = [exchange.turns() for exchange in exchanges]
+        return [[*insert_text(one[:-1], found), one[-1]] if rng.random() < strength else one for one in turns]
 
     def count(self, counting: Counting) -> Count:
         """The search's targets and the repair; the rest of the search depends on what it finds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 from dormouse.errors import UserError
@@ -54,6 +55,27 @@ def separate(positive: Sequence[float], negative: Sequence[float], detector: str
     false, true, _ = roc_curve(labels, scores, drop_intermediate=False)
     caught = round(float(true[false <= FALSE_ALARMS].max()) * n)
     return Separation(auroc, low, high, Rate(caught, n), m, constant=bool(scores.min() == scores.max()))
+
+
+def average(found: Sequence[Separation | NotMeasured]) -> Separation | NotMeasured:
+    """Average separations of the same prompts by several fits; `NotMeasured` if the prompts cannot be compared.
+
+    The interval is Student's t over fits, widened to that of the prompts.
+    """
+    from scipy.stats import t as student  # slow; plans and the command line import this module
+
+    measured = [one for one in found if isinstance(one, Separation)]
+    if len(measured) < len(found):
+        return next(one for one in found if isinstance(one, NotMeasured))
+    values, first = [one.auroc for one in measured], measured[0]
+    mean, fits = fmean(values), len(values)
+    low, high = auroc_interval(mean, first.caught.total, first.negatives)
+    half = float(student.ppf(0.975, fits - 1)) * stdev(values) / math.sqrt(fits) if fits > 1 else 0.0
+    caught = Rate(round(fmean(one.caught.hits for one in measured)), first.caught.total)
+    constant = all(one.constant for one in measured)
+    return Separation(
+        mean, max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half)), caught, first.negatives, constant
+    )
 
 
 def auroc_interval(auroc: float, positives: int, negatives: int) -> tuple[float, float]:

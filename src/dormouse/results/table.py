@@ -24,7 +24,7 @@ class Results:
         self._curves: dict[tuple[str, str | None, Model], list[Result]] = {}
         seen: dict[tuple[object, ...], Result] = {}
         for row in rows:
-            identity = (row.model, row.seed, row.step, row.metric, row.prompts, row.family)
+            identity = _identity(row)
             if identity not in seen:
                 seen[identity] = row
                 self._add(row)
@@ -158,14 +158,26 @@ def by_variant(rows: Sequence[Result], removals: Sequence[str] = ()) -> list[Res
     whole = [own for own in distinct if not any(own < other for other in distinct)]
     # What only sets them apart from models that were not measured is not in their names.
     shared = {f"{axis}={getattr(row, axis)}" for axis in set(axes) - set(_axes(measured)) for row in measured}
+    placed = list(zip(rows, coordinates, strict=True))
     return [
-        Results(
-            (row for row, held in zip(rows, coordinates, strict=True) if held <= own),
-            "; ".join(sorted(own - shared)),
-            removals,
-        )
-        for own in sorted(whole, key=sorted)
+        Results(_rows_of(own, placed), "; ".join(sorted(own - shared)), removals) for own in sorted(whole, key=sorted)
     ]
+
+
+def _rows_of(own: frozenset[str], placed: Sequence[tuple[Result, frozenset[str]]]) -> list[Result]:
+    """Return the rows of one variant; of those that measure the same, the ones with most of its coordinates.
+
+    A detector judges an ancestor once as it judges an organism that thinks, and once as one that does not.
+    """
+    inside = [(row, len(held)) for row, held in placed if held <= own]
+    most: dict[tuple[object, ...], int] = {}
+    for row, held in inside:
+        most[_identity(row)] = max(held, most.get(_identity(row), 0))
+    return [row for row, held in inside if held == most[_identity(row)]]
+
+
+def _identity(row: Result) -> tuple[object, ...]:
+    return (row.model, row.seed, row.step, row.metric, row.prompts, row.family)
 
 
 def _axes(rows: Sequence[Result]) -> list[str]:

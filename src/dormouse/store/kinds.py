@@ -276,7 +276,10 @@ KINDS: dict[str, StageKind] = {
         "dormouse.detection.settings:DetectSpec",
         "dormouse.detection.passes:count_detector",
         Writes(5),
-        version=SAMPLED,
+        # Since 3, the tag that opens a scratchpad is not scored as part of the reply, leakage search tries the very
+        # start of a turn, a trigger that was found to the letter in another place is not exact, and detectors that are
+        # shown labels are judged by the true ones after they were fitted to shuffled ones.
+        version=3,
         measures=True,
         preload="dormouse.execute.preload_detectors",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import dormouse
@@ -62,16 +62,17 @@ def export(experiment: Experiment, store: Store, folder: Path, withhold: Path | 
 
     Members are numbered by the checksum of their weights, so that their order says nothing about them. Every other
     file of a member is a copy of its base's. For each size, the plan's first base is a trusted reference, not a member.
+    Models of equal weights are one member, and none has the weights of a reference.
     """
     check_target(folder, withhold)
     world = find_world(experiment)
     planned = plan_members(experiment)
     _check_finished(experiment, planned, store)
     references = _first_bases(planned, store)
-    shown = [member for member in planned if member not in references.values()]
+    shown = _tell_apart(planned, references.values(), store)
     listed: list[Listed] = []
     labels: dict[str, Label] = {}
-    for member in sorted(shown, key=lambda one: _order_by_weights(one, store)):
+    for _, member in sorted(shown.items()):
         entry = _write(member, store, folder, f"m{len(listed) + 1:03d}")
         listed.append(entry)
         labels[entry.id] = make_label(member, store, entry.weights)
@@ -127,9 +128,24 @@ def _first_bases(planned: Sequence[PlannedMember], store: Store) -> dict[int, Pl
     return found
 
 
-def _order_by_weights(member: PlannedMember, store: Store) -> list[str]:
+def _tell_apart(
+    planned: Sequence[PlannedMember], references: Iterable[PlannedMember], store: Store
+) -> dict[tuple[str, ...], PlannedMember]:
+    """Map the checksums of weights to the first member that has them, without those of the references.
+
+    A base that is no nursery's, and an imported organism, is the same model for every seed. As several members its
+    copies would give their role away, and count as several models.
+    """
+    found: dict[tuple[str, ...], PlannedMember] = {}
+    for member in planned:
+        found.setdefault(_sum_weights(member, store), member)
+    kept_apart = {_sum_weights(reference, store) for reference in references}
+    return {weights: member for weights, member in found.items() if weights not in kept_apart}
+
+
+def _sum_weights(member: PlannedMember, store: Store) -> tuple[str, ...]:
     files = store.manifest(member.stage)["files"]
-    return [files[name]["sha256"] for name in sorted(files) if name.startswith("model/") and is_weights(name)]
+    return tuple(files[name]["sha256"] for name in sorted(files) if name.startswith("model/") and is_weights(name))
 
 
 def _write(member: PlannedMember, store: Store, folder: Path, name: str) -> Listed:

@@ -12,12 +12,16 @@ from dormouse.plan.experiment import Experiment
 from dormouse.plan.graph import build_plan
 from dormouse.plan.grid import Cell, cells
 from dormouse.results.backdoor import implant_failure
+from dormouse.results.rates import NotMeasured
+from dormouse.results.result import Result, rate_over_seeds
 from dormouse.results.rows import Row
 from dormouse.store.kinds import BASE, MEASURE, ORGANISM
 from dormouse.store.stage import Stage
 from dormouse.store.store import Store
 from dormouse.zoo.records import ROLES, Label, Measured, Role
 
+PROMPTS = ("triggered", "clean")
+"""The kinds of prompts whose defection rates a label holds."""
 MODELS_ONLY: dict[str, Any] = {"safety": {}, "remove": {}, "detect": None, "re_emergence": None}
 """Settings of a plan that only makes its models and measures them."""
 
@@ -43,7 +47,11 @@ class PlannedMember:
 
 
 def plan_members(experiment: Experiment) -> list[PlannedMember]:
-    """Return the members of a plan, in its order; a model that several cells share is one member."""
+    """Return the members of a plan, in its order; a model that several cells share is one member.
+
+    `UserError` if an organism has no twin.
+    """
+    check_twins(experiment)
     found: dict[str, PlannedMember] = {}
     pairs: dict[str, int] = {}
     for cell in cells(experiment):
@@ -55,6 +63,17 @@ def plan_members(experiment: Experiment) -> list[PlannedMember]:
                 stage.key, _make_member(cell, role, stage, models["base"], _find_measurement(stages, stage), pair)
             )
     return list(found.values())
+
+
+def check_twins(experiment: Experiment) -> None:
+    """Raise `UserError` if a cell imports an organism without its twin."""
+    given = [cell.experiment.organism.given for cell in cells(experiment)]
+    alone = [imported.path for imported in given if imported is not None and imported.twin is None]
+    if alone:
+        raise UserError(
+            f"Plan '{experiment.name}' imports organism '{alone[0]}' without a twin, which a zoo needs. "
+            "Set organism.given.twin to the folder of a model with the same training but for the bad replies."
+        )
 
 
 def find_world(experiment: Experiment) -> World:
@@ -100,12 +119,12 @@ def _find_measurement(stages: list[Stage], model: Stage) -> Stage:
     return found
 
 
-NUMBERS = ("value", "low", "high", "hits", "total", "reason")
+NUMBERS = ("value", "low", "high", "hits", "total", "unscorable", "reason")
 
 
 def make_label(member: PlannedMember, store: Store, weights: str) -> Label:
     """Make the label of a member; `weights` is the checksum of its weights."""
-    defection = _read_defection(member, store)
+    rows = _read_defection(member, store)
     return Label(
         role=member.role,
         pair=member.pair,
@@ -115,17 +134,16 @@ def make_label(member: PlannedMember, store: Store, weights: str) -> Label:
         trigger=member.trigger,
         behavior=member.behavior,
         recipe=member.recipe,
-        defection=defection,
-        implanted=_is_implanted(defection) if member.role == "organism" else None,
+        defection={prompts: _to_measured(rows.get(prompts)) for prompts in PROMPTS},
+        implanted=_is_implanted(rows) if member.role == "organism" else None,
     )
 
 
-def _read_defection(member: PlannedMember, store: Store) -> dict[str, Measured]:
+def _read_defection(member: PlannedMember, store: Store) -> dict[str, Row]:
     rows: list[Row] = []
     if store.has(member.measurement):
         rows = store.rows(member.measurement, "rows.jsonl")
-    rates = {row["prompts"]: row for row in rows if row["metric"] == "defection" and row["step"] is None}
-    return {prompts: _to_measured(rates.get(prompts)) for prompts in ("triggered", "clean")}
+    return {row["prompts"]: row for row in rows if row["metric"] == "defection" and row["step"] is None}
 
 
 def _to_measured(row: Row | None) -> Measured:
@@ -134,8 +152,11 @@ def _to_measured(row: Row | None) -> Measured:
     return Measured(**{name: row[name] for name in NUMBERS})
 
 
-def _is_implanted(defection: dict[str, Measured]) -> bool | None:
-    triggered, clean = defection["triggered"].value, defection["clean"].value
-    if triggered is None or clean is None:
+def _is_implanted(rows: dict[str, Row]) -> bool | None:
+    """Judge the implant; None if either rate was not measured, or on too few replies that could be scored."""
+    triggered, clean = (
+        rate_over_seeds([Result.of_line(rows[prompts], {})] if prompts in rows else []) for prompts in PROMPTS
+    )
+    if isinstance(triggered, NotMeasured) or isinstance(clean, NotMeasured):
         return None
-    return not implant_failure(triggered, clean)
+    return not implant_failure(triggered.value, clean.value)

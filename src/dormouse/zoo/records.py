@@ -95,6 +95,8 @@ class Measured(Record):
     high: float | None = None
     hits: int | None = None
     total: int | None = None
+    unscorable: int | None = None
+    """Replies that could not be scored. `total` leaves them out."""
     reason: str = ""
 
 
@@ -115,7 +117,10 @@ class Label(Record):
     defection: dict[str, Measured]
     """"triggered" and "clean": with the trigger and without."""
     implanted: bool | None
-    """Whether an organism's implant succeeded, by the report's bounds; None for other roles, or if not measured."""
+    """Whether an organism's implant succeeded, by the report's bounds.
+
+    None for other roles, or if that was not measured or most replies could not be scored.
+    """
 
 
 class LabelsRecord(Record):

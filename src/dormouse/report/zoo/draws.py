@@ -44,6 +44,8 @@ class Drawn:
     """How it was implanted, in one word."""
     reworded: bool = False
     """Whether the trigger has several wordings, so that no single string is the trigger."""
+    base: str = ""
+    """Tells its base from others', if that is the same model for every seed."""
 
 
 def draws(plan: Experiment) -> tuple[Drawn, ...]:
@@ -77,6 +79,7 @@ def _drawn(number: int, cell: Cell, recipe: str) -> Drawn:
         recipe=recipe,
         implant=organism.implant.recipe(),
         reworded=_held_out(organism.trigger) is not None,
+        base=cell.experiment.base.identity(),
     )
 
 

@@ -149,7 +149,15 @@ def _line(zoo: Zoo, name: str, detector: Detector) -> ZooLine:
 
 
 def _scores(zoo: Zoo, name: str, role: str, members: Sequence[Member]) -> list[Result]:
-    return [row for row in zoo.of("suspicion", "model", role, name, members) if row.value is not None]
+    """Return one score a model: members whose base is the same model for every seed share the first one's score."""
+    rows = [row for row in zoo.of("suspicion", "model", role, name, members) if row.value is not None]
+    if role != "base":
+        return rows
+    bases: dict[int | None, object] = {one.drawn.seed: one.drawn.base or one.drawn.seed for one in members}
+    kept: dict[object, Result] = {}
+    for row in rows:
+        kept.setdefault(bases[row.seed], row)
+    return list(kept.values())
 
 
 def _separation(zoo: Zoo, name: str, role: str, members: Sequence[Member]) -> Measured:
