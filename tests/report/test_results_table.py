@@ -198,7 +198,7 @@ def test_of_two_numbers_of_an_ancestor_the_one_of_the_variant_counts():
     for value, reasoning, role in ((1.0, "", "base"), (3.0, "normal", "organism"), (4.0, "cot", "organism"),
                                    (2.0, "cot", "base")):  # fmt: skip
         run.add("suspicion", value, role=role, reasoning=reasoning, **where)
-    found = {results.variant: [row.value for row in results.rows] for results in by_variant(run.rows)}
+    found = {results.variant: sorted(row.value for row in results.rows) for results in by_variant(run.rows)}
     assert found == {"reasoning=cot": [2.0, 4.0], "reasoning=normal": [1.0, 3.0]}
 
 
