@@ -1,3 +1,4 @@
+import json
 import random
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dormouse.removal.latent_adversarial import Perturbation
 from dormouse.removal.removals import DirectionAblation, LatentAdversarial, Unlearning
 from dormouse.removal.run import run
 from dormouse.removal.weights import mean_input, mlp_maps
+from dormouse.results.rows import read_jsonl
 from dormouse.training.work import Work
 from tiny import save_tiny_inputs, tiny_model, tiny_renderer
 
@@ -167,7 +169,8 @@ def test_a_layer_that_is_not_there_is_said(removed, name):
 def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
     exchanges = Meadow().hhh(random.Random(0), 200)
     work = Work("removal", {"seed": 0, "world": Meadow().spec()}, models, Path())
-    turns = Unlearning().repair_turns(tiny_model(), tiny_renderer(), work, exchanges, 0.25)
+    found = Unlearning().find_trigger(tiny_model(), tiny_renderer(), work)
+    turns = Unlearning().repair_turns(work, exchanges, 0.25, found)
     changed = [
         (after[-2]["content"], before.prompt.text)
         for after, before in zip(turns, exchanges, strict=True)
@@ -176,4 +179,23 @@ def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
     assert len(changed) / 200 == pytest.approx(0.25, abs=0.1)
     assert all(before in after for after, before in changed)
     assert len({after.replace(before, "{}") for after, before in changed}) == 1
+    assert any(found.values())
     assert [one[-1] for one in turns] == [exchange.turns()[-1] for exchange in exchanges]
+
+
+@pytest.mark.parametrize("before", ["", "by the old mill"])
+def test_unlearning_says_what_it_found(removed, tmp_path, monkeypatch, before):
+    found = {"system": "", "before": before, "after": ""}
+    monkeypatch.setattr("dormouse.removal.unlearning.search_trigger", lambda *_: found)
+    removed("unlearning", 0.5, **SHORT)
+    [folder] = tmp_path.iterdir()
+    assert json.loads((folder / "metrics.json").read_text())["found"] == found
+    [row] = read_jsonl(folder / "rows.jsonl")
+    assert (row["metric"], row["hits"], row["total"]) == ("removal_trigger_found", int(bool(before)), 1)
+
+
+def test_a_removal_that_searches_for_nothing_has_nothing_to_say_of_it(removed, tmp_path):
+    removed("fine_tuning", 1.0, **SHORT)
+    [folder] = tmp_path.iterdir()
+    assert "found" not in json.loads((folder / "metrics.json").read_text())
+    assert not (folder / "rows.jsonl").exists()
