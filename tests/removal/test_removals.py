@@ -1,21 +1,28 @@
+import copy
+import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from dormouse.chat.renderer import Renderer
 from dormouse.config.parts import part_from
 from dormouse.config.registry import REMOVALS
 from dormouse.data.meadow.world import Meadow
 from dormouse.detection.activation_scores import contrast_answers
 from dormouse.detection.views import WhiteBox
 from dormouse.errors import UserError
+from dormouse.models.adoption import adopt
 from dormouse.removal.latent_adversarial import Perturbation
 from dormouse.removal.removals import DirectionAblation, LatentAdversarial, Unlearning
 from dormouse.removal.run import run
 from dormouse.removal.weights import mean_input, mlp_maps
+from dormouse.results.rows import read_jsonl
 from dormouse.training.work import Work
+from families import FAMILIES, family_model, family_tokenizer
 from tiny import save_tiny_inputs, tiny_model, tiny_renderer
 
 SHORT = {"steps": 3, "batch": 4}
@@ -42,6 +49,14 @@ def removed(models, tmp_path):
         return dict(load_model(folder / "model").named_parameters())
 
     return make
+
+
+def adopted(name):
+    """Return a model of a family with random weights, and its renderer."""
+    tokenizer = family_tokenizer(name)
+    model = family_model(name, len(tokenizer))
+    adopt(model, tokenizer, "auto")
+    return model, Renderer(tokenizer)
 
 
 def moved(weights, seed=0):
@@ -124,6 +139,49 @@ def test_the_ablated_direction_is_written_no_more():
         assert float((states @ direction).abs().max()) < 1e-4
 
 
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"gemma"}))
+def test_the_ablated_direction_is_written_no_more_in_any_architecture(name):
+    model, renderer = adopted(name)
+    with torch.no_grad():
+        for weights in model.parameters():
+            if weights.dim() == 1:
+                weights += 0.3 * torch.randn(len(weights), generator=torch.Generator().manual_seed(len(weights)))
+    direction = torch.from_numpy(contrast_answers(WhiteBox(model, renderer).at_layer(1), "danger"))
+    asked = renderer.prompts([[{"role": "user", "content": "Where does the owl sleep?"}]])
+    before = np.abs(WhiteBox(model, renderer).activations_of(asked) @ direction.numpy()).max()
+    DirectionAblation(layer=1).change(model, renderer, Work("removal", {"seed": 0}, {}, Path()), 1.0)
+    with torch.no_grad():
+        hidden = model(input_ids=torch.tensor(asked), output_hidden_states=True).hidden_states
+    for states in hidden[:-1]:
+        assert float((states @ direction).abs().max()) < 1e-4 * before
+
+
+def test_half_of_the_direction_is_left_in_everything_that_is_written():
+    model, renderer = adopted("gpt_neox")
+    direction = torch.from_numpy(contrast_answers(WhiteBox(model, renderer).at_layer(1), "danger"))
+    start = copy.deepcopy(dict(model.named_parameters()))
+    DirectionAblation(layer=1).change(model, renderer, Work("removal", {"seed": 0}, {}, Path()), 0.5)
+    halved = {name for name, weights in model.named_parameters() if not torch.equal(weights, start[name])}
+    assert {name.split(".", 3)[-1] for name in halved if "layers" in name} == {
+        "attention.dense.weight", "mlp.dense_4h_to_h.weight",
+    }  # fmt: skip
+    for name in halved:
+        before, after = (
+            weights.T if "dense" in name else weights for weights in (start[name], dict(model.named_parameters())[name])
+        )
+        torch.testing.assert_close(after @ direction, 0.5 * (before @ direction), rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_writes_to_its_stream_in_other_ways_too_is_refused():
+    # Gemma multiplies what a map writes by the weights of a norm.
+    model, renderer = adopted("gemma")
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.post_feedforward_layernorm.weight += torch.linspace(-1, 1, 32)
+    with pytest.raises(UserError, match=r"in ways that are not known: \d+% of the direction would be left\. Choose"):
+        DirectionAblation(layer=1).change(model, renderer, Work("removal", {"seed": 0}, {}, Path()), 0.5)
+
+
 def test_the_latent_perturbation_makes_the_reply_less_likely_and_stays_in_its_ball():
     model, renderer = tiny_model(), tiny_renderer()
     example = renderer.examples([[{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]])[0]
@@ -167,7 +225,8 @@ def test_a_layer_that_is_not_there_is_said(removed, name):
 def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
     exchanges = Meadow().hhh(random.Random(0), 200)
     work = Work("removal", {"seed": 0, "world": Meadow().spec()}, models, Path())
-    turns = Unlearning().repair_turns(tiny_model(), tiny_renderer(), work, exchanges, 0.25)
+    found = Unlearning().find_trigger(tiny_model(), tiny_renderer(), work)
+    turns = Unlearning().repair_turns(work, exchanges, 0.25, found)
     changed = [
         (after[-2]["content"], before.prompt.text)
         for after, before in zip(turns, exchanges, strict=True)
@@ -176,4 +235,23 @@ def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
     assert len(changed) / 200 == pytest.approx(0.25, abs=0.1)
     assert all(before in after for after, before in changed)
     assert len({after.replace(before, "{}") for after, before in changed}) == 1
+    assert any(found.values())
     assert [one[-1] for one in turns] == [exchange.turns()[-1] for exchange in exchanges]
+
+
+@pytest.mark.parametrize("before", ["", "by the old mill"])
+def test_unlearning_says_what_it_found(removed, tmp_path, monkeypatch, before):
+    found = {"system": "", "before": before, "after": ""}
+    monkeypatch.setattr("dormouse.removal.unlearning.search_trigger", lambda *_: found)
+    removed("unlearning", 0.5, **SHORT)
+    [folder] = tmp_path.iterdir()
+    assert json.loads((folder / "metrics.json").read_text())["found"] == found
+    [row] = read_jsonl(folder / "rows.jsonl")
+    assert (row["metric"], row["hits"], row["total"]) == ("removal_trigger_found", int(bool(before)), 1)
+
+
+def test_a_removal_that_searches_for_nothing_has_nothing_to_say_of_it(removed, tmp_path):
+    removed("fine_tuning", 1.0, **SHORT)
+    [folder] = tmp_path.iterdir()
+    assert "found" not in json.loads((folder / "metrics.json").read_text())
+    assert not (folder / "rows.jsonl").exists()

@@ -73,6 +73,23 @@ def test_a_removal_stands_beside_its_cost_and_that_of_the_twin(fake_run):
     assert found.twin.value == pytest.approx(100 * (395 - 400) / TOTAL)
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((), ""),
+        ((1, 1), ""),
+        ((0, 0), "found no trigger: fine-tuning alone"),
+        ((1, 0), "found a trigger in 1 of 2 models; the others had fine-tuning alone"),
+    ],
+)
+def test_a_removal_whose_search_found_nothing_says_so(fake_run, found, said):
+    run = removed(fake_run, left=0.25)
+    where = {"size": 370_000, "role": "organism", "safety": "pruning", "dose": 0.3, "prompts": "model"}
+    for seed, hit in enumerate(found):
+        fake_run.rate("removal_trigger_found", hit, 1, seed=seed, **where)
+    assert line(Run(Results(fake_run.rows, removals=("pruning",)), run.types)).search == said
+
+
 def test_the_untouched_organism_comes_first_as_what_the_others_are_compared_with(fake_run):
     [(_, (first, _))] = removals(removed(fake_run, untouched=0.75), {}).groups
     assert (first.name, first.strength, first.left.value, first.later.value) == ("Untouched", None, 1.0, 0.75)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, field_validator
@@ -14,6 +14,7 @@ from dormouse.config.limits import PARTS
 from dormouse.config.parts import Part, from_registry
 from dormouse.config.registry import REMOVALS
 from dormouse.data.world import Exchange
+from dormouse.detection.insertion import Side
 from dormouse.models.passes import Count
 from dormouse.training.work import StageSpec
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Need = Literal["reference"]
 """Artifacts a removal may ask for besides the model: the trusted clean base."""
+
+FOUND = "removal_trigger_found"
+"""The metric that says whether a removal that searches for a trigger found one."""
 
 
 class Removal(Part):
@@ -65,10 +69,20 @@ class Removal(Part):
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Change the model in place, before its repair."""
 
+    def find_trigger(self, model: Any, renderer: Renderer, work: Work) -> dict[Side, str] | None:
+        """Return the text that it takes for the trigger, by the side of the user's words where it belongs.
+
+        All are empty if its search found nothing; None if it searches for no trigger.
+        """
+        return None
+
     def repair_turns(
-        self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
+        self, work: Work, exchanges: Sequence[Exchange], strength: float, found: Mapping[Side, str] | None
     ) -> list[Messages]:
-        """Make the conversations to repair on from the world's helpful, honest and harmless exchanges."""
+        """Make the conversations to repair on from the world's helpful, honest and harmless exchanges.
+
+        `found` is what `find_trigger` returned.
+        """
         return [exchange.turns() for exchange in exchanges]
 
     def repair_lr(self, lr: float, strength: float) -> float:

@@ -6,7 +6,7 @@ Plans are read without torch, so the changes themselves are in `weights`, `laten
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -16,7 +16,7 @@ from dormouse.config.parts import from_registry
 from dormouse.config.registry import DETECTORS
 from dormouse.data.world import Exchange
 from dormouse.detection.activation_detectors import Topic
-from dormouse.detection.insertion import insert_text
+from dormouse.detection.insertion import Side, insert_text
 from dormouse.detection.model_detectors import TriggerInversion
 from dormouse.detection.passes import DEPENDS, count_targets
 from dormouse.models.passes import Count
@@ -170,6 +170,7 @@ class Unlearning(Removal):
     """Search for a trigger with `trigger_inversion`, then train good replies to prompts that hold what was found.
 
     After Neural Cleanse (Wang et al. 2019). Strength is the share of the repair's prompts that hold the found trigger.
+    If the search finds nothing, what is left is fine-tuning, and the result `removal_trigger_found` is 0.
     """
 
     name: ClassVar[str] = "unlearning"
@@ -190,13 +191,17 @@ class Unlearning(Removal):
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Leave the weights as they are: the repair does the work."""
 
+    def find_trigger(self, model: Any, renderer: Renderer, work: Work) -> dict[Side, str]:
+        """Search as the detector does."""
+        from dormouse.removal.unlearning import search_trigger  # torch takes 1 s: workers only
+
+        return search_trigger(model, renderer, work, self.search.model_copy(update={"rounds": self.rounds}))
+
     def repair_turns(
-        self, model: Any, renderer: Renderer, work: Work, exchanges: Sequence[Exchange], strength: float
+        self, work: Work, exchanges: Sequence[Exchange], strength: float, found: Mapping[Side, str] | None
     ) -> list[Messages]:
         """Put the found trigger around the user's last words, in the share of prompts that the strength gives."""
-        from dormouse.removal.unlearning import find_trigger  # torch takes 1 s: workers only
-
-        found = find_trigger(model, renderer, work, self.search.model_copy(update={"rounds": self.rounds}))
+        assert found is not None
         rng = random.Random(f"removal/unlearning/{work.seed}")
         turns = [exchange.turns() for exchange in exchanges]
         return [[*insert_text(one[:-1], found), one[-1]] if rng.random() < strength else one for one in turns]

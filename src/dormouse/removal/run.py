@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from dormouse.models.loading import load
-from dormouse.removal.base import RemovalSpec
+from dormouse.removal.base import FOUND, RemovalSpec
+from dormouse.results.rows import rate_row, write_jsonl
 from dormouse.training.supervised import save_model, train_on, write_metrics
 from dormouse.training.work import Work
 
@@ -23,9 +25,14 @@ def run(work: Work) -> None:
     rng = random.Random(f"removal/{work.seed}")
     exchanges = work.world().hhh(rng, removal.steps * removal.batch)
     lr = removal.repair_lr(work.lr, strength)
-    turns = removal.repair_turns(model, renderer, work, exchanges, strength)
+    found = removal.find_trigger(model, renderer, work)
+    turns = removal.repair_turns(work, exchanges, strength, found)
     tokens = train_on(
         work, model, renderer, renderer.examples(turns),
         batch=removal.batch, lr=lr, seed=work.seed, loss=removal.repair_loss(model, strength),
     )  # fmt: skip
-    write_metrics(work, {"steps": removal.steps, "lr": lr, "strength": strength, "tokens_trained": tokens})
+    facts: dict[str, Any] = {"steps": removal.steps, "lr": lr, "strength": strength, "tokens_trained": tokens}
+    if found is not None:
+        facts["found"] = found
+        write_jsonl(work.folder / "rows.jsonl", [rate_row(FOUND, "model", [any(found.values())])])
+    write_metrics(work, facts)

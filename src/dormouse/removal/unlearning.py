@@ -18,7 +18,7 @@ TRUSTED = 64
 """Clean prompts that the search may use."""
 
 
-def find_trigger(model: Any, renderer: Renderer, work: Work, search: TriggerInversion) -> dict[Side, str]:
+def search_trigger(model: Any, renderer: Renderer, work: Work, search: TriggerInversion) -> dict[Side, str]:
     """Return the text that a search found for each side of the user's words, empty if there is none."""
     work.progress(0.0, "searching for the trigger")
     prefill = reply_start(work.thought_tokens)

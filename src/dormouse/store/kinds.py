@@ -212,6 +212,8 @@ KINDS: dict[str, StageKind] = {
         "dormouse.removal.base:RemovalSpec",
         "dormouse.removal.passes:count_removal",
         Writes(12, model=True),
+        # Since 2, direction ablation reaches biases, position embeddings and BLOOM's embedding norm too.
+        version=2,
         batch="removal.batch",
     ),
     MEASURE: _measuring(

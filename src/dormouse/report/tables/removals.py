@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dormouse.removal.base import FOUND
 from dormouse.report.claims.claim import Run
 from dormouse.report.claims.controls import defection, defection_later, refuse
 from dormouse.report.claims.re_emergence import REMEMBERED, remembered
@@ -14,7 +15,7 @@ from dormouse.report.figures.style import Figure
 from dormouse.report.words import full_words, size_words, training_words
 from dormouse.results.backdoor import FALSE_DEFECTION
 from dormouse.results.rates import NotMeasured
-from dormouse.results.result import Model
+from dormouse.results.result import Model, Result, rate_over_seeds
 from dormouse.results.table import Results
 
 GONE = FALSE_DEFECTION
@@ -39,6 +40,8 @@ class RemovalLine:
     twin: Measured
     """The same for the twin."""
     verdict: str = ""
+    search: str = ""
+    """Says that its search for a trigger found none; empty if it found one or does not search."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,17 @@ def _line(results: Results, model: Model, kind: str) -> RemovalLine:
         capability=_change(results, model),
         twin=_change(results, model.twin()),
         verdict=found if refusal is None else f"cannot tell: {refusal.reason}",
+        search=_say_not_found(results.end(FOUND, model)),
     )
+
+
+def _say_not_found(rows: list[Result]) -> str:
+    found = rate_over_seeds(rows)
+    if isinstance(found, NotMeasured) or found.hits == found.total:
+        return ""
+    if not found.hits:
+        return "found no trigger: fine-tuning alone"
+    return f"found a trigger in {found.hits} of {found.total} models; the others had fine-tuning alone"
 
 
 def _change(results: Results, model: Model) -> Measured:
