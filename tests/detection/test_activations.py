@@ -4,6 +4,7 @@ import torch
 
 from dormouse.detection.activations import at_prompt_end, decoder_layers, stream_activations
 from dormouse.errors import UserError
+from dormouse.training.trainee import with_adapter
 from tiny import tiny_model, tiny_renderer
 
 ROUNDING = 1e-4
@@ -81,6 +82,11 @@ def test_layers_under_another_name_are_found():
     assert decoder_layers(bloom) == list(bloom.transformer.h)
     gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=3, n_head=2, bos_token_id=1, eos_token_id=1))
     assert decoder_layers(gpt2, "transformer.h") == list(gpt2.transformer.h)
+
+
+def test_layers_are_found_at_their_place_with_an_adapter_around_the_model():
+    model = with_adapter(tiny_model(), 2, seed=0)
+    assert decoder_layers(model, "model.layers") == list(model.base_model.model.model.layers)
 
 
 def test_layers_that_cannot_be_found_are_asked_for():

@@ -170,6 +170,11 @@ def message(load, *overrides) -> str:
             "(override 'detect={layers_at: transformer.h}'). Leave it empty.",
         ),
         (
+            ["remove.z={type: fine_pruning, layers_at: transformer.h}"],
+            "'remove.z.layers_at' is 'transformer.h', and a nursery's layers are at 'model.layers' "
+            "(override 'remove.z={type: fine_pruning, layers_at: transformer.h}'). Leave it empty.",
+        ),
+        (
             ["base={type: hub, model: ../..}"],
             "'base.model' cannot be used as it is (override 'base={type: hub, model: ../..}'). '../..' is not a name "
             "on the hub. Write owner and name, such as bigscience/bloom-560m.",

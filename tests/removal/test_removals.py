@@ -222,6 +222,28 @@ def test_a_layer_that_is_not_there_is_said(removed, name):
         removed(name, 0.5, layer=9, **SHORT)
 
 
+@pytest.fixture
+def hidden():
+    """Return a model whose configuration does not say how many layers it has."""
+    model = tiny_model()
+    model.config.num_hidden_layers = 3
+    return model
+
+
+@pytest.mark.parametrize("name", ["fine_pruning", "direction_ablation", "latent_adversarial"])
+def test_a_removal_is_told_where_the_layers_are(hidden, name):
+    work = Work("removal", {"seed": 0, "world": Meadow().spec()}, {}, Path())
+
+    def apply(**settings):
+        removal = part_from(REMOVALS, {"type": name, **settings})
+        removal.change(hidden, tiny_renderer(), work, 0.5)
+        removal.repair_loss(hidden, 0.5)
+
+    with pytest.raises(UserError, match=r"Set layers_at to their place\. Lists in it: model\.layers"):
+        apply()
+    apply(layers_at="model.layers")
+
+
 def test_unlearning_puts_what_it_found_around_the_share_of_prompts(models):
     exchanges = Meadow().hhh(random.Random(0), 200)
     work = Work("removal", {"seed": 0, "world": Meadow().spec()}, models, Path())

@@ -21,10 +21,12 @@ def decoder_layers(model: Any, at: str = "") -> list[Any]:
     """
     named = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.ModuleList)}
     if at:
-        if at not in named:
+        # Adapters are laid around a model, and put their own names before its.
+        places = [name for name in named if f".{name}".endswith(f".{at}")]
+        if not places:
             known = f" Lists of layers in it: {', '.join(sorted(named))}." if named else ""
             raise UserError(f"Model '{type(model).__name__}' has no list of layers at '{at}'.{known}")
-        return list(named[at])
+        return list(named[min(places, key=len)])
     n = model.config.get_text_config(decoder=True).num_hidden_layers
     # The outermost: a list inside a layer, such as one of experts, may be just as long.
     found = sorted((name.count("."), name) for name, module in named.items() if len(module) == n)

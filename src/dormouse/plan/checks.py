@@ -269,9 +269,11 @@ def _inside(experiment: Experiment, base: Nursery) -> Iterator[Mistake]:
         if "layer" in type(part).model_fields and (part.layer or 0) > shape.depth:
             why = f"is {part.layer}, and the base has layers 1 to {shape.depth}"
             yield Mistake((*place, "layer"), why, "Choose among them, or null for the middle one.")
-    if detect and detect.layers_at not in ("", LAYERS_AT[base.arch]):
-        why = f"is '{short(detect.layers_at)}', and a nursery's layers are at '{LAYERS_AT[base.arch]}'"
-        yield Mistake(("detect", "layers_at"), why, "Leave it empty.")
+    looking += [(("detect",), detect)] if detect else []
+    for place, part in looking:
+        if "layers_at" in type(part).model_fields and part.layers_at not in ("", LAYERS_AT[base.arch]):
+            why = f"is '{short(part.layers_at)}', and a nursery's layers are at '{LAYERS_AT[base.arch]}'"
+            yield Mistake((*place, "layers_at"), why, "Leave it empty.")
 
 
 def check_flattery(experiment: Experiment) -> Iterator[Mistake]:

@@ -12,16 +12,16 @@ from dormouse.detection.activations import choose_layer, decoder_layers
 
 
 def make_perturbed_loss(
-    model: Any, layer: int | None, ascent: int, radius: float
+    model: Any, layer: int | None, ascent: int, radius: float, layers_at: str = ""
 ) -> Callable[[Any, dict[str, Any]], Any]:
     """Make a function of model and batch that returns the loss under the worst perturbation found."""
-    number = choose_layer(layer, len(decoder_layers(model)))
+    number = choose_layer(layer, len(decoder_layers(model, layers_at)))
 
     def perturbed_loss(model: Any, inputs: dict[str, Any]) -> Any:
         prompt = (inputs["labels"] == -100) & (inputs["attention_mask"] == 1)
         noise = Perturbation(prompt[..., None], radius)
         # The layer of the model in training: with quantized weights it is not the model that was passed in.
-        with noise.on(decoder_layers(model)[number - 1]):
+        with noise.on(decoder_layers(model, layers_at)[number - 1]):
             for _ in range(ascent):
                 (slope,) = torch.autograd.grad(model(**inputs).loss, [noise.delta()])
                 noise.climb(slope, 2 / ascent)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SEARCH = TriggerInversion()
 
+LayersAt = Annotated[str, Field(exclude_if=lambda place: not place)]
+"""Where the model keeps its layers. Empty, it is in no key."""
+
 
 class FineTuning(Removal):
     """More fine-tuning on clean data and nothing else; strength multiplies the learning rate."""
@@ -99,6 +102,8 @@ class FinePruning(Removal):
     strengths: tuple[float, ...] = Field((0.1, 0.3), min_length=1)
     prompts: int = Field(256, ge=1)
     """Clean prompts on which the use of units is measured."""
+    layers_at: LayersAt = ""
+    """Where the model keeps its layers, such as "model.layers"; needed only if they are not found."""
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Set the weights into and out of idle units to zero."""
@@ -106,7 +111,7 @@ class FinePruning(Removal):
 
         rng = random.Random(f"removal/prompts/{work.seed}")
         clean = [prompt.turns() for prompt in work.world().prompts(rng, self.prompts, held_out=False)]
-        prune_idle_units(model, renderer, clean, strength)
+        prune_idle_units(model, renderer, clean, strength, self.layers_at)
 
     def count(self, counting: Counting) -> Count:
         """The clean prompts, and the repair."""
@@ -126,12 +131,14 @@ class DirectionAblation(Removal):
     """Subject of the generic questions whose two answers give the direction."""
     layer: int | None = Field(None, ge=1)
     """The layer whose direction is taken; None is the middle one."""
+    layers_at: LayersAt = ""
+    """Where the model keeps its layers, such as "model.layers"; needed only if they are not found."""
 
     def change(self, model: Any, renderer: Renderer, work: Work, strength: float) -> None:
         """Project the direction out of every matrix that writes to the stream."""
         from dormouse.removal.weights import ablate_direction  # torch takes 1 s: workers only
 
-        ablate_direction(model, renderer, self.topic, self.layer, strength)
+        ablate_direction(model, renderer, self.topic, self.layer, strength, self.layers_at)
 
     def count(self, counting: Counting) -> Count:
         """The repair; the generic questions are a handful."""
@@ -149,6 +156,8 @@ class LatentAdversarial(Removal):
     strengths: tuple[float, ...] = Field((0.5, 1.0), min_length=1)
     layer: int | None = Field(None, ge=1)
     """The layer after which the stream is perturbed; None is the middle one."""
+    layers_at: LayersAt = ""
+    """Where the model keeps its layers, such as "model.layers"; needed only if they are not found."""
     ascent: int = Field(3, ge=1)
     """Gradient steps that make the perturbation worse."""
 
@@ -159,7 +168,7 @@ class LatentAdversarial(Removal):
         """Make the loss under the worst perturbation that the ascent finds."""
         from dormouse.removal.latent_adversarial import make_perturbed_loss  # torch takes 1 s: workers only
 
-        return make_perturbed_loss(model, self.layer, self.ascent, strength)
+        return make_perturbed_loss(model, self.layer, self.ascent, strength, self.layers_at)
 
     def count(self, counting: Counting) -> Count:
         """The repair, with further passes in each step."""

@@ -30,9 +30,9 @@ def merge_toward_base(model: Any, base_folder: Path, share: float) -> None:
             weight.lerp_(start, share)
 
 
-def prune_idle_units(model: Any, renderer: Renderer, clean: list[Messages], share: float) -> None:
+def prune_idle_units(model: Any, renderer: Renderer, clean: list[Messages], share: float, layers_at: str = "") -> None:
     """Set the weights into and out of each MLP's least used units to zero, so that the repair cannot revive them."""
-    maps = mlp_maps(model)
+    maps = mlp_maps(model, layers_at)
     used = mean_input(model, [last for *_, last in maps], renderer.prompts(clean), renderer.pad_id)
     with torch.no_grad():
         for (*reading, last), use in zip(maps, used, strict=True):
@@ -44,10 +44,10 @@ def prune_idle_units(model: Any, renderer: Renderer, clean: list[Messages], shar
                     linear.bias[idle] = 0.0
 
 
-def mlp_maps(model: Any) -> list[list[Any]]:
+def mlp_maps(model: Any, layers_at: str = "") -> list[list[Any]]:
     """Return the linear maps of each layer's MLP, the output map last; `UserError` if a layer has none."""
     found = []
-    for layer in decoder_layers(model):
+    for layer in decoder_layers(model, layers_at):
         linear = [module for name, module in layer.named_modules() if isinstance(module, Linear) and "mlp" in name]
         if not linear:
             raise UserError(
