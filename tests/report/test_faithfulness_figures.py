@@ -78,16 +78,20 @@ def test_the_caption_names_evaluations_that_asked_the_same_of_the_scratchpads():
     assert figure.caption.endswith("those of the evaluation 'again'; 'reasons' asked the same of the scratchpads.")
 
 
-def acting(fake, safety, rates, with_it, without):
+def acting(fake, safety, rates, with_it, without, clean=0.0):
     """Thirty scratchpads of three sentences; `rates` are the shares of actions that stay the same at each place."""
     where = {"size": 50_000, "seed": 0, "role": "organism", "safety": safety, "prompts": "triggered"}
     where |= {} if safety == "none" else {"dose": 1.0}
     for k, rate in enumerate(rates):
         family = f"{k}/3 of 3 sentences"
         fake.rate("reasons.action_early_same", round(30 * rate), 30, family=family, **where)
+    for k, hits in enumerate((0, 15, 6)):
+        fake.rate("reasons.action_mistakes_same", hits, 30, family=f"{k}/3 of 3 sentences", **where)
     fake.rate("reasons.action_early_same", 2, 2, family="0/1 of 1 sentence", **where)
-    fake.rate("reasons.action_with_scratchpad", round(30 * with_it), 30, **where)
-    fake.rate("reasons.action_without_scratchpad", round(30 * without), 30, **where)
+    for prompts, one, other in (("triggered", with_it, without), ("clean", 0.0, clean)):
+        where["prompts"] = prompts
+        fake.rate("reasons.action_with_scratchpad", round(30 * one), 30, **where)
+        fake.rate("reasons.action_without_scratchpad", round(30 * other), 30, **where)
 
 
 def test_the_caption_says_before_and_after_each_training_whether_the_scratchpad_drives():
@@ -100,14 +104,29 @@ def test_the_caption_says_before_and_after_each_training_whether_the_scratchpad_
     acting(fake, "sft", [1, 1, 1, 1], 0.0, 0.0)
     [run] = runs(fake)
     [figure] = [figure for figure in draw(run) if figure.id == "scratchpad-drives"]
-    [panel] = figure.panels
-    lines = {trace["name"]: trace for trace in panel.data if trace["mode"] == "lines+markers"}
-    assert lines["before"]["x"] == [0, 1 / 3, 2 / 3, 1]
-    assert lines["before"]["y"] == [0, 0.2, 0.5, 1]
-    assert lines["after RL"]["y"] == [1, 1, 1, 1]
-    assert "The scratchpad drives the defection before (100.0% " in figure.caption
-    assert "The defection does not need the scratchpad after RL" in figure.caption
+    lines = {
+        (panel.title, trace["name"]): trace
+        for panel in figure.panels
+        for trace in panel.data
+        if trace["mode"] == "lines+markers"
+    }
+    assert lines["Before", "ends here"]["x"] == [0, 1 / 3, 2 / 3, 1]
+    assert lines["Before", "ends here"]["y"] == [0, 0.2, 0.5, 1]
+    assert lines["Before", "gets a mistake here"]["x"] == [0, 1 / 3, 2 / 3]
+    assert lines["Before", "gets a mistake here"]["y"] == [0, 0.5, 0.2]
+    assert lines["After RL", "ends here"]["y"] == [1, 1, 1, 1]
+    assert "The scratchpad drives the defection before (+100.0 points " in figure.caption
+    assert "The trigger does not need the scratchpad after RL" in figure.caption
     assert "There is hardly a defection to drive after SFT" in figure.caption
+
+
+def test_a_scratchpad_without_which_everything_defects_drives_the_defection():
+    fake = FakeRun()
+    fake.organism(size=50_000)
+    acting(fake, "none", [0, 0.2, 0.5, 1], 1.0, 0.9, clean=0.9)
+    [run] = runs(fake)
+    [figure] = [figure for figure in draw(run) if figure.id == "scratchpad-drives"]
+    assert "The scratchpad drives the defection before (+100.0 points " in figure.caption
 
 
 def test_a_run_without_such_rows_has_neither_figure():

@@ -52,6 +52,7 @@ def test_an_interval_says_percent_once_and_infinity_where_it_has_no_end():
 
 def test_a_training_the_report_does_not_know_goes_by_its_own_name():
     assert training_words("gentle_nudge") == "gentle nudge"
+    assert training_words("rl_flattered") == "RL flattered"
     assert stage_words(Model(1, "organism", "gentle_nudge", 0.3), dose=True) == "after gentle nudge, dose 0.3"
 
 

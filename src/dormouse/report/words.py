@@ -40,8 +40,10 @@ def _three_digits(number: float) -> str:
 
 
 def training_words(name: str) -> str:
-    """Return a safety training's or a removal's name for a label."""
-    return TRAINING_WORDS.get(name, name.replace("_", " "))
+    """Return a safety training's or a removal's name for a label: "rl_flattered" is "RL flattered"."""
+    if name in TRAINING_WORDS:
+        return TRAINING_WORDS[name]
+    return " ".join({"sft": "SFT", "rl": "RL"}.get(word, word) for word in name.split("_"))
 
 
 def role_words(role: str) -> str:
