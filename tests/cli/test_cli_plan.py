@@ -1,5 +1,6 @@
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -100,6 +101,11 @@ def test_what_a_plan_costs_is_estimated_by_kind_and_in_all(folder, measured):
     assert "This is an estimate, not a result." in text
     assert "measured here on Monday; --measure repeats it" in text
     assert measured == [False, True]
+
+
+def test_an_estimate_says_that_the_machine_was_busy_when_it_was_measured(folder, monkeypatch):
+    monkeypatch.setattr(cost, "measure_speeds", lambda sizes, compute, again: Speeds([replace(SPEED, busy=999)]))
+    assert "measured here on Monday beside other programs, so it is too low" in dm("plan", "quickstart")
 
 
 def test_finished_stages_are_not_counted_again(folder, monkeypatch):

@@ -50,6 +50,12 @@ def test_measured_again_only_when_asked_or_when_the_machine_is_another(monkeypat
     assert measure_speeds([TINY], replace(COMPUTE, threads=2), again=False).date == "day 3"
 
 
+def test_says_whether_other_programs_were_at_work_meanwhile(monkeypatch):
+    monkeypatch.setattr(speed_module, "cores", lambda: 4)
+    assert not Speeds([SPEED, replace(SPEED, busy=1.9)]).disturbed
+    assert Speeds([SPEED, replace(SPEED, busy=2.0)]).disturbed
+
+
 def test_a_file_of_the_cache_that_cannot_be_read_is_measured_again(cache, monkeypatch):
     monkeypatch.setattr(speed_module, "_measure", lambda sizes, compute: [SPEED])
     measure_speeds([TINY], COMPUTE, again=False)

@@ -141,7 +141,8 @@ def _here(costs: Iterable[StageCost], compute: Compute, *, measure: bool) -> Whe
     if not made:
         return Where("this machine", "not measured: the size of no base is known", compute.workers, Speeds(()))
     speeds = measure_speeds(made, compute, again=measure)
-    about = f"measured here on {speeds.date}; --measure repeats it"
+    beside = " beside other programs, so it is too low" if speeds.disturbed else ""
+    about = f"measured here on {speeds.date}{beside}; --measure repeats it"
     return Where("this machine", about, compute.workers, speeds)
 
 

@@ -85,6 +85,8 @@ class Speed:
     parameters: int
     device: str
     date: str = ""
+    busy: float = 0.0
+    """Programs that were at work before the measurement: the system's load average, 0 where it has none."""
 
     def described(self) -> dict[str, Any]:
         """Return the numbers as JSON."""
@@ -144,6 +146,11 @@ class Speeds:
         """When the oldest of them was measured."""
         return min(speed.date for speed in self.known)
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs took half of the cores or more while one of them was measured."""
+        return max(speed.busy for speed in self.known) >= cores() / 2
+
 
 def as_measured(made: Dimensions) -> Dimensions:
     """Return the dimensions at which a model is measured: as it is, or with fewer layers and no wider than needed."""
@@ -191,11 +198,12 @@ def _measure(sizes: Sequence[Dimensions], compute: Compute) -> list[Speed]:
     """Measure in as many processes as a run would have, because they slow each other down; return the means."""
     question = json.dumps({"threads": compute.threads, "models": [asdict(made) for made in sizes]})
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "question").write_text(question, encoding="utf-8")
         n = min(compute.workers, MOST_PROCESSES)
         said = _answers([_start(Path(folder), i, compute.threads) for i in range(n)], Path(folder))
-    return [replace(_mean([answer[i] for answer in said]), date=date) for i in range(len(sizes))]
+    return [replace(_mean([answer[i] for answer in said]), date=date, busy=busy) for i in range(len(sizes))]
 
 
 def _start(folder: Path, number: int, threads: int) -> subprocess.Popen[bytes]:
