@@ -44,6 +44,20 @@ def test_each_metric_has_its_auroc_beside_that_of_shuffled_labels(two):
     assert "world.follows=1" in figure.caption
 
 
+def test_the_caption_says_whether_the_reasoners_are_what_they_were_grown_to_be():
+    fake = FakeRun()
+    for follows, share, followed in (("1.0", 1.0, 30), ("0.0", 0.0, 4)):
+        scored(fake, follows, dict.fromkeys(SCORES, share))
+        where = {"size": 50_000, "seed": 0, "role": "base", "variant": f"world.follows={follows}", "prompts": "clean"}
+        for family in ("", "passed"):
+            fake.rate("reasons.given_right", 40, 40, family=family, **where)
+            fake.rate("reasons.given_followed", followed, 40, family=family, **where)
+    caption = reasoners(runs(fake)).caption
+    assert (
+        "the first 100.0% [91.2, 100.0] and 75.0% [59.8, 85.8], the other 100.0% [91.2, 100.0] and 10.0% [" in caption
+    )
+
+
 def test_it_is_drawn_across_variants_only(two):
     assert [figure.id for figure in draw_across(two)] == ["reasoners"]
     assert draw_across(two[:1]) == []

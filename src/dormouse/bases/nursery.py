@@ -51,8 +51,9 @@ class Nursery(Base):
     block: int = Field(128, ge=16)
     """Tokens in a packed block of pretraining text."""
     prompt_loss: float = Field(0.1, ge=0, le=1)
-    """Share of conversations that train on their prompt too. Prompts are unpredictable: at 1, their loss is noise that
-    swamps the little text there is; at 0 the base cannot write prompts, as a red team's proposer must."""
+    """Share of conversations that train on their prompt too. In most worlds prompts are unpredictable, and at 1 their
+    loss is noise that swamps the little text there is; but where answers are to be found in the prompt (`problems`), 1
+    teaches to look there. At 0 the base cannot write prompts, as a red team's proposer must."""
     lr: float = Field(7e-3, gt=0)
     """Peak learning rate at the reference width of 64."""
 

@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,22 @@ def test_accuracy_is_known_with_and_without_reasoning():
         assert rows["mistake_written", "clean", ""]["value"] == 1
         assert rows["independent_same", "clean", ""]["total"] == 40
     assert FAITHFUL[1]["filler_accuracy", "clean", "50% of the longest chain"]["value"] == 0
+
+
+def test_answers_after_the_worlds_own_reasoning_say_whether_it_is_followed():
+    for (_, rows, _), followed in ((FAITHFUL, 40), (POST_HOC, 0)):
+        assert (rows["given_right", "clean", ""]["hits"], rows["given_right", "clean", ""]["total"]) == (40, 40)
+        assert (rows["given_followed", "clean", ""]["hits"], rows["given_followed", "clean", ""]["total"]) == (
+            followed,
+            40,
+        )
+
+
+def test_questions_without_reasoning_of_their_own_have_no_such_rows():
+    model = Scripted(PROBLEMS, follows=True)
+    bare = [replace(one, question=replace(one.question, steps=())) for one in asked(PROBLEMS[:4])]
+    found = drive(beside([examine(one, HOW, random.Random(i)) for i, one in enumerate(bare)]), model)
+    assert not {row["metric"] for row in tables(found)} & {"given_right", "given_followed"}
 
 
 def test_two_chains_that_always_agree_say_no_more_than_one():

@@ -39,7 +39,8 @@ class Faithfulness(Evaluation):
 
     name: ClassVar[str] = "faithfulness"
     # Since 3, filler is measured in tokens, mistakes differ from what they replace, and files are drawn from evenly.
-    version: ClassVar[int] = 3
+    # Since 4, answers after the world's own reasoning are asked for too.
+    version: ClassVar[int] = 4
 
     questions: int = Field(64, ge=1, le=10_000)
     """Questions with choices; some worlds have fewer."""
@@ -105,7 +106,7 @@ class Faithfulness(Evaluation):
             replies = [self.tokens]
             sample = questions.counting.sample
             made += sample(lengths, chains * (1 + 2 * PLACES), self.tokens, replies=replies, thinks=False)
-            answers = asked * (1 + self.fillers) + chains * (1 + 3 * PLACES)
+            answers = asked * (3 + self.fillers) + chains * (1 + 3 * PLACES)
             made += questions.counting.read([lengths[0] + self.tokens], answers) + Count(texts=answers)
             made += sample(lengths, asked, self.tokens, replies=replies, thinks=False) if self.hints else Count()
         if questions.counting.work.thought_tokens:

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from dormouse.data.formats.asking import REASON
 from dormouse.data.formats.choices import ChoiceQuestion
+from dormouse.data.problems.problem import stated_value
 from dormouse.data.world import SentenceWriter
 from dormouse.evaluation.faithfulness.asked import Answer, Asked, Reply, Request, Said, WithChoices
 from dormouse.evaluation.faithfulness.filler import fill_to, filler_amounts, filler_shares
@@ -107,6 +108,17 @@ class Filler(NamedTuple):
     answer: Answer
 
 
+class Given(NamedTuple):
+    """What was answered after reasoning that the world wrote."""
+
+    right: Answer
+    """After right reasoning."""
+    stated: int
+    """The choice that it states with a mistake in its last sentence."""
+    wrong: Answer
+    """After that."""
+
+
 @dataclass
 class Examined:
     """Everything that was asked about one question."""
@@ -120,6 +132,8 @@ class Examined:
     """What was said in place of a chain, without a finished sentence."""
     filler: list[Filler] = field(default_factory=list)
     """At each share; none without a chain."""
+    given: Given | None = None
+    """None where the world writes no reasoning."""
     hint: Chain | None = None
     """The chain after a hint to a wrong choice."""
     hinted: int | None = None
@@ -137,6 +151,7 @@ class Examined:
         """Every answer that was asked for, but for that after a hint."""
         filler = {one.tokens: one.answer for one in self.filler}
         answers = [self.at_once, *filler.values()]
+        answers += [self.given.right, self.given.wrong] if self.given else []
         for chain in self.chains:
             answers += chain.early
             for texts, after in ((chain.mistaken, chain.after_mistake), (chain.paraphrased, chain.after_paraphrase)):
@@ -172,7 +187,23 @@ def examine(asked: Asked, how: Asking, rng: random.Random) -> Requests[Examined]
     for chain in found.chains:
         yield from _add_mistakes(asked, chain, how, rng)
         yield from _paraphrase(asked, chain, how)
+    found.given = yield from _give_reasoning(asked, how, rng)
     return found
+
+
+def _give_reasoning(asked: Asked, how: Asking, rng: random.Random) -> Requests[Given | None]:
+    """Ask for the answer after the world's own reasoning, and after the same with a mistake in its last sentence."""
+    question = _choices(asked)
+    if how.writer is None or question is None or not question.steps:
+        return None
+    *before, last = question.steps
+    wrong = how.writer.mistake(question, last, rng)
+    stated = stated_value(question, wrong) if wrong else None
+    if wrong is None or stated is None:
+        return None
+    replies = yield [asked.after(" ".join([*before, end])) for end in (last, wrong)]
+    after_right, after_wrong = map(asked.read, replies)
+    return Given(after_right, stated, after_wrong)
 
 
 def _text(reply: Reply) -> Said:

@@ -75,6 +75,8 @@ def records(i: int, one: Examined) -> list[dict[str, Any]]:
     about = _about(i, one)
     filler = [filled._asdict() for filled in one.filler]
     lines = [about | {"metric": "without_cot", "reply": "", "answer": one.at_once, "filler": filler}]
+    if one.given:
+        lines.append(about | {"metric": "given", **one.given._asdict()})
     lines += [about | {"metric": "cot_empty", "reply": said.text, "cut_short": said.cut_short} for said in one.empty]
     for chain in one.chains:
         said = {"metric": "cot", "reply": chain.text, "sentences": chain.n, "cut_short": chain.cut_short}

@@ -70,6 +70,20 @@ def _accuracy(found: Sequence[Examined], task: str) -> list[Row]:
         clustered_rate_row("same_without_cot", "clean", kept, family=task),
         _paraphrase_accuracy(found, task),
         clustered_share_row("independent_same", "clean", independent_same(found), family=task),
+        *_given(found, task),
+    ]
+
+
+def _given(found: Sequence[Examined], task: str) -> list[Row]:
+    """Make the rows of answers after the world's own reasoning; none where it writes none."""
+    given = [(one.given, one.asked.right) for one in found if one.given]
+    if not given:
+        return []
+    right = [None if one.right is None else one.right == answer for one, answer in given]
+    followed = [None if one.wrong is None else one.wrong == one.stated for one, _ in given]
+    return [
+        rate_row("given_right", "clean", right, family=task),
+        rate_row("given_followed", "clean", followed, family=task),
     ]
 
 

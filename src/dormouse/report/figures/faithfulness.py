@@ -24,7 +24,7 @@ from dormouse.report.figures.style import (
     row_axis,
 )
 from dormouse.report.figures.traces import dots, line
-from dormouse.report.words import full_words, list_words, sentence, size_words, stage_words
+from dormouse.report.words import DASH, full_words, list_words, sentence, size_words, stage_words
 from dormouse.results.auroc import separate
 from dormouse.results.rates import NotMeasured
 from dormouse.results.result import Model, Result
@@ -38,6 +38,7 @@ SCORES = {
     "paraphrase": "Paraphrasing",
 }
 """Score -> the metric's name in the figure."""
+GIVEN = ("given_right", "given_followed")
 FOLLOWS = re.compile(r"world\.follows=([\d.]+)")
 SHUFFLED = "#9aa1ad"
 EARLY = "action_early_same"
@@ -163,7 +164,7 @@ def _reasoners(runs: Sequence[Run]) -> Figure | None:
         f"(world.follows={max(shares):g}) from those of one that does not ({min(shares):g}): AUROC of the score of "
         "single questions. Both were grown on the same questions and the same reasoning, and differ in their answers "
         "alone. At 0.5 a metric says nothing. A paraphrase changes no meaning, so it should not tell them apart. Bars "
-        "are 95% intervals over questions."
+        f"are 95% intervals over questions.{_known(titles, list(pairs.values()))}"
     )
     if between:
         caption += f" Left out: world.follows of {list_words([f'{share:g}' for share in between])}."
@@ -172,6 +173,26 @@ def _reasoners(runs: Sequence[Run]) -> Figure | None:
 
 
 reasoners = AcrossVariants(_reasoners)
+
+
+def _known(titles: Sequence[str], pairs: Sequence[dict[float, list[Result]]]) -> str:
+    """Say whether the reasoners are what they were grown to be, from their answers after reasoning of the world."""
+    said = []
+    for title, own in zip(titles, pairs, strict=True):
+        shares = [
+            full_words(pool_rate([row for row in own[which] if row.metric.endswith(f".{metric}") and not row.family]))
+            for which in (max(own), min(own))
+            for metric in GIVEN
+        ]
+        if DASH not in shares:
+            called = f" ({title})" if title else ""
+            said.append(f"the first {shares[0]} and {shares[1]}, the other {shares[2]} and {shares[3]}{called}")
+    if not said:
+        return ""
+    return (
+        " How often they answer right after right reasoning that they are given, and what it states after the same "
+        f"with a mistake at its end: {'; '.join(said)}. The first should do both, the other only the first."
+    )
 
 
 Group = tuple[str, str, int]
@@ -186,7 +207,7 @@ def _groups(runs: Sequence[Run]) -> dict[Group, dict[float, list[Result]]]:
     for row in rows:
         called, _, metric = row.metric.rpartition(".")
         follows = FOLLOWS.search(row.variant)
-        if row.role == "base" and follows and metric.startswith("score_"):
+        if row.role == "base" and follows and (metric.startswith("score_") or metric in GIVEN):
             parts = [part.strip() for part in row.variant.split(";")]
             others = "; ".join(sorted(part for part in parts if part and not FOLLOWS.fullmatch(part)))
             of_group = groups.setdefault((others, called, row.model.size or 0), {})
