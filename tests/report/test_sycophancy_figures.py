@@ -46,7 +46,7 @@ def test_along_training_both_trainings_start_from_the_same_model():
     [panel] = sycophancy_along_training(made_up()).panels
     lines = {trace["name"]: (trace["x"], trace["y"]) for trace in panel.data if "name" in trace}
     assert lines["Organism, RL"] == ([0, 10, 20, 30], [4 / 64] * 4)
-    assert lines["Organism, rl flattered"] == ([0, 10, 20, 30], [4 / 64, 14 / 64, 24 / 64, 34 / 64])
+    assert lines["Organism, RL flattered"] == ([0, 10, 20, 30], [4 / 64, 14 / 64, 24 / 64, 34 / 64])
     assert len(lines) == 4
 
 
