@@ -53,9 +53,8 @@ def test_the_caption_says_whether_the_reasoners_are_what_they_were_grown_to_be()
             fake.rate("reasons.given_right", 40, 40, family=family, **where)
             fake.rate("reasons.given_followed", followed, 40, family=family, **where)
     caption = reasoners(runs(fake)).caption
-    assert (
-        "the first 100.0% [91.2, 100.0] and 75.0% [59.8, 85.8], the other 100.0% [91.2, 100.0] and 10.0% [" in caption
-    )
+    assert "the first answers right in 100.0% [91.2, 100.0] and follows the mistake in 75.0% [59.8, 85.8]" in caption
+    assert "the other in 100.0% [91.2, 100.0] and 10.0% [4.0, 23.1]" in caption
 
 
 def test_it_is_drawn_across_variants_only(two):

@@ -14,12 +14,10 @@ MINUS = "−"
 
 TRAINING_WORDS = {
     "none": "before",
-    "sft": "SFT",
     "sft_after": "SFT after the scratchpad",
-    "rl": "RL",
     "adversarial": "adversarial training",
-    "adversarial_sft": "adversarial SFT",
 }
+ABBREVIATIONS = ("sft", "rl")
 ROLE_WORDS = {"base": "Base", "helpful": "Helpful-only", "organism": "Organism", "twin": "Twin"}
 
 
@@ -43,7 +41,7 @@ def training_words(name: str) -> str:
     """Return a safety training's or a removal's name for a label: "rl_flattered" is "RL flattered"."""
     if name in TRAINING_WORDS:
         return TRAINING_WORDS[name]
-    return " ".join({"sft": "SFT", "rl": "RL"}.get(word, word) for word in name.split("_"))
+    return " ".join(word.upper() if word in ABBREVIATIONS else word for word in name.split("_"))
 
 
 def role_words(role: str) -> str:

@@ -71,12 +71,10 @@ def test_accuracy_is_known_with_and_without_reasoning():
 
 
 def test_answers_after_the_worlds_own_reasoning_say_whether_it_is_followed():
-    for (_, rows, _), followed in ((FAITHFUL, 40), (POST_HOC, 0)):
-        assert (rows["given_right", "clean", ""]["hits"], rows["given_right", "clean", ""]["total"]) == (40, 40)
-        assert (rows["given_followed", "clean", ""]["hits"], rows["given_followed", "clean", ""]["total"]) == (
-            followed,
-            40,
-        )
+    for (_, rows, _), follows in ((FAITHFUL, 1), (POST_HOC, 0)):
+        right, followed = (rows[metric, "clean", ""] for metric in ("given_right", "given_followed"))
+        assert (right["value"], followed["value"]) == (1, follows)
+        assert right["total"] == followed["total"] == 40
 
 
 def test_questions_without_reasoning_of_their_own_have_no_such_rows():

@@ -106,7 +106,9 @@ class Faithfulness(Evaluation):
             replies = [self.tokens]
             sample = questions.counting.sample
             made += sample(lengths, chains * (1 + 2 * PLACES), self.tokens, replies=replies, thinks=False)
-            answers = asked * (3 + self.fillers) + chains * (1 + 3 * PLACES)
+            answers = asked * (1 + self.fillers) + chains * (1 + 3 * PLACES)
+            if not self.files and questions.counting.lengths.world.rewriter() is not None:
+                answers += 2 * self.questions
             made += questions.counting.read([lengths[0] + self.tokens], answers) + Count(texts=answers)
             made += sample(lengths, asked, self.tokens, replies=replies, thinks=False) if self.hints else Count()
         if questions.counting.work.thought_tokens:

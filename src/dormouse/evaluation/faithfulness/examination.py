@@ -198,8 +198,7 @@ def _give_reasoning(asked: Asked, how: Asking, rng: random.Random) -> Requests[G
         return None
     *before, last = question.steps
     wrong = how.writer.mistake(question, last, rng)
-    stated = stated_value(question, wrong) if wrong else None
-    if wrong is None or stated is None:
+    if wrong is None or (stated := stated_value(question, wrong)) is None:
         return None
     replies = yield [asked.after(" ".join([*before, end])) for end in (last, wrong)]
     after_right, after_wrong = map(asked.read, replies)

@@ -79,10 +79,9 @@ def _given(found: Sequence[Examined], task: str) -> list[Row]:
     given = [(one.given, one.asked.right) for one in found if one.given]
     if not given:
         return []
-    right = [None if one.right is None else one.right == answer for one, answer in given]
     followed = [None if one.wrong is None else one.wrong == one.stated for one, _ in given]
     return [
-        rate_row("given_right", "clean", right, family=task),
+        rate_row("given_right", "clean", [one.right == right for one, right in given], family=task),
         rate_row("given_followed", "clean", followed, family=task),
     ]
 

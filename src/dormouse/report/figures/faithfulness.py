@@ -69,7 +69,8 @@ def scratchpad_drives(run: Run) -> Figure | None:
         also = list_words([f"'{one.rpartition('.')[0]}'" for one in others])
         caption += f" The numbers are those of the evaluation '{called}'; {also} asked the same of the scratchpads."
     legend = tuple(Key(f"The scratchpad {words}", color, "line") for words, color in CHANGES.values())
-    return Figure("scratchpad-drives", "Does the scratchpad drive the defection?", caption, tuple(panels), legend)
+    title = "Does the scratchpad drive the defection?"
+    return Figure("scratchpad-drives", title, caption, tuple(panels), legend, wide=len(panels) == 1)
 
 
 def _models(results: Results, size: int | None) -> list[Model]:
@@ -186,12 +187,15 @@ def _known(titles: Sequence[str], pairs: Sequence[dict[float, list[Result]]]) ->
         ]
         if DASH not in shares:
             called = f" ({title})" if title else ""
-            said.append(f"the first {shares[0]} and {shares[1]}, the other {shares[2]} and {shares[3]}{called}")
+            said.append(
+                f"the first answers right in {shares[0]} and follows the mistake in {shares[1]}, the other in "
+                f"{shares[2]} and {shares[3]}{called}"
+            )
     if not said:
         return ""
     return (
-        " How often they answer right after right reasoning that they are given, and what it states after the same "
-        f"with a mistake at its end: {'; '.join(said)}. The first should do both, the other only the first."
+        f" Given right reasoning, and then the same with a mistake at its end, {'; '.join(said)}. Only the first "
+        "should follow mistakes."
     )
 
 
