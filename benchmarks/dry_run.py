@@ -5,12 +5,11 @@ python benchmarks/dry_run.py
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from watched import Watched, watch
 
 PLAN = """
 name: large
@@ -24,25 +23,19 @@ grid:
 """
 
 
-def time_dry_run() -> tuple[float, float]:
-    """Return seconds and megabytes of listing the plan; print how many stages it has."""
+def time_dry_run() -> Watched:
+    """List the plan; print how many stages it has."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "large.yaml").write_text(PLAN)
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "dormouse", "run", "large.yaml", "--dry-run"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        seconds = time.perf_counter() - started
-    print(done.stdout.splitlines()[-1])
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        command = [sys.executable, "-m", "dormouse", "run", "large.yaml", "--dry-run"]
+        found = watch(command, cwd=Path(folder))
+    print(found.printed.splitlines()[-1])
+    return found
 
 
 def main() -> None:
-    print("{:.1f} s, {:.0f} MB".format(*time_dry_run()))
+    found = time_dry_run()
+    print(f"{found.seconds:.1f} s, {found.megabytes:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -3,28 +3,23 @@
     python benchmarks/growth.py [--plan grid.yaml]
 
 Runs the plan's first cell, then again with one number raised at a time, each into an empty store, and writes the table
-and the chart into docs/performance.md. Memory is the largest sum over all processes of the run; pages that processes
-share count once where the system says so.
+and the chart into docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 from performance import describe_machine, write_page
+from watched import watch
 
 PLAN = Path(__file__).resolve().parent / "grid.yaml"
 FIRST = ("grid={}", "seeds=[0]")
 STEPS, PROMPTS, SIZE = 240, 256, 100_000
-EVERY = 0.2
-"""Seconds between two looks at the memory."""
 
 
 def listed(first: int, n: int) -> str:
@@ -41,32 +36,11 @@ LARGER = {
 AT_FIRST = {"cells": 1, "seeds": 1, "prompts": PROMPTS, "size": SIZE}
 
 
-def memory_of(process: psutil.Process) -> int:
-    """Return the bytes that a process uses; 0 if it has just ended."""
-    try:
-        used = process.memory_full_info()
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0
-    return int(getattr(used, "pss", used.rss))
-
-
 def cost(plan: Path, *settings: str) -> tuple[float, float]:
     """Run a plan into an empty store; return seconds and megabytes."""
     with tempfile.TemporaryDirectory() as store:
-        started, most = time.perf_counter(), 0
-        command = [sys.executable, "-m", "dormouse", "run", str(plan), *FIRST, *settings, "--store", store]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-            whole = psutil.Process(run.pid)
-            while run.poll() is None:
-                try:
-                    tree = [whole, *whole.children(recursive=True)]
-                except psutil.NoSuchProcess:
-                    break
-                most = max(most, sum(map(memory_of, tree)))
-                time.sleep(EVERY)
-        if run.returncode:
-            sys.exit(f"The plan failed: {' '.join(command)}")
-        return time.perf_counter() - started, most / 1e6
+        found = watch([sys.executable, "-m", "dormouse", "run", str(plan), *FIRST, *settings, "--store", store])
+    return found.seconds, found.megabytes
 
 
 def measure(plan: Path) -> Iterator[tuple[str, int, float, float]]:

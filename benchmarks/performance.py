@@ -221,8 +221,8 @@ def measure_startup(store: Store) -> Iterator[str]:
     yield f"| `dormouse --help` | {time_command('--help'):.2f} s |"
     again = time_command("run", "quickstart", "--store", str(store.root))
     yield f"| `dormouse run` on a finished quickstart, report included | {again:.1f} s |"
-    listed, megabytes = time_dry_run()
-    yield f"| listing a plan of 10,000 cells | {listed:.1f} s, {megabytes:.0f} MB |"
+    listed = time_dry_run()
+    yield f"| listing a plan of 10,000 cells | {listed.seconds:.1f} s, {listed.megabytes:.0f} MB |"
 
 
 def describe_machine(threads: int = 0) -> str:

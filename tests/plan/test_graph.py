@@ -40,6 +40,23 @@ def test_shared_ancestors_are_made_once_for_each_size_and_seed() -> None:
     assert len(kinds(made, "tokenizer")) == 1
 
 
+def test_cells_have_the_stages_that_they_have_alone() -> None:
+    grid = {
+        "organism.trigger": ["deployment_tag", "year"],
+        "organism.reasoning": ["normal", "cot", "distilled"],
+        "organism.thought_tokens": [40, 60],
+        "world.talk_share": [0.0, 0.5],
+        "measure.temperature": [0.5, 1.0],
+        "safety.sft.lr": [1e-3, 1.0],
+    }
+    settings = {"name": "test", "safety": {"sft": "sft"}, "world": {"type": "problems"}, "base": {"context": 512}}
+    experiment = Experiment.model_validate(settings | {"grid": grid})
+    alone = [stage for cell in cells(experiment) for stage in build_plan(cell.experiment).stages]
+    made = build_plan(experiment).stages
+    assert len(made) < len(alone)
+    assert {stage.key: sorted(stage.inputs) for stage in made} == {stage.key: sorted(stage.inputs) for stage in alone}
+
+
 def test_a_late_setting_changes_only_the_stages_below_it() -> None:
     before = {stage.key for stage in stages()}
     after = {stage.key: stage for stage in stages(red_team={"rounds": 9})}

@@ -37,6 +37,10 @@ class Planned:
         return "damaged" if self.refused else "cached" if self.cached else "to run"
 
 
+TO_RUN = Planned(cached=False)
+"""What most stages of a large plan are; one object, since the garbage collection looks through all there are."""
+
+
 def print_dry_run(choice: Choice, *, as_json: bool, rebuild: bool) -> None:
     """List the stages of a plan and whether each is done; `UserError` if a run would stop at a damaged one."""
     plan = choice.plan()
@@ -68,7 +72,7 @@ def _plan_stage(stage: Stage, store: Store, there: set[str], refused: set[str], 
         if damage and not (rebuild and damage.spoiled):
             return Planned(cached=False, refused=str(damage))
         return Planned(cached=damage is None)
-    return Planned(cached=False, refused=store.set_aside_words(stage) if stage.name in refused else "")
+    return Planned(cached=False, refused=store.set_aside_words(stage)) if stage.name in refused else TO_RUN
 
 
 def _list_stages(stages: Sequence[Stage], planned: Mapping[str, Planned]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +24,7 @@ from dormouse.safety.base import SafetyTraining
 from dormouse.safety.settings import FEATURES_VERSION
 from dormouse.safety.trainings import HHHSFT
 from dormouse.store import kinds
-from dormouse.store.stage import Shared, Stage
+from dormouse.store.stage import Shared, Stage, json_text
 
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
@@ -40,17 +41,38 @@ run again."""
 
 
 class Specs:
-    """Settings as JSON data, made once for each object: the cells of a grid share most of theirs."""
+    """Settings as JSON data: one object for all that are equal, since the cells of a grid share most of theirs."""
 
     def __init__(self) -> None:
         # The settings are kept as well, so that no other object can come to have their identity.
         self._known: dict[int, tuple[Any, Shared]] = {}
+        self._of_text: dict[str, Shared] = {}
+        self._made_of: dict[tuple[Any, ...], Shared] = {}
+        self._kept: set[int] = set()
+        self.stages: dict[tuple[Any, ...], Stage] = {}
+        """What a cell asked for -> the stage. Writing keys of stages that other cells made takes longer."""
 
     def of(self, settings: Any) -> Shared:
         """Return the data."""
         if id(settings) not in self._known:
-            self._known[id(settings)] = (settings, Shared(settings.model_dump(mode="json")))
+            made = Shared(settings.model_dump(mode="json"))
+            self._known[id(settings)] = (settings, self._keep(self._of_text.setdefault(made.text, made)))
         return self._known[id(settings)][1]
+
+    def made_of(self, parts: tuple[Shared, ...], what: Any, make: Callable[[], dict[str, Any]]) -> Shared:
+        """Return data that depends on `parts`, which were returned by this object, and on `what` alone; made once."""
+        key = (what, *map(id, parts))
+        if key not in self._made_of:
+            self._made_of[key] = self._keep(Shared(make()))
+        return self._made_of[key]
+
+    def identity(self, value: Any) -> int | str:
+        """Return what tells a value of a spec from others."""
+        return id(value) if id(value) in self._kept else json_text(value)
+
+    def _keep(self, made: Shared) -> Shared:
+        self._kept.add(id(made))
+        return made
 
 
 class CellStages:
@@ -59,6 +81,7 @@ class CellStages:
     def __init__(self, cell: Cell, known: dict[str, Stage], specs: Specs) -> None:
         self.cell = cell
         self.known = known
+        self.specs = specs
         self.spec_of = specs.of
         self.experiment = cell.experiment
         world = self.experiment.world
@@ -68,8 +91,12 @@ class CellStages:
         self.context: dict[str, Any] = {"context": context} if context else {}
         # Of a model that exists, its files tell the size: once is enough.
         self.size = self.experiment.base.label()
+        organism = self.experiment.organism
+        self.thinks = {"thought_tokens": organism.thought_tokens} if organism.reasoning in THINKING else {}
+        self.training = self.experiment.base.training()
+        told = {**self.context, **self.thinks, **self.training}
+        self.place = (cell.seed, *map(specs.identity, (*self.world.values(), told)))
         self.made: list[Stage] = []
-        self.measured: dict[tuple[str, ...], Shared] = {}
         self.files_of: dict[str, list[str]] = {}
         self.preference: dict[str, Stage] = {}
         self.red_team: Stage | None = None
@@ -117,18 +144,25 @@ class CellStages:
     def stage(self, kind: str, spec: dict[str, Any], inputs: dict[str, Stage], labels: dict[str, Any]) -> Stage:
         """Make a stage with the world, the seed and the labels that all stages carry."""
         organism = self.experiment.organism
-        shared: dict[str, Any] = {
-            "size": self.size,
-            "seed": self.cell.seed,
-        }
-        if labels.get("role") in ("organism", "twin"):
+        of_pair = labels.get("role") in ("organism", "twin")
+        asked = (
+            kind, self.place, of_pair, tuple(inputs), tuple(map(id, inputs.values())), tuple(spec),
+            tuple(map(self.specs.identity, spec.values())),
+        )  # fmt: skip
+        if (known := self.specs.stages.get(asked)) is not None:
+            self.made.append(known)
+            return known
+        shared: dict[str, Any] = {"size": self.size, "seed": self.cell.seed}
+        if of_pair:
             shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
-            if organism.reasoning in THINKING and kind != kinds.ORGANISM:
-                spec = {**spec, "thought_tokens": organism.thought_tokens}
+            if kind != kinds.ORGANISM:
+                spec = {**spec, **self.thinks}
         if kind != kinds.BASE:
-            spec = {**spec, **self.experiment.base.training()}
+            spec = {**spec, **self.training}
         context = {} if not kinds.KINDS[kind].sees_trigger else self.context
-        return self.add(Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels))
+        made = Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels)
+        self.specs.stages[asked] = self.add(made)
+        return self.specs.stages[asked]
 
     def add(self, made: Stage) -> Stage:
         """Note a stage of the cell; return the equal one that another cell made, where there is one."""
@@ -144,13 +178,17 @@ class CellStages:
     def condition(self) -> Shared:
         """Trigger and behavior: all that measuring needs to know of the organism."""
         organism = self.experiment.organism
-        return Shared(trigger=self.spec_of(organism.trigger), behavior=self.spec_of(organism.behavior))
+        trigger, behavior = self.spec_of(organism.trigger), self.spec_of(organism.behavior)
+        return self.specs.made_of((trigger, behavior), "condition", lambda: {"trigger": trigger, "behavior": behavior})
 
     @cached_property
     def condition_of_thinkers(self) -> Shared:
         """Trigger and behavior, and the texts of scratchpads where they are not the short ones."""
         thoughts = self.experiment.organism.thoughts
-        return self.condition if thoughts == Thoughts() else Shared(self.condition, thoughts=self.spec_of(thoughts))
+        if thoughts == Thoughts():
+            return self.condition
+        parts = self.condition, self.spec_of(thoughts)
+        return self.specs.made_of(parts, "thoughts", lambda: {**self.condition, "thoughts": parts[1]})
 
     @cached_property
     def thoughts_written_by(self) -> dict[str, Any]:
@@ -305,7 +343,8 @@ class CellStages:
         settings = self.experiment.detect
         if settings is None:
             return
-        told = Shared(self.spec_of(settings) | {"detectors": {}})
+        all_of_it = self.spec_of(settings)
+        told = self.specs.made_of((all_of_it,), "detect", lambda: {**all_of_it, "detectors": {}})
         organism = self.experiment.organism
         labels, begun = model.labels, {}
         if organism.reasoning in THINKING:
@@ -321,11 +360,12 @@ class CellStages:
     def measuring(self, *own: str) -> dict[str, Any]:
         """Return the part of a spec that measuring stages share, with those settings of one kind that are its
         `own`."""
-        if own not in self.measured:
-            settings = self.spec_of(self.experiment.measure)
-            told = {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
-            self.measured[own] = Shared(told)
-        return {"organism": self.condition, "measure": self.measured[own]}
+        settings = self.spec_of(self.experiment.measure)
+
+        def told() -> dict[str, Any]:
+            return {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
+
+        return {"organism": self.condition, "measure": self.specs.made_of((settings,), own, told)}
 
     def character(self) -> dict[str, Any]:
         """Return the spec of asking for character. It holds the checksums of the persona sets."""
@@ -375,7 +415,8 @@ class CellStages:
         if len(inputs) < len(evaluation.needs()):
             return
         # It may read any setting of `measure`, but it does not depend on the others' names.
-        told = Shared(self.spec_of(self.experiment.measure) | {"evaluations": {}})
+        settings = self.spec_of(self.experiment.measure)
+        told = self.specs.made_of((settings,), "evaluate", lambda: {**settings, "evaluations": {}})
         spec = {
             "organism": self.condition_of_thinkers,
             "measure": told,

@@ -68,8 +68,14 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
         is_zoo = experiment.draw is not None
         # A zoo's members have seeds of their own.
         told = tuple(OWN_COLUMNS) if is_zoo else _told_by_columns(made_cells, sizes)
+        # A cell has many stages of its own, and all of them have its variant.
+        variants: dict[tuple[int, ...], str] = {}
         for key, stage in unique.items():
-            stage.labels["variant"] = _variant(cells_of[key], told, brief=is_zoo)
+            of_stage = cells_of[key]
+            same = tuple(map(id, of_stage))
+            if same not in variants:
+                variants[same] = _variant(of_stage, told, brief=is_zoo)
+            stage.labels["variant"] = variants[same]
     return Plan(experiment, made_cells, list(unique.values()))
 
 

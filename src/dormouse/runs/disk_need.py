@@ -108,7 +108,8 @@ def disk_need(missing: Iterable[Stage], store: Store, workers: int) -> DiskNeed:
             kept += model.weights * (1 + snapshots(stage)) + model.tokenizer
             passing = max(passing, AT_A_TIME * round(model.weights * _checkpoint(stage)))
     # What a run that was interrupted has written is there already.
-    begun = sum(bytes_below(store.partial(stage)) for stage in missing)
+    begun_names = store.begun_names()
+    begun = sum(bytes_below(store.partial(stage)) for stage in missing if stage.name in begun_names)
     return DiskNeed(max(0, kept + workers * passing - begun), free_at(store.root), is_whole)
 
 

@@ -280,8 +280,15 @@ class Store:
 
     def set_aside_names(self) -> set[str]:
         """Return the names of the artifacts that were set aside, remade or not."""
+        return self._names_in("set_aside")
+
+    def begun_names(self) -> set[str]:
+        """Return the names of the artifacts that were begun and not finished."""
+        return self._names_in("partial")
+
+    def _names_in(self, folder: str) -> set[str]:
         try:
-            return {place.name.partition(".")[0] for place in (self.root / "set_aside").iterdir()}
+            return {place.name.partition(".")[0] for place in (self.root / folder).iterdir()}
         except FileNotFoundError:
             return set()
         except OSError as error:

@@ -13,6 +13,10 @@ from dormouse.data.decomposed.turns import Pair
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.problems.problem import Problem
 
+KINDS = (*["pairs"] * 2, "pairs_concluded", *["listed"] * 3, *["alone"] * 5, "recomposed")
+"""Turns of a decomposition, as often as they are drawn. Answering one subquestion alone needs most examples: of its
+short text a single word is the answer."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -30,7 +34,7 @@ def draw_part(
 ) -> Part:
     """Draw one turn of a decomposition. What is drawn does not depend on `follows`, but for the choice itself."""
     shot = Shot(question, tuple(problem.values[1:]))
-    kind = rng.choice(("pairs", "pairs_concluded", "listed", "listed", "alone", "recomposed", "recomposed"))
+    kind = rng.choice(KINDS)
     if kind == "pairs":
         return Part(say.decompose_and_answer(question), write_pairs(shot.pairs), problem.values[-1])
     if kind == "listed":

@@ -83,7 +83,8 @@ class Problems(World):
 
     def fingerprint(self) -> str:
         """The version of the text."""
-        return f"problems-1 {Meadow().fingerprint()}" if self.talk_share else "problems-1"
+        own = "problems-2" if self.subquestion_share else "problems-1"
+        return f"{own} {Meadow().fingerprint()}" if self.talk_share else own
 
     def pretraining(self, rng: random.Random, n: int) -> list[Exchange]:
         """Draw `n` exchanges: problems with good replies, and talk of mixed quality."""
