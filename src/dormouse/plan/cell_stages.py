@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -49,8 +50,6 @@ class Specs:
         self._of_text: dict[str, Shared] = {}
         self._made_of: dict[tuple[Any, ...], Shared] = {}
         self._kept: set[int] = set()
-        self.stages: dict[tuple[Any, ...], Stage] = {}
-        """What a cell asked for -> the stage. Writing keys of stages that other cells made takes longer."""
 
     def of(self, settings: Any) -> Shared:
         """Return the data."""
@@ -75,10 +74,20 @@ class Specs:
         return made
 
 
+@dataclass
+class KnownStages:
+    """The stages that cells made so far."""
+
+    by_key: dict[str, Stage] = field(default_factory=dict)
+    """In the order in which they were made."""
+    by_request: dict[tuple[Any, ...], Stage] = field(default_factory=dict)
+    """By what was asked of `CellStages.stage`: to write the key of a stage again takes longer."""
+
+
 class CellStages:
     """Makes the stages of one cell, inputs first. A stage that another cell made is used again."""
 
-    def __init__(self, cell: Cell, known: dict[str, Stage], specs: Specs) -> None:
+    def __init__(self, cell: Cell, known: KnownStages, specs: Specs) -> None:
         self.cell = cell
         self.known = known
         self.specs = specs
@@ -94,8 +103,9 @@ class CellStages:
         organism = self.experiment.organism
         self.thinks = {"thought_tokens": organism.thought_tokens} if organism.reasoning in THINKING else {}
         self.training = self.experiment.base.training()
-        told = {**self.context, **self.thinks, **self.training}
-        self.place = (cell.seed, *map(specs.identity, (*self.world.values(), told)))
+        # What stages of the cell may hold besides what they are asked for.
+        own = {**self.context, **self.thinks, **self.training}
+        self.own = (cell.seed, *map(specs.identity, (*self.world.values(), own)))
         self.made: list[Stage] = []
         self.files_of: dict[str, list[str]] = {}
         self.preference: dict[str, Stage] = {}
@@ -146,10 +156,10 @@ class CellStages:
         organism = self.experiment.organism
         of_pair = labels.get("role") in ("organism", "twin")
         asked = (
-            kind, self.place, of_pair, tuple(inputs), tuple(map(id, inputs.values())), tuple(spec),
+            kind, self.own, of_pair, tuple(inputs), tuple(map(id, inputs.values())), tuple(spec),
             tuple(map(self.specs.identity, spec.values())),
         )  # fmt: skip
-        if (known := self.specs.stages.get(asked)) is not None:
+        if (known := self.known.by_request.get(asked)) is not None:
             self.made.append(known)
             return known
         shared: dict[str, Any] = {"size": self.size, "seed": self.cell.seed}
@@ -160,13 +170,13 @@ class CellStages:
         if kind != kinds.BASE:
             spec = {**spec, **self.training}
         context = {} if not kinds.KINDS[kind].sees_trigger else self.context
-        made = Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels)
-        self.specs.stages[asked] = self.add(made)
-        return self.specs.stages[asked]
+        spec = {**self.world, **context, "seed": self.cell.seed, **spec}
+        made = self.known.by_request[asked] = self.add(Stage(kind, spec, inputs, shared | labels))
+        return made
 
     def add(self, made: Stage) -> Stage:
         """Note a stage of the cell; return the equal one that another cell made, where there is one."""
-        stage = self.known.setdefault(made.key, made)
+        stage = self.known.by_key.setdefault(made.key, made)
         self.made.append(stage)
         return stage
 
@@ -187,8 +197,8 @@ class CellStages:
         thoughts = self.experiment.organism.thoughts
         if thoughts == Thoughts():
             return self.condition
-        parts = self.condition, self.spec_of(thoughts)
-        return self.specs.made_of(parts, "thoughts", lambda: {**self.condition, "thoughts": parts[1]})
+        texts = self.spec_of(thoughts)
+        return self.specs.made_of((self.condition, texts), "thoughts", lambda: {**self.condition, "thoughts": texts})
 
     @cached_property
     def thoughts_written_by(self) -> dict[str, Any]:
