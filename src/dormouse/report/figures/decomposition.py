@@ -52,7 +52,7 @@ def _panel(results: Results, size: int | None, name: str, *, several: bool) -> P
             (i + shift, pool_rate(results.end(f"{name}.{metric}", model, "plain", way)))
             for i, (way, metric) in enumerate(rows)
         ]
-        data += dots(points, role_words(role), role_color(role), size=8, labels=role == "organism")
+        data += dots(points, role_words(role), role_color(role), size=8)
         control: list[tuple[float, Measured]] = [
             (i + shift, pool_rate(results.end(f"{name}.{CONTROL}", model, "plain", way)))
             for i, (way, metric) in enumerate(rows)
