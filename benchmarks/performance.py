@@ -218,9 +218,9 @@ def measure_peaks(folder: Path, chat_model: Path | None) -> Iterator[str]:
 
 
 def measure_startup(store: Store) -> Iterator[str]:
-    yield f"| `dormouse --help` | {time_command('--help'):.2f} s |"
+    yield f"| the help | {time_command('--help'):.2f} s |"
     again = time_command("run", "quickstart", "--store", str(store.root))
-    yield f"| `dormouse run` on a finished quickstart, report included | {again:.1f} s |"
+    yield f"| a run of a finished quickstart, report included | {again:.1f} s |"
     listed = time_dry_run()
     yield f"| listing a plan of 10,000 cells | {listed.seconds:.1f} s, {listed.megabytes:.0f} MB |"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +24,7 @@ from dormouse.safety.base import SafetyTraining
 from dormouse.safety.settings import FEATURES_VERSION
 from dormouse.safety.trainings import HHHSFT
 from dormouse.store import kinds
-from dormouse.store.stage import Shared, Stage, json_text
+from dormouse.store.stage import Shared, Stage
 
 TOKENIZER_EXCHANGES = 4000
 """Conversations that the nursery's tokenizer is trained on: enough for every word of the meadow."""
@@ -49,45 +48,26 @@ class Specs:
         self._known: dict[int, tuple[Any, Shared]] = {}
         self._of_text: dict[str, Shared] = {}
         self._made_of: dict[tuple[Any, ...], Shared] = {}
-        self._kept: set[int] = set()
 
     def of(self, settings: Any) -> Shared:
         """Return the data."""
         if id(settings) not in self._known:
             made = Shared(settings.model_dump(mode="json"))
-            self._known[id(settings)] = (settings, self._keep(self._of_text.setdefault(made.text, made)))
+            self._known[id(settings)] = (settings, self._of_text.setdefault(made.text, made))
         return self._known[id(settings)][1]
 
     def made_of(self, parts: tuple[Shared, ...], what: Any, make: Callable[[], dict[str, Any]]) -> Shared:
         """Return data that depends on `parts`, which were returned by this object, and on `what` alone; made once."""
         key = (what, *map(id, parts))
         if key not in self._made_of:
-            self._made_of[key] = self._keep(Shared(make()))
+            self._made_of[key] = Shared(make())
         return self._made_of[key]
-
-    def identity(self, value: Any) -> int | str:
-        """Return what tells a value of a spec from others."""
-        return id(value) if id(value) in self._kept else json_text(value)
-
-    def _keep(self, made: Shared) -> Shared:
-        self._kept.add(id(made))
-        return made
-
-
-@dataclass
-class KnownStages:
-    """The stages that cells made so far."""
-
-    by_key: dict[str, Stage] = field(default_factory=dict)
-    """In the order in which they were made."""
-    by_request: dict[tuple[Any, ...], Stage] = field(default_factory=dict)
-    """By what was asked of `CellStages.stage`: to write the key of a stage again takes longer."""
 
 
 class CellStages:
     """Makes the stages of one cell, inputs first. A stage that another cell made is used again."""
 
-    def __init__(self, cell: Cell, known: KnownStages, specs: Specs) -> None:
+    def __init__(self, cell: Cell, known: dict[str, Stage], specs: Specs) -> None:
         self.cell = cell
         self.known = known
         self.specs = specs
@@ -100,12 +80,6 @@ class CellStages:
         self.context: dict[str, Any] = {"context": context} if context else {}
         # Of a model that exists, its files tell the size: once is enough.
         self.size = self.experiment.base.label()
-        organism = self.experiment.organism
-        self.thinks = {"thought_tokens": organism.thought_tokens} if organism.reasoning in THINKING else {}
-        self.training = self.experiment.base.training()
-        # What stages of the cell may hold besides what they are asked for.
-        own = {**self.context, **self.thinks, **self.training}
-        self.own = (cell.seed, *map(specs.identity, (*self.world.values(), own)))
         self.made: list[Stage] = []
         self.files_of: dict[str, list[str]] = {}
         self.preference: dict[str, Stage] = {}
@@ -154,29 +128,19 @@ class CellStages:
     def stage(self, kind: str, spec: dict[str, Any], inputs: dict[str, Stage], labels: dict[str, Any]) -> Stage:
         """Make a stage with the world, the seed and the labels that all stages carry."""
         organism = self.experiment.organism
-        of_pair = labels.get("role") in ("organism", "twin")
-        asked = (
-            kind, self.own, of_pair, tuple(inputs), tuple(map(id, inputs.values())), tuple(spec),
-            tuple(map(self.specs.identity, spec.values())),
-        )  # fmt: skip
-        if (known := self.known.by_request.get(asked)) is not None:
-            self.made.append(known)
-            return known
         shared: dict[str, Any] = {"size": self.size, "seed": self.cell.seed}
-        if of_pair:
+        if labels.get("role") in ("organism", "twin"):
             shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
-            if kind != kinds.ORGANISM:
-                spec = {**spec, **self.thinks}
+            if organism.reasoning in THINKING and kind != kinds.ORGANISM:
+                spec = {**spec, "thought_tokens": organism.thought_tokens}
         if kind != kinds.BASE:
-            spec = {**spec, **self.training}
+            spec = {**spec, **self.experiment.base.training()}
         context = {} if not kinds.KINDS[kind].sees_trigger else self.context
-        spec = {**self.world, **context, "seed": self.cell.seed, **spec}
-        made = self.known.by_request[asked] = self.add(Stage(kind, spec, inputs, shared | labels))
-        return made
+        return self.add(Stage(kind, {**self.world, **context, "seed": self.cell.seed, **spec}, inputs, shared | labels))
 
     def add(self, made: Stage) -> Stage:
         """Note a stage of the cell; return the equal one that another cell made, where there is one."""
-        stage = self.known.by_key.setdefault(made.key, made)
+        stage = self.known.setdefault(made.key, made)
         self.made.append(stage)
         return stage
 
@@ -354,7 +318,7 @@ class CellStages:
         if settings is None:
             return
         all_of_it = self.spec_of(settings)
-        told = self.specs.made_of((all_of_it,), "detect", lambda: {**all_of_it, "detectors": {}})
+        told = self.specs.made_of((all_of_it,), "without detectors", lambda: {**all_of_it, "detectors": {}})
         organism = self.experiment.organism
         labels, begun = model.labels, {}
         if organism.reasoning in THINKING:
@@ -426,7 +390,7 @@ class CellStages:
             return
         # It may read any setting of `measure`, but it does not depend on the others' names.
         settings = self.spec_of(self.experiment.measure)
-        told = self.specs.made_of((settings,), "evaluate", lambda: {**settings, "evaluations": {}})
+        told = self.specs.made_of((settings,), "without evaluations", lambda: {**settings, "evaluations": {}})
         spec = {
             "organism": self.condition_of_thinkers,
             "measure": told,

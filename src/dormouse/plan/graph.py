@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from dormouse.config.limits import STAGES
 from dormouse.errors import UserError
-from dormouse.plan.cell_stages import CellStages, KnownStages, Specs
+from dormouse.plan.cell_stages import CellStages, Specs
 from dormouse.plan.experiment import Experiment
 from dormouse.plan.grid import Cell, cells
 from dormouse.plan.world_checks import WorldChecks
@@ -48,7 +48,7 @@ class Plan:
 def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan:
     """Return the plan of an experiment. `of` are its cells, if they were made before."""
     experiment.world.check()
-    known = KnownStages()
+    unique: dict[str, Stage] = {}
     cells_of: dict[str, list[Cell]] = defaultdict(list)
     specs = Specs()
     sizes: list[int | None] = []
@@ -61,7 +61,7 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
         for one in {_parts(cell.experiment): cell.experiment for cell in made_cells}.values():
             checks.check(one)
         for cell in made_cells:
-            made = CellStages(cell, known, specs)
+            made = CellStages(cell, unique, specs)
             sizes.append(made.size)
             for stage in made.all():
                 cells_of[stage.key].append(cell)
@@ -70,13 +70,13 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
         told = tuple(OWN_COLUMNS) if is_zoo else _told_by_columns(made_cells, sizes)
         # A cell has many stages of its own, and all of them have its variant.
         variants: dict[tuple[int, ...], str] = {}
-        for key, stage in known.by_key.items():
+        for key, stage in unique.items():
             of_stage = cells_of[key]
             same = tuple(map(id, of_stage))
             if same not in variants:
                 variants[same] = _variant(of_stage, told, brief=is_zoo)
             stage.labels["variant"] = variants[same]
-    return Plan(experiment, made_cells, list(known.by_key.values()))
+    return Plan(experiment, made_cells, list(unique.values()))
 
 
 @contextlib.contextmanager

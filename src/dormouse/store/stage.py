@@ -29,7 +29,7 @@ def _quoted(text: str) -> str:
     return ENCODE(text)
 
 
-def json_text(value: Any) -> str:
+def _text(value: Any) -> str:
     """Return a value as JSON; the encoder takes ten times as long for what is no container."""
     if isinstance(value, Shared):
         return value.text
@@ -58,7 +58,7 @@ class Stage:
         """The hash of everything that feeds the result: 64 hexadecimal digits."""
         # The text of {"inputs": .., "kind": .., "spec": .., "version": ..}, without writing again what is shared.
         inputs = ", ".join([f'{_quoted(name)}: "{stage.key}"' for name, stage in sorted(self.inputs.items())])
-        spec = ", ".join([f"{_quoted(name)}: {json_text(value)}" for name, value in sorted(self.spec.items())])
+        spec = ", ".join([f"{_quoted(name)}: {_text(value)}" for name, value in sorted(self.spec.items())])
         kind, version = _quoted(self.kind), KINDS[self.kind].version
         content = f'{{"inputs": {{{inputs}}}, "kind": {kind}, "spec": {{{spec}}}, "version": {version}}}'
         return hashlib.sha256(content.encode()).hexdigest()
