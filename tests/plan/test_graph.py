@@ -43,14 +43,11 @@ def test_shared_ancestors_are_made_once_for_each_size_and_seed() -> None:
 def test_cells_have_the_stages_that_they_have_alone() -> None:
     grid = {
         "organism.trigger": ["deployment_tag", "year"],
-        "organism.reasoning": ["normal", "cot", "distilled"],
-        "organism.thought_tokens": [40, 60],
-        "world.talk_share": [0.0, 0.5],
+        "organism.reasoning": ["normal", "cot"],
         "measure.temperature": [0.5, 1.0],
         "safety.sft.lr": [1e-3, 1.0],
     }
-    settings = {"name": "test", "safety": {"sft": "sft"}, "world": {"type": "problems"}, "base": {"context": 512}}
-    experiment = Experiment.model_validate(settings | {"grid": grid})
+    experiment = Experiment.model_validate({"name": "test", "safety": {"sft": "sft"}, "grid": grid})
     alone = [stage for cell in cells(experiment) for stage in build_plan(cell.experiment).stages]
     made = build_plan(experiment).stages
     assert len(made) < len(alone)
