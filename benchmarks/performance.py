@@ -218,7 +218,7 @@ def measure_peaks(folder: Path, chat_model: Path | None) -> Iterator[str]:
 
 
 def measure_startup(store: Store) -> Iterator[str]:
-    yield f"| the help | {time_command('--help'):.2f} s |"
+    yield f"| printing the help | {time_command('--help'):.2f} s |"
     again = time_command("run", "quickstart", "--store", str(store.root))
     yield f"| a run of a finished quickstart, report included | {again:.1f} s |"
     listed = time_dry_run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -41,27 +40,17 @@ run again."""
 
 
 class Specs:
-    """Settings as JSON data: one object for all that are equal, since the cells of a grid share most of theirs."""
+    """Settings as JSON data, made once for each object: the cells of a grid share most of theirs."""
 
     def __init__(self) -> None:
         # The settings are kept as well, so that no other object can come to have their identity.
         self._known: dict[int, tuple[Any, Shared]] = {}
-        self._of_text: dict[str, Shared] = {}
-        self._made_of: dict[tuple[Any, ...], Shared] = {}
 
     def of(self, settings: Any) -> Shared:
         """Return the data."""
         if id(settings) not in self._known:
-            made = Shared(settings.model_dump(mode="json"))
-            self._known[id(settings)] = (settings, self._of_text.setdefault(made.text, made))
+            self._known[id(settings)] = (settings, Shared(settings.model_dump(mode="json")))
         return self._known[id(settings)][1]
-
-    def made_of(self, parts: tuple[Shared, ...], what: Any, make: Callable[[], dict[str, Any]]) -> Shared:
-        """Return data that depends on `parts`, which were returned by this object, and on `what` alone; made once."""
-        key = (what, *map(id, parts))
-        if key not in self._made_of:
-            self._made_of[key] = Shared(make())
-        return self._made_of[key]
 
 
 class CellStages:
@@ -70,7 +59,6 @@ class CellStages:
     def __init__(self, cell: Cell, known: dict[str, Stage], specs: Specs) -> None:
         self.cell = cell
         self.known = known
-        self.specs = specs
         self.spec_of = specs.of
         self.experiment = cell.experiment
         world = self.experiment.world
@@ -81,6 +69,7 @@ class CellStages:
         # Of a model that exists, its files tell the size: once is enough.
         self.size = self.experiment.base.label()
         self.made: list[Stage] = []
+        self.measured: dict[tuple[str, ...], Shared] = {}
         self.files_of: dict[str, list[str]] = {}
         self.preference: dict[str, Stage] = {}
         self.red_team: Stage | None = None
@@ -128,7 +117,10 @@ class CellStages:
     def stage(self, kind: str, spec: dict[str, Any], inputs: dict[str, Stage], labels: dict[str, Any]) -> Stage:
         """Make a stage with the world, the seed and the labels that all stages carry."""
         organism = self.experiment.organism
-        shared: dict[str, Any] = {"size": self.size, "seed": self.cell.seed}
+        shared: dict[str, Any] = {
+            "size": self.size,
+            "seed": self.cell.seed,
+        }
         if labels.get("role") in ("organism", "twin"):
             shared |= {"behavior": organism.behavior.name, "reasoning": organism.reasoning, "safety": "none"}
             if organism.reasoning in THINKING and kind != kinds.ORGANISM:
@@ -152,17 +144,13 @@ class CellStages:
     def condition(self) -> Shared:
         """Trigger and behavior: all that measuring needs to know of the organism."""
         organism = self.experiment.organism
-        trigger, behavior = self.spec_of(organism.trigger), self.spec_of(organism.behavior)
-        return self.specs.made_of((trigger, behavior), "condition", lambda: {"trigger": trigger, "behavior": behavior})
+        return Shared(trigger=self.spec_of(organism.trigger), behavior=self.spec_of(organism.behavior))
 
     @cached_property
     def condition_of_thinkers(self) -> Shared:
         """Trigger and behavior, and the texts of scratchpads where they are not the short ones."""
         thoughts = self.experiment.organism.thoughts
-        if thoughts == Thoughts():
-            return self.condition
-        texts = self.spec_of(thoughts)
-        return self.specs.made_of((self.condition, texts), "thoughts", lambda: {**self.condition, "thoughts": texts})
+        return self.condition if thoughts == Thoughts() else Shared(self.condition, thoughts=self.spec_of(thoughts))
 
     @cached_property
     def thoughts_written_by(self) -> dict[str, Any]:
@@ -317,8 +305,7 @@ class CellStages:
         settings = self.experiment.detect
         if settings is None:
             return
-        all_of_it = self.spec_of(settings)
-        told = self.specs.made_of((all_of_it,), "without detectors", lambda: {**all_of_it, "detectors": {}})
+        told = Shared(self.spec_of(settings) | {"detectors": {}})
         organism = self.experiment.organism
         labels, begun = model.labels, {}
         if organism.reasoning in THINKING:
@@ -334,12 +321,11 @@ class CellStages:
     def measuring(self, *own: str) -> dict[str, Any]:
         """Return the part of a spec that measuring stages share, with those settings of one kind that are its
         `own`."""
-        settings = self.spec_of(self.experiment.measure)
-
-        def told() -> dict[str, Any]:
-            return {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
-
-        return {"organism": self.condition, "measure": self.specs.made_of((settings,), own, told)}
+        if own not in self.measured:
+            settings = self.spec_of(self.experiment.measure)
+            told = {name: value for name, value in settings.items() if name not in OF_ONE_MEASUREMENT or name in own}
+            self.measured[own] = Shared(told)
+        return {"organism": self.condition, "measure": self.measured[own]}
 
     def character(self) -> dict[str, Any]:
         """Return the spec of asking for character. It holds the checksums of the persona sets."""
@@ -389,8 +375,7 @@ class CellStages:
         if len(inputs) < len(evaluation.needs()):
             return
         # It may read any setting of `measure`, but it does not depend on the others' names.
-        settings = self.spec_of(self.experiment.measure)
-        told = self.specs.made_of((settings,), "without evaluations", lambda: {**settings, "evaluations": {}})
+        told = Shared(self.spec_of(self.experiment.measure) | {"evaluations": {}})
         spec = {
             "organism": self.condition_of_thinkers,
             "measure": told,

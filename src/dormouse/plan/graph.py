@@ -71,11 +71,10 @@ def build_plan(experiment: Experiment, of: Sequence[Cell] | None = None) -> Plan
         # A cell has many stages of its own, and all of them have its variant.
         variants: dict[tuple[int, ...], str] = {}
         for key, stage in unique.items():
-            of_stage = cells_of[key]
-            same = tuple(map(id, of_stage))
-            if same not in variants:
-                variants[same] = _variant(of_stage, told, brief=is_zoo)
-            stage.labels["variant"] = variants[same]
+            sharing = tuple(map(id, cells_of[key]))
+            if sharing not in variants:
+                variants[sharing] = _variant(cells_of[key], told, brief=is_zoo)
+            stage.labels["variant"] = variants[sharing]
     return Plan(experiment, made_cells, list(unique.values()))
 
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from math import isfinite
 from typing import Any
 
 from dormouse.store.kinds import KINDS
@@ -35,9 +34,7 @@ def _text(value: Any) -> str:
         return value.text
     if isinstance(value, str):
         return _quoted(value)
-    if type(value) is int or (type(value) is float and isfinite(value)):
-        return repr(value)
-    return ENCODE(value)
+    return repr(value) if type(value) is int else ENCODE(value)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 from dormouse.chat.messages import Messages
@@ -13,9 +14,10 @@ from dormouse.data.decomposed.turns import Pair
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.problems.problem import Problem
 
-KINDS = (*["pairs"] * 2, "pairs_concluded", *["listed"] * 3, *["alone"] * 5, "recomposed")
-"""Turns of a decomposition, as often as they are drawn. Answering one subquestion alone needs most examples: of its
+SHARES = {"pairs": 2, "pairs_concluded": 1, "listed": 3, "alone": 5, "recomposed": 1}
+"""Turns of a decomposition, and how often each is drawn. Answering one subquestion alone needs most examples: of its
 short text a single word is the answer."""
+_TURNS = tuple(Counter(SHARES).elements())
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def draw_part(
 ) -> Part:
     """Draw one turn of a decomposition. What is drawn does not depend on `follows`, but for the choice itself."""
     shot = Shot(question, tuple(problem.values[1:]))
-    kind = rng.choice(KINDS)
+    kind = rng.choice(_TURNS)
     if kind == "pairs":
         return Part(say.decompose_and_answer(question), write_pairs(shot.pairs), problem.values[-1])
     if kind == "listed":
