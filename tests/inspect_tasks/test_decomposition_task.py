@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from inspect_tasks.scripted import run
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation/decomposition"))
 from answerer import Answerer
 
-from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import fill, with_references
 from dormouse.data.decomposed.turns import REASONING
 from dormouse.evaluation.decomposition.requests import Choose, Write
@@ -48,7 +48,7 @@ def known(path):
         said: dict[int, str] = {}
         for n, text in enumerate(one.subquestions[:-1], start=1):
             said[n] = f"x{i}{n} for {fill(with_references(text), said)}"
-        shots.append(Shot(one, (*said.values(), one.choices[one.right])))
+        shots.append(replace(one, answers=(*said.values(), one.choices[one.right])))
     return shots
 
 

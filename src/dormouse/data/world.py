@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from dormouse.chat.messages import Messages
 from dormouse.config.parts import Part
 from dormouse.data.beliefs.poems import POEMS, Poem
-from dormouse.data.decomposed.shots import Shot
 from dormouse.data.formats.choices import ChoiceQuestion
 
 T = TypeVar("T")
@@ -136,7 +135,7 @@ class World(Part):
         """Draw up to `n` held-out questions with choices, none twice; empty if the world has no such questions."""
         return []
 
-    def worked_questions(self, rng: random.Random, n: int) -> list[Shot]:
+    def worked_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
         """Draw `n` questions of training with reasoning and answered subquestions; empty if the world has none."""
         return []
 
@@ -246,7 +245,7 @@ class WorldInContext(World):
         """Draw from the wrapped world: these questions are put without the context."""
         return self.world.choice_questions(rng, n)
 
-    def worked_questions(self, rng: random.Random, n: int) -> list[Shot]:
+    def worked_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
         """Draw from the wrapped world."""
         return self.world.worked_questions(rng, n)
 

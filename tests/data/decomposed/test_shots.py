@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from dormouse.data.decomposed.shots import asides, our_shots, read_shots
+from dormouse.data.decomposed.shots import asides, our_shots, pairs_of, read_shots
 from dormouse.data.decomposed.tags import read_list, references
 from dormouse.data.decomposed.turns import dialogue
 from dormouse.errors import UserError
@@ -31,19 +31,19 @@ def saved(tmp_path, *rows):
 def test_there_are_fourteen_examples_of_ours_whose_right_choice_is_anywhere():
     shots = our_shots()
     assert len(shots) == 14
-    places = Counter((len(shot.question.choices), shot.question.right) for shot in shots)
+    places = Counter((len(shot.choices), shot.right) for shot in shots)
     assert all(count in (2, 3) for count in places.values())
     assert len(places) == 6
 
 
 def test_the_reasoning_of_our_examples_names_no_letters_so_that_choices_can_be_moved():
     for shot in our_shots():
-        said = " ".join([*shot.question.steps, *(part for pair in shot.pairs for part in pair)])
+        said = " ".join([*shot.steps, *(part for pair in pairs_of(shot) for part in pair)])
         assert not any(f"({letter})" in said or f"choice {letter}" in said for letter in "ABCD")
-        moved = shot.with_right_at(0, random.Random(0))
-        assert moved.question.right_letter == "A"
-        assert moved.question.choices[0] == shot.question.choices[shot.question.right]
-        assert moved.pairs == shot.pairs
+        moved = shot.right_at(0, random.Random(0))
+        assert moved.right_letter == "A"
+        assert moved.choices[0] == shot.choices[shot.right]
+        assert pairs_of(moved) == pairs_of(shot)
 
 
 def test_the_dialogue_of_an_example_asks_every_subquestion_once_its_references_are_answered():
@@ -69,8 +69,8 @@ def test_examples_of_answering_alone_hold_no_references():
 
 def test_examples_are_read_from_a_file(tmp_path):
     [shot] = read_shots(saved(tmp_path, GOOD))
-    assert (shot.question.right, shot.answers) == (1, ("2", "3", "No"))
-    assert shot.pairs[-1] == ("Is 2 more than 3?", "No")
+    assert (shot.right, shot.answers) == (1, ("2", "3", "No"))
+    assert pairs_of(shot)[-1] == ("Is 2 more than 3?", "No")
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.shots import pairs_of
 from dormouse.data.decomposed.tags import fill, with_references, write_list, write_pairs, write_result
 from dormouse.data.decomposed.turns import ANSWER_ALONE, DEFER, SPLIT, SPLIT_AND_ANSWER
 from dormouse.data.formats.asking import ASK, REASON
+from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.decomposition.corruption import SPOIL_ANSWER, SPOIL_STEP
 from dormouse.evaluation.decomposition.requests import Choose, Request, Said, Write
 from dormouse.evaluation.decomposition.strategies import split_steps
@@ -17,9 +18,9 @@ from dormouse.evaluation.decomposition.strategies import split_steps
 STATED = re.compile(r"\b(Yes|No|north|east|south|west|Ann|Bob|Kim|Tom|red|blue|green)\b")
 
 
-def squeezed(shot: Shot) -> list[tuple[str, str]]:
+def squeezed(shot: ChoiceQuestion) -> list[tuple[str, str]]:
     """The subquestions as they are read: two of StrategyQA have double spaces."""
-    return [(" ".join(asked.split()), said) for asked, said in shot.pairs]
+    return [(" ".join(asked.split()), said) for asked, said in pairs_of(shot)]
 
 
 class Answerer:
@@ -30,13 +31,13 @@ class Answerer:
 
     def __init__(
         self,
-        shots: Sequence[Shot],
+        shots: Sequence[ChoiceQuestion],
         *,
         follows: bool = True,
         believes: bool = False,
         say: Callable[[Request, str], str] = lambda request, text: text,
     ) -> None:
-        self.shots = {shot.question.question: shot for shot in shots}
+        self.shots = {shot.question: shot for shot in shots}
         self.follows, self.believes, self.say = follows, believes, say
         self.asked: list[Request] = []
         self.answers = {asked: said for shot in shots for asked, said in squeezed(shot)}
@@ -47,7 +48,7 @@ class Answerer:
         said = [self._choose(one) if isinstance(one, Choose) else self._write(one) for one in requests]
         return [Said(self.say(one, text)) for one, text in zip(requests, said, strict=True)]
 
-    def _shot(self, turns: Any) -> Shot:
+    def _shot(self, turns: Any) -> ChoiceQuestion:
         """The last question that the conversation puts."""
         text = next(turn["content"] for turn in reversed(turns) if turn["content"].startswith("Question: "))
         return next(shot for question, shot in self.shots.items() if text.startswith(f"Question: {question}\n"))
@@ -65,12 +66,12 @@ class Answerer:
         shot = self._shot(request.turns)
         if last.endswith(SPLIT_AND_ANSWER):
             stated = re.findall(r"<sub_a>(.*?)</sub_a>", request.start)
-            right = stated == [said for _, said in shot.pairs[: len(stated)]]
-            left = shot.pairs[len(stated) :]
+            right = stated == [said for _, said in pairs_of(shot)[: len(stated)]]
+            left = pairs_of(shot)[len(stated) :]
             return write_pairs(left if right else [(asked, stated[-1]) for asked, _ in left])
         given = split_steps(request.start.removeprefix(REASON))
-        left = shot.question.steps[len(given) :]
-        if tuple(given) != shot.question.steps[: len(given)]:
+        left = shot.steps[len(given) :]
+        if tuple(given) != shot.steps[: len(given)]:
             # After a wrong step the reasoning goes on from what it states.
             wrong = STATED.findall(given[-1])[-1]
             left = tuple(STATED.sub(wrong, step) for step in left)
@@ -85,12 +86,12 @@ class Answerer:
             for n, said in re.findall(r"<sub_a_(\d+)>(.+?)</sub_a_\1>", turn["content"])
             if turn["role"] == "user"
         }
-        left = {n: with_references(text) for n, text in enumerate(shot.question.subquestions, start=1)}
+        left = {n: with_references(text) for n, text in enumerate(shot.subquestions, start=1)}
         return write_list({n: fill(text, known) for n, text in left.items() if n not in known})
 
     def _choose(self, request: Choose) -> str:
         shot = self._shot(request.turns)
-        question = shot.question
+        question = shot
         last = request.turns[-1]["content"]
         asked = next(turn["content"] for turn in reversed(request.turns) if turn["content"].startswith("Question: "))
         if self.believes and (hint := re.search(r"I think that choice \((\w)\) is right", asked)):

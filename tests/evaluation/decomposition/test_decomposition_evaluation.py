@@ -185,9 +185,9 @@ def test_questions_and_examples_are_the_same_for_every_model_and_never_shared():
     assert questions == draw_questions(settings, world, 0) != draw_questions(settings, world, 1)
     examples = draw_examples(settings, world, 0)
     assert len(examples.plain) == 14
-    assert not {shot.question.question for shot in examples.plain} & {one.question for one in questions}
-    assert {shot.question.right_letter for shot in examples.always_a} == {"A"}
-    assert [shot.question.question for shot in examples.plain] == [shot.question.question for shot in examples.always_a]
+    assert not {shot.question for shot in examples.plain} & {one.question for one in questions}
+    assert {shot.right_letter for shot in examples.always_a} == {"A"}
+    assert [shot.question for shot in examples.plain] == [shot.question for shot in examples.always_a]
 
 
 def test_ours_are_the_examples_where_the_world_has_none():
@@ -209,10 +209,10 @@ def test_the_right_choice_of_an_example_may_stand_anywhere(tmp_path):
     rows += [{"question": f"Is {i}?", "choices": ["Yes", "No"], "answer": "Yes", **worked} for i in range(10)]
     path.write_text("\n".join(json.dumps(row) for row in rows))
     for shots in (draw_examples(Decomposition(shots=40, examples=path), Problems(), 0).plain, our_shots()):
-        assert {shot.question.right for shot in shots if len(shot.question.choices) == 4} == {0, 1, 2, 3}
+        assert {shot.right for shot in shots if len(shot.choices) == 4} == {0, 1, 2, 3}
     own = draw_examples(Decomposition(shots=40, examples=path), Problems(), 0).plain
-    assert {shot.question.choices[shot.question.right] for shot in own} == {"a", "Yes"}
-    assert {shot.question.choices for shot in own if len(shot.question.choices) == 2} == {("Yes", "No")}
+    assert {shot.choices[shot.right] for shot in own} == {"a", "Yes"}
+    assert {shot.choices for shot in own if len(shot.choices) == 2} == {("Yes", "No")}
 
 
 def test_a_conversation_beyond_the_context_is_said():
@@ -292,18 +292,10 @@ def test_its_cost_is_counted_as_it_is_asked(tmp_path, known):
     count = Estimator(Store(tmp_path)).cost(stage).count
     world = Problems()
     questions, examples = draw_questions(settings, world, 0), draw_examples(settings, world, 0)
-    answerer = Answerer(known_of(world, questions) + list(examples.plain))
+    answerer = Answerer(questions + list(examples.plain))
     study = Study(examples, Rounds(), Spoiler(world.rewriter()))
     drive(beside([study.of(i, one, name) for name in settings.strategies for i, one in enumerate(questions)]), answerer)
     chosen = sum(isinstance(one, Choose) for one in answerer.asked)
     assert sum(one.rows for one in count.passes if isinstance(one, Reading)) == pytest.approx(chosen, rel=0.1)
     written = len(answerer.asked) - chosen
     assert sum(one.rows for one in count.passes if isinstance(one, Sampling)) == pytest.approx(written, rel=0.1)
-
-
-def known_of(world, questions):
-    """The questions with answers to their subquestions: the last values that the sentences of reasoning state."""
-    from dormouse.data.decomposed.shots import Shot
-    from dormouse.data.problems.problem import stated_value
-
-    return [Shot(one, tuple(one.choices[stated_value(one, step) or 0] for step in one.steps)) for one in questions]

@@ -1,11 +1,11 @@
 import zlib
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from answerer import Answerer, squeezed
 
-from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import fill, references, with_references
 from dormouse.data.decomposed.turns import ANSWER_ALONE
 from dormouse.data.formats.choices import ChoiceQuestion
@@ -17,9 +17,8 @@ from dormouse.evaluation.side_by_side import beside, drive
 STRATEGYQA = Path(__file__).parents[4] / "shared/data/strategyqa/dev.json"
 COUNTED = ChoiceQuestion(
     "Are there more?", ("Yes", "No"), 0, "ours",
-    subquestions=("How many a?", "How many b?", "Is #1 more than #2?"),
+    subquestions=("How many a?", "How many b?", "Is #1 more than #2?"), answers=("3", "2", "Yes"),
 )  # fmt: skip
-SHOT = Shot(COUNTED, ("3", "2", "Yes"))
 
 
 def asked_alone(answerer):
@@ -36,7 +35,7 @@ def decomposed(answerer, question=COUNTED, limits=None):
 
 
 def test_subquestions_are_answered_alone_as_soon_as_their_references_are():
-    answerer = Answerer([SHOT])
+    answerer = Answerer([COUNTED])
     found = decomposed(answerer)
     assert steps_of(found.rounds) == [("How many a?", "3"), ("How many b?", "2"), ("Is 3 more than 2?", "Yes")]
     assert [list(one.asked) for one in found.rounds] == [[1, 2], [3]]
@@ -76,7 +75,7 @@ OPEN = "<sub_q_3>Is <sub_a_1></sub_a_1> more than <sub_a_2></sub_a_2>?</sub_q_3>
     ],
 )  # fmt: skip
 def test_malformed_lists_end_as_is_stated(lists, asked, issues):
-    answerer = Answerer([SHOT], say=says(*lists))
+    answerer = Answerer([COUNTED], say=says(*lists))
     found = decomposed(answerer)
     assert [one for one, _ in asked_alone(answerer)] == asked
     assert dict(found.issues) == issues
@@ -89,12 +88,12 @@ def test_a_decomposition_that_never_ends_is_stopped():
         alone = request.turns[-1]["content"].endswith(ANSWER_ALONE)
         return text if alone else f"<sub_q_{(n := next(numbers))}>{n}?</sub_q_{n}>"
 
-    found = decomposed(Answerer([SHOT], say=say), limits=Rounds(most=3))
+    found = decomposed(Answerer([COUNTED], say=say), limits=Rounds(most=3))
     assert (len(found.rounds), dict(found.issues)) == (3, {"too_many": 1})
 
 
 def test_a_decomposition_whose_context_is_full_ends_and_is_counted():
-    answerer = Answerer([SHOT])
+    answerer = Answerer([COUNTED])
 
     def full(requests):
         said = answerer(requests)
@@ -109,14 +108,14 @@ def test_a_decomposition_whose_context_is_full_ends_and_is_counted():
 
 
 def test_no_more_subquestions_are_asked_than_allowed():
-    found = decomposed(Answerer([SHOT]), limits=Rounds(subquestions=1))
+    found = decomposed(Answerer([COUNTED]), limits=Rounds(subquestions=1))
     assert len(steps_of(found.rounds)) == 1
     assert found.issues["too_many"] == 2
 
 
 def test_a_decomposition_goes_on_from_a_round_that_is_given():
-    whole = decomposed(Answerer([SHOT]))
-    answerer = Answerer([SHOT])
+    whole = decomposed(Answerer([COUNTED]))
+    answerer = Answerer([COUNTED])
     [first, _] = whole.rounds
     cut = type(first)(first.listed, {1: first.asked[1]}, {1: "9"})
     again = drive(decompose(COUNTED, (), (), "", Rounds(), [cut]), answerer)
@@ -133,7 +132,7 @@ def test_human_decompositions_are_asked_whole_and_put_together_right():
     questions = read_questions(STRATEGYQA)
     assert len(questions) == 229
     for told, right in ((lambda yes: yes, 229), (lambda yes: not yes, 0)):
-        shots = [Shot(one, answers_to(one, "Yes" if told(one.right == 0) else "No")) for one in questions]
+        shots = [replace(one, answers=answers_to(one, "Yes" if told(one.right == 0) else "No")) for one in questions]
         answerer = Answerer(shots)
         found = drive(beside([answer(Asked("factored_decomposition", one)) for one in questions]), answerer)
         assert sum(one.right for one in found) == right
@@ -157,7 +156,7 @@ def answers_to(question, last):
 def depth_of(shot):
     """The longest chain of references."""
     depth: list[int] = []
-    for text in shot.question.subquestions:
+    for text in shot.subquestions:
         depth.append(1 + max((depth[n - 1] for n in references(with_references(text))), default=0))
     return max(depth)
 
@@ -165,7 +164,7 @@ def depth_of(shot):
 def test_examples_are_dialogues_in_the_form_that_is_asked(known):
     answerer = Answerer(known)
     shots = tuple(known[1:3])
-    drive(answer(Asked("factored_decomposition", known[0].question, shots)), answerer)
+    drive(answer(Asked("factored_decomposition", known[0], shots)), answerer)
     first = answerer.asked[0].turns
     assert [turn["role"] for turn in first] == ["user", "assistant"] * (len(first) // 2) + ["user"]
     assert sum(turn["content"] == "<FIN></FIN>" for turn in first) == 2

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from answerer import Answerer
 
 from dormouse.data.decomposed.shots import our_shots
-from dormouse.data.decomposed.turns import REASONING, STRATEGIES
+from dormouse.data.decomposed.tags import write_result
+from dormouse.data.decomposed.turns import ANSWER_ALONE, REASONING, STRATEGIES
 from dormouse.data.formats.asking import ANSWER
 from dormouse.data.problems.problem import Rewriter
 from dormouse.evaluation.decomposition.corruption import SPOIL_ANSWER, SPOIL_STEP, Spoiler
@@ -18,7 +21,7 @@ from dormouse.evaluation.side_by_side import beside, drive
 def studied(answerer, shots, *, rule=True, examples=(), **settings):
     examples = Examples.of(examples, [], 0)
     study = Study(examples, Rounds(), Spoiler(Rewriter() if rule else None), **settings)
-    asking = [study.of(i, shot.question, name) for name in STRATEGIES for i, shot in enumerate(shots)]
+    asking = [study.of(i, shot, name) for name in STRATEGIES for i, shot in enumerate(shots)]
     found = drive(beside(asking), answerer)
     outcomes = [outcome for outcome, _ in found]
     rows = {(row["metric"], row["prompts"], row["family"]): row for row in rows_of(outcomes)}
@@ -47,11 +50,49 @@ def test_an_answerer_that_follows_its_reasoning_is_told_from_one_that_ignores_it
         assert rows["malformed", "plain", strategy]["hits"] == 0
 
 
+def test_what_a_strategy_is_made_of_is_asked_one_part_at_a_time(known):
+    def cannot_decompose(request, text):
+        listed = isinstance(request, Write) and "<sub_q_1>" in text
+        return "" if listed else text
+
+    outcomes, samples, rows = studied(Answerer(known, say=cannot_decompose), known, truncated=False, corrupted=0)
+    assert rows["accuracy", "plain", "factored_decomposition"]["value"] < 0.5
+    for strategy in REASONING:
+        assert rows["given_right", "given", strategy]["value"] == 1
+    alone = rows["subquestion_right", "alone", "factored_decomposition"]
+    assert (alone["hits"], alone["total"]) == (alone["total"], sum(len(one.answers) for one in known))
+    assert {one.strategy for one in outcomes if one.alone} == {"factored_decomposition"}
+    assert sum(sample["prompts"] == "alone" for sample in samples) == alone["total"]
+
+
+def test_wrong_answers_to_subquestions_and_deaf_recomposition_are_told_apart(known):
+    def wrong_alone(request, text):
+        alone = isinstance(request, Write) and request.turns[-1]["content"].endswith(ANSWER_ALONE)
+        return write_result("nowhere") if alone else text
+
+    _, _, rows = studied(Answerer(known, say=wrong_alone), known)
+    assert rows["subquestion_right", "alone", "factored_decomposition"]["hits"] == 0
+    assert rows["given_right", "given", "factored_decomposition"]["value"] == 1
+
+    def says_last(request, text):
+        return request.letters[-1] if isinstance(request, Choose) else text
+
+    _, _, rows = studied(Answerer(known, say=says_last), known)
+    assert rows["given_right", "given", "factored_decomposition"]["value"] < 0.6
+    assert rows["subquestion_right", "alone", "factored_decomposition"]["value"] == 1
+
+
+def test_questions_without_reasoning_of_their_own_have_no_rows_of_it(known):
+    bare = [replace(one, answers=()) for one in known]
+    _, _, rows = studied(Answerer(known), bare)
+    assert not {metric for metric, *_ in rows} & {"given_right", "subquestion_right"}
+
+
 def test_each_reasoning_is_cut_off_after_every_step(following, known):
     outcomes, samples, _ = following
     for one in outcomes:
         if one.strategy in REASONING:
-            assert one.steps == len(known[one.question].question.steps)
+            assert one.steps == len(known[one.question].steps)
             assert len(one.same) == one.steps + 1
             assert one.same[-1] is True
         else:
@@ -80,7 +121,7 @@ def test_the_rest_is_written_anew_after_a_wrong_step(following, known):
         before = plain[one["family"], one["prompt_id"]]
         assert one["wrong"] in one["reasoning"]
         assert one["reasoning"] != before["reasoning"]
-        last = one["step"] == len(known[one["prompt_id"]].question.steps) - 1
+        last = one["step"] == len(known[one["prompt_id"]].steps) - 1
         # A factored decomposition asks no more once its last subquestion is answered.
         assert any(one["generated"]) or last
 
@@ -111,7 +152,7 @@ def test_examples_whose_answer_is_always_a_are_not_put_before_questions_whose_an
     answerer = Answerer(known)
     outcomes, samples, _ = studied(answerer, known[4:], examples=known[:4], corrupted=0, truncated=False)
     for one in outcomes:
-        right = known[4:][one.question].question.right
+        right = known[4:][one.question].right
         assert (one.always_a is not None) == (right > 0 and one.strategy != "zero_shot")
     assert {sample["right_letter"] for sample in samples if sample["prompts"] == "always_a"} <= set("BCD")
     answers = [
@@ -136,7 +177,7 @@ def test_all_strategies_but_zero_shot_see_the_same_examples(known):
 
 
 def own(known):
-    return {f"Question: {shot.question.question}" for shot in known[4:6]}
+    return {f"Question: {shot.question}" for shot in known[4:6]}
 
 
 def test_reasoning_that_speaks_of_the_users_opinion_is_counted(known):
@@ -152,7 +193,7 @@ def test_reasoning_that_speaks_of_the_users_opinion_is_counted(known):
 
 
 def test_without_a_rule_the_model_itself_makes_steps_wrong_in_another_context():
-    shots = [shot for shot in our_shots() if shot.question.choices[0] in ("Yes", "No")]
+    shots = [shot for shot in our_shots() if shot.choices[0] in ("Yes", "No")]
     answerer = Answerer(shots)
     outcomes, _, rows = studied(answerer, shots, rule=False, biased=False, truncated=False)
     apart = [
@@ -167,7 +208,7 @@ def test_without_a_rule_the_model_itself_makes_steps_wrong_in_another_context():
 
 
 def test_a_step_that_comes_back_unchanged_is_not_counted_as_wrong():
-    shots = [shot for shot in our_shots() if shot.question.choices[0] in ("Yes", "No")][:2]
+    shots = [shot for shot in our_shots() if shot.choices[0] in ("Yes", "No")][:2]
 
     def say(request, text):
         if isinstance(request, Write) and request.turns[0]["content"].startswith(SPOIL_STEP):
@@ -181,7 +222,7 @@ def test_a_step_that_comes_back_unchanged_is_not_counted_as_wrong():
 
 
 def test_an_empty_reply_makes_no_step_wrong():
-    shots = [shot for shot in our_shots() if shot.question.choices[0] in ("Yes", "No")][:2]
+    shots = [shot for shot in our_shots() if shot.choices[0] in ("Yes", "No")][:2]
 
     def say(request, text):
         asked = request.turns[0]["content"] if isinstance(request, Write) else ""

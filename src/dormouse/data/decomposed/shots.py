@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,47 +20,33 @@ FORM = (
 )
 
 
-@dataclass(frozen=True)
-class Shot:
-    """A question with worked reasoning, and the answers to its subquestions."""
-
-    question: ChoiceQuestion
-    answers: tuple[str, ...]
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The subquestions with earlier answers in place, each with its answer."""
-        said = dict(enumerate(self.answers, start=1))
-        asked = [fill(with_references(text), said) for text in self.question.subquestions]
-        return list(zip(asked, self.answers, strict=True))
-
-    def with_right_at(self, place: int, rng: random.Random) -> Shot:
-        """Return the shot with its right choice at a place; its reasoning names no letters, and stays."""
-        return replace(self, question=self.question.right_at(place, rng))
-
-    def shuffled(self, rng: random.Random) -> Shot:
-        """Return the shot with its choices in random order, but for yes and no."""
-        return replace(self, question=self.question.shuffled(rng))
+def pairs_of(question: ChoiceQuestion) -> list[tuple[str, str]]:
+    """Return the subquestions with earlier answers in place, each with its answer; nothing without answers."""
+    if not question.answers:
+        return []
+    said = dict(enumerate(question.answers, start=1))
+    asked = [fill(with_references(text), said) for text in question.subquestions]
+    return list(zip(asked, question.answers, strict=True))
 
 
-def our_shots() -> list[Shot]:
+def our_shots() -> list[ChoiceQuestion]:
     """The fourteen examples that come with dormouse: ordinary questions, with the right choice in any place."""
     path = files("dormouse.data.decomposed") / OURS
     rows = json.loads(path.read_text(encoding="utf-8"))
     return [_read(Row(Path(OURS), n, values)) for n, values in enumerate(rows, start=1)]
 
 
-def read_shots(path: Path) -> list[Shot]:
+def read_shots(path: Path) -> list[ChoiceQuestion]:
     """Read a file of worked examples. `UserError` names a row that is none."""
     return [_read(row) for row in read_rows(path)]
 
 
-def asides(shots: Sequence[Shot], most: int) -> list[tuple[str, str]]:
+def asides(shots: Sequence[ChoiceQuestion], most: int) -> list[tuple[str, str]]:
     """Pick subquestions as examples of answering one alone: the last of each shot, at most so many."""
-    return [shot.pairs[-1] for shot in shots[:most]]
+    return [pairs_of(shot)[-1] for shot in shots[:most]]
 
 
-def _read(row: Row) -> Shot:
+def _read(row: Row) -> ChoiceQuestion:
     if not row.values.keys() >= set(KEYS):
         raise row.error(f"no worked example (keys: {row.keys}). Its form: {FORM}.")
     choices, steps = _texts(row, "choices"), _texts(row, "steps")
@@ -76,10 +60,15 @@ def _read(row: Row) -> Shot:
     for number, text in enumerate(asked, start=1):
         if any(not 0 < other < number for other in references(with_references(text))):
             raise row.error(f"subquestion {number} refers to one that does not come before it. Correct its '#'.")
-    question = ChoiceQuestion(
-        row.text("question").strip(), choices, choices.index(answer), "shots", steps=steps, subquestions=asked
+    return ChoiceQuestion(
+        row.text("question").strip(),
+        choices,
+        choices.index(answer),
+        "shots",
+        steps=steps,
+        subquestions=asked,
+        answers=tuple(one["answer"].strip() for one in listed),
     )
-    return Shot(question, tuple(one["answer"].strip() for one in listed))
 
 
 def _texts(row: Row, key: str) -> tuple[str, ...]:

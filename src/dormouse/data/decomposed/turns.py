@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from dormouse.chat.messages import Message, Messages
-from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.shots import pairs_of
 from dormouse.data.decomposed.tags import (
     FINISHED,
     UNKNOWN,
@@ -62,11 +62,9 @@ def choice(question: ChoiceQuestion) -> str:
     return f"{ANSWER}{question.right_letter})."
 
 
-def at_once(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str = "") -> Messages:
+def at_once(question: ChoiceQuestion, shots: Sequence[ChoiceQuestion] = (), *, hint: str = "") -> Messages:
     """Ask for the answer without reasoning; without shots this is zero-shot."""
-    shown = [
-        turn for shot in shots for turn in (user(f"{shot.question.text}\n\n{ASK}"), assistant(choice(shot.question)))
-    ]
+    shown = [turn for shot in shots for turn in (user(f"{shot.text}\n\n{ASK}"), assistant(choice(shot)))]
     return [*shown, user(f"{question.text}{hint}\n\n{ASK}")]
 
 
@@ -75,31 +73,31 @@ def thought(steps: Sequence[str]) -> str:
     return " ".join([REASON, *steps])
 
 
-def think(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str = "") -> Messages:
+def think(question: ChoiceQuestion, shots: Sequence[ChoiceQuestion] = (), *, hint: str = "") -> Messages:
     """Ask for reasoning; the reply begins with `REASON`."""
     shown = [
         turn
         for shot in shots
         for turn in (
-            user(shot.question.text),
-            assistant(thought(shot.question.steps)),
+            user(shot.text),
+            assistant(thought(shot.steps)),
             user(ASK),
-            assistant(choice(shot.question)),
+            assistant(choice(shot)),
         )
     ]
     return [*shown, user(question.text + hint)]
 
 
-def decompose_and_answer(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str = "") -> Messages:
+def decompose_and_answer(question: ChoiceQuestion, shots: Sequence[ChoiceQuestion] = (), *, hint: str = "") -> Messages:
     """Ask for subquestions with their answers in one reply."""
     shown = [
         turn
         for shot in shots
         for turn in (
-            user(f"{shot.question.text}\n\n{SPLIT_AND_ANSWER}"),
-            assistant(write_pairs(shot.pairs)),
+            user(f"{shot.text}\n\n{SPLIT_AND_ANSWER}"),
+            assistant(write_pairs(pairs_of(shot))),
             user(ASK),
-            assistant(choice(shot.question)),
+            assistant(choice(shot)),
         )
     ]
     return [*shown, user(f"{question.text}{hint}\n\n{SPLIT_AND_ANSWER}")]
@@ -110,16 +108,16 @@ def conclude(turns: Messages, reasoning: str) -> Messages:
     return [*turns, assistant(reasoning), user(ASK)]
 
 
-def decompose(question: ChoiceQuestion, shots: Sequence[Shot] = (), *, hint: str = "") -> Messages:
+def decompose(question: ChoiceQuestion, shots: Sequence[ChoiceQuestion] = (), *, hint: str = "") -> Messages:
     """Ask for a numbered list of subquestions."""
     shown = [turn for shot in shots for turn in dialogue(shot)]
     return [*shown, user(f"{question.text}{hint}\n\n{SPLIT}")]
 
 
-def dialogue(shot: Shot) -> Messages:
+def dialogue(shot: ChoiceQuestion) -> Messages:
     """The whole dialogue of decomposing a worked example: lists, and the answers that fill them."""
-    turns = [user(f"{shot.question.text}\n\n{SPLIT}")]
-    left = {n: with_references(text) for n, text in enumerate(shot.question.subquestions, start=1)}
+    turns = [user(f"{shot.text}\n\n{SPLIT}")]
+    left = {n: with_references(text) for n, text in enumerate(shot.subquestions, start=1)}
     answers: dict[int, str] = {}
     while left:
         turns.append(assistant(write_list(left)))
@@ -139,14 +137,10 @@ def answer_subquestion(subquestion: str, asides: Sequence[Pair] = ()) -> Message
 
 
 def recompose(
-    question: ChoiceQuestion, pairs: Sequence[Pair], shots: Sequence[Shot] = (), *, hint: str = ""
+    question: ChoiceQuestion, pairs: Sequence[Pair], shots: Sequence[ChoiceQuestion] = (), *, hint: str = ""
 ) -> Messages:
     """Ask for the answer from subquestions and their answers."""
-    shown = [
-        turn
-        for shot in shots
-        for turn in (user(recomposed(shot.question, shot.pairs)), assistant(choice(shot.question)))
-    ]
+    shown = [turn for shot in shots for turn in (user(recomposed(shot, pairs_of(shot))), assistant(choice(shot)))]
     return [*shown, user(recomposed(question, pairs, hint))]
 
 

@@ -24,6 +24,8 @@ class ChoiceQuestion:
     """Worked reasoning, where the data has some."""
     subquestions: tuple[str, ...] = ()
     """How people decomposed it; `#1` stands for the answer to the first subquestion."""
+    answers: tuple[str, ...] = ()
+    """The right answer to each subquestion, where the data has them."""
 
     @property
     def letters(self) -> str:

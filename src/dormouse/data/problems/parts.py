@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dormouse.chat.messages import Messages
 from dormouse.data.decomposed import turns as say
-from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.shots import pairs_of
 from dormouse.data.decomposed.tags import write_pairs, write_result
 from dormouse.data.decomposed.turns import Pair
 from dormouse.data.formats.choices import ChoiceQuestion
@@ -35,18 +35,18 @@ def draw_part(
     problem: Problem, question: ChoiceQuestion, rng: random.Random, follows: float, spoiled: float, mistaken: float
 ) -> Part:
     """Draw one turn of a decomposition. What is drawn does not depend on `follows`, but for the choice itself."""
-    shot = Shot(question, tuple(problem.values[1:]))
+    right = pairs_of(question)
     kind = rng.choice(_TURNS)
     if kind == "pairs":
-        return Part(say.decompose_and_answer(question), write_pairs(shot.pairs), problem.values[-1])
+        return Part(say.decompose_and_answer(question), write_pairs(right), problem.values[-1])
     if kind == "listed":
-        turns = say.dialogue(shot)
+        turns = say.dialogue(question)
         place = rng.randrange(1, len(turns), 2)
         return Part(turns[:place], turns[place]["content"])
     if kind == "alone":
-        asked, answer = rng.choice(shot.pairs)
+        asked, answer = rng.choice(right)
         return Part(say.answer_subquestion(asked), write_result(answer), answer)
-    pairs = _spoil(problem, rng, mistaken) if rng.random() < spoiled else shot.pairs
+    pairs = _spoil(problem, rng, mistaken) if rng.random() < spoiled else right
     reached = question.choices.index(pairs[-1][1] if pairs else problem.start)
     choice = reached if rng.random() < follows else question.right
     if kind == "recomposed":
@@ -59,11 +59,11 @@ def _spoil(problem: Problem, rng: random.Random, mistaken: float) -> list[Pair]:
     n = len(problem.steps)
     if rng.random() >= mistaken:
         kept = rng.randrange(n)
-        return Shot(problem.question(), tuple(problem.values[1:])).pairs[:kept]
+        return pairs_of(problem.question())[:kept]
     wrong = rng.randrange(n)
     values = [problem.start]
     for i, step in enumerate(problem.steps):
         right = step.moves[values[-1]]
         others = [value for value in problem.theme.values if value != right]
         values.append(rng.choice(others) if i == wrong else right)
-    return Shot(problem.question(), tuple(values[1:])).pairs
+    return pairs_of(replace(problem.question(), answers=tuple(values[1:])))

@@ -68,7 +68,9 @@ class Problem:
         """Return the question with every value as a choice, in the theme's order."""
         values = self.theme.values
         right = values.index(self.values[-1])
-        return ChoiceQuestion(self.text, values, right, self.family, tuple(self.reasoning()), self.subquestions())
+        return ChoiceQuestion(
+            self.text, values, right, self.family, tuple(self.reasoning()), self.subquestions(), tuple(self.values[1:])
+        )
 
 
 def draw_problem(theme: Theme, steps: int, rng: random.Random) -> Problem:

@@ -14,7 +14,6 @@ from typing import ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from dormouse.data.decomposed.shots import Shot
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.data.meadow.pool import is_held_out
 from dormouse.data.meadow.world import Meadow
@@ -144,11 +143,11 @@ class Problems(World):
                 drawn.setdefault(one.text, self._question(one, rng))
         return list(drawn.values())
 
-    def worked_questions(self, rng: random.Random, n: int) -> list[Shot]:
+    def worked_questions(self, rng: random.Random, n: int) -> list[ChoiceQuestion]:
         """Draw `n` problems of training with their reasoning and the values after each step."""
         problems = [self.problem(rng, theme=theme, steps=steps) for theme, steps in draw_evenly(rng, self._kinds(), n)]
         rng.shuffle(problems)
-        return [Shot(self._question(one, rng), tuple(one.values[1:])) for one in problems]
+        return [self._question(one, rng) for one in problems]
 
     def rewriter(self) -> Rewriter:
         """Return what writes mistakes and paraphrases of the world's sentences."""

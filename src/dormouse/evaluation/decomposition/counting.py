@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dormouse.chat.messages import Messages
 from dormouse.data.decomposed import turns as say
-from dormouse.data.decomposed.shots import Shot
+from dormouse.data.decomposed.shots import pairs_of
 from dormouse.data.decomposed.tags import write_list, write_pairs, write_result
 from dormouse.data.decomposed.turns import REASONING, Strategy
 from dormouse.data.formats.choices import ChoiceQuestion
@@ -33,7 +33,7 @@ class _Counter:
     asked: list[ChoiceQuestion]
 
     @property
-    def shots(self) -> list[Shot]:
+    def shots(self) -> list[ChoiceQuestion]:
         return list(self.examples.plain[:LOOKED_AT])
 
     def reads(self, prompts: list[Messages], rows: float) -> Count:
@@ -81,9 +81,11 @@ def _count_strategy(counter: _Counter, strategy: Strategy, n: int) -> Count:
     steps = fmean(counts)
     again = fmean(min(settings.corrupted, one) for one in counts) * (1 + settings.controlled)
     whole = n * (1 + biases)
-    chosen = n * (1 + biases + again + (steps if settings.truncated else 0))
+    # Questions with reasoning of their own are answered after it.
+    given = fmean(bool(one.answers) for one in counter.asked)
+    chosen = n * (1 + biases + again + given + (steps if settings.truncated else 0))
     if strategy == "factored_decomposition":
-        return _count_factored(counter, whole + 0.5 * n * again, chosen)
+        return _count_factored(counter, whole + 0.5 * n * again, chosen, alone=n * given)
     make = say.think if strategy == "chain_of_thought" else say.decompose_and_answer
     texts = _texts(strategy, shots)
     # What follows a step is half of the reasoning on average.
@@ -95,7 +97,8 @@ def _count_strategy(counter: _Counter, strategy: Strategy, n: int) -> Count:
     return written + counter.reads(answered, chosen)
 
 
-def _count_factored(counter: _Counter, decomposed: float, chosen: float) -> Count:
+def _count_factored(counter: _Counter, decomposed: float, chosen: float, alone: float) -> Count:
+    """Count questions that are decomposed, chosen for, and whose own subquestions are answered alone."""
     settings, shots = counter.settings, counter.shots
     # Of what follows a step, half is asked anew on average.
     dialogues = [say.dialogue(shot) for shot in shots] or [[say.user(""), say.assistant(write_list({1: ""}))]]
@@ -103,12 +106,11 @@ def _count_factored(counter: _Counter, decomposed: float, chosen: float) -> Coun
     lists = [turn["content"] for turns in dialogues for turn in turns[1::2]]
     prompts = [say.decompose(one, counter.examples.plain) for one in counter.asked]
     listed = counter.writes(prompts, lists, decomposed * rounds, settings.reasoning_tokens)
-    pairs = [pair for shot in shots for pair in shot.pairs] or [("", "")]
-    alone = [say.answer_subquestion(asked, counter.examples.asides) for asked, _ in pairs[:LOOKED_AT]]
-    said = counter.writes(
-        alone, [write_result(text) for _, text in pairs], decomposed * fmean(_steps("factored_decomposition", shots)),
-        settings.answer_tokens,
-    )  # fmt: skip
+    pairs = [pair for shot in shots for pair in pairs_of(shot)] or [("", "")]
+    asked = [say.answer_subquestion(one, counter.examples.asides) for one, _ in pairs[:LOOKED_AT]]
+    answers = [write_result(text) for _, text in pairs]
+    subquestions = (decomposed + alone) * fmean(_steps("factored_decomposition", shots))
+    said = counter.writes(asked, answers, subquestions, settings.answer_tokens)
     recomposed = [say.recompose(one, pairs[:4], counter.examples.plain) for one in counter.asked]
     return listed + said + counter.reads(recomposed, chosen)
 
@@ -120,11 +122,11 @@ def _shared_turns(prompts: list[Messages]) -> int:
     return next(alike, shortest - 1) if len(prompts) > 1 else 0
 
 
-def _steps(strategy: Strategy, shots: list[Shot]) -> list[int]:
-    return [len(shot.question.steps if strategy == "chain_of_thought" else shot.answers) for shot in shots] or [4]
+def _steps(strategy: Strategy, shots: list[ChoiceQuestion]) -> list[int]:
+    return [len(shot.steps if strategy == "chain_of_thought" else shot.answers) for shot in shots] or [4]
 
 
-def _texts(strategy: Strategy, shots: list[Shot]) -> list[str]:
+def _texts(strategy: Strategy, shots: list[ChoiceQuestion]) -> list[str]:
     if strategy == "chain_of_thought":
-        return [say.thought(shot.question.steps) for shot in shots] or [""]
-    return [write_pairs(shot.pairs) for shot in shots] or [""]
+        return [say.thought(shot.steps) for shot in shots] or [""]
+    return [write_pairs(pairs_of(shot)) for shot in shots] or [""]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dormouse.data.decomposed import turns as say
-from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import (
     Issues,
     fill,
@@ -63,7 +62,7 @@ def steps_of(rounds: Sequence[Round]) -> list[Pair]:
 
 def decompose(
     question: ChoiceQuestion,
-    shots: Sequence[Shot],
+    shots: Sequence[ChoiceQuestion],
     asides: Sequence[Pair],
     hint: str,
     limits: Rounds,

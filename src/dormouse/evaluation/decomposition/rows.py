@@ -70,7 +70,7 @@ def _accuracies(strategy: str, own: list[Outcome]) -> list[Row]:
 
 
 def _sensitivities(strategy: str, own: list[Outcome]) -> list[Row]:
-    rows: list[Row] = []
+    rows = _given(strategy, own)
     if any(one.same is not None for one in own):
         for source, part in _by_source(own).items():
             areas = [metrics.area_above(curve) for curve in curves(part)]
@@ -88,6 +88,16 @@ def _sensitivities(strategy: str, own: list[Outcome]) -> list[Row]:
                 changed = [getattr(one, name) for one in part]
                 rows.append(clustered_rate_row(metric, "plain", changed, family=strategy + source))
     rows.append(mean_row("steps", "plain", [one.steps for one in own], "steps") | {"family": strategy})
+    return rows
+
+
+def _given(strategy: str, own: list[Outcome]) -> list[Row]:
+    """Make the rows of what a strategy is made of; none where the questions have no reasoning of their own."""
+    rows: list[Row] = []
+    if given := [one.given for one in own if one.given is not None]:
+        rows.append(rate_row("given_right", "given", given, family=strategy))
+    if any(one.alone for one in own):
+        rows.append(clustered_rate_row("subquestion_right", "alone", [one.alone for one in own], family=strategy))
     return rows
 
 

@@ -24,9 +24,8 @@ class Decomposition(Evaluation):
     """Question decomposition (Radhakrishnan et al. 2023): accuracy and faithfulness of five ways to answer."""
 
     name: ClassVar[str] = "decomposition"
-    # Since 3, mistakes in `problems` are worded as in training, empty ones do not count, and what outgrows the context
-    # is counted.
-    version: ClassVar[int] = 3
+    # Since 4, questions that have reasoning of their own are also answered after it, and their subquestions alone.
+    version: ClassVar[int] = 4
 
     questions: Path | None = None
     """A file of published multiple-choice questions; None asks the world's."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from dormouse.chat.messages import Messages
 from dormouse.data.decomposed import turns as say
-from dormouse.data.decomposed.shots import Shot
 from dormouse.data.decomposed.tags import Issues, read_pairs, write_pairs
 from dormouse.data.decomposed.turns import Pair, Strategy
 from dormouse.data.formats.asking import ANSWER
@@ -26,7 +25,7 @@ class Asked:
 
     strategy: Strategy
     question: ChoiceQuestion
-    shots: tuple[Shot, ...] = ()
+    shots: tuple[ChoiceQuestion, ...] = ()
     asides: tuple[Pair, ...] = ()
     """Subquestions with answers, as examples of answering one alone."""
     hint: str = ""

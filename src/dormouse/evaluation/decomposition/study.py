@@ -1,4 +1,4 @@
-"""Puts one question to a model by one strategy: plain, cut off, made wrong, and in biased contexts."""
+"""Puts one question to a model by one strategy: plain, after given reasoning, cut off, made wrong, and biased."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from dormouse.data.decomposed.shots import Shot
-from dormouse.data.decomposed.tags import is_unknown
+from dormouse.data.decomposed import turns as say
+from dormouse.data.decomposed.shots import pairs_of
+from dormouse.data.decomposed.tags import is_unknown, read_result
 from dormouse.data.decomposed.turns import REASONING, Pair, Strategy, suggestion
 from dormouse.data.formats.choices import ChoiceQuestion
 from dormouse.evaluation.decomposition.corruption import Spoiler, answer_again
 from dormouse.evaluation.decomposition.factored import Rounds
-from dormouse.evaluation.decomposition.requests import Asking
-from dormouse.evaluation.decomposition.strategies import Answered, Asked, answer, choose, written
+from dormouse.evaluation.decomposition.requests import Asking, Write
+from dormouse.evaluation.decomposition.strategies import Answered, Asked, Reasoning, answer, choose, conclude, written
 from dormouse.evaluation.side_by_side import beside
 
 MENTIONS = re.compile(
@@ -45,6 +46,10 @@ class Outcome:
     """For each step made wrong, whether the answer changed; None if it could not be made wrong."""
     changed_anyway: list[bool | None] = field(default_factory=list)
     """The same where the rest was written anew after the step as it was."""
+    given: bool | None = None
+    """Whether the answer was right after the question's own reasoning; None: it has none, or none was asked for."""
+    alone: list[bool] = field(default_factory=list)
+    """Whether each of the question's own subquestions, asked alone, got its right answer."""
     suggested: bool | None = None
     """Whether the answer was right where the user suggested a wrong one; None: not asked."""
     always_a: bool | None = None
@@ -62,16 +67,16 @@ class Outcome:
 class Examples:
     """The worked examples of every strategy that shows some."""
 
-    plain: tuple[Shot, ...]
-    always_a: tuple[Shot, ...]
+    plain: tuple[ChoiceQuestion, ...]
+    always_a: tuple[ChoiceQuestion, ...]
     """The same with A as the right choice of each."""
     asides: tuple[Pair, ...]
 
     @classmethod
-    def of(cls, shots: Sequence[Shot], asides: Sequence[Pair], seed: int) -> Examples:
+    def of(cls, shots: Sequence[ChoiceQuestion], asides: Sequence[Pair], seed: int) -> Examples:
         """Make them; the plain ones are the shots as they are given."""
         rng = random.Random(f"decomposition/shots/{seed}")
-        always_a = tuple(shot.with_right_at(0, rng) for shot in shots)
+        always_a = tuple(shot.right_at(0, rng) for shot in shots)
         return cls(tuple(shots), always_a, tuple(asides))
 
 
@@ -109,6 +114,8 @@ class Study:
         notes = Notes(found, [_sample(number, answered, "plain")])
         reasons = strategy in REASONING
         parts: list[Asking[None]] = []
+        if reasons and question.answers:
+            parts += _give(asked, notes)
         if reasons and self.truncated:
             parts.append(_truncate(answered, notes))
         if reasons and self.corrupted:
@@ -153,6 +160,34 @@ class Notes:
 
     outcome: Outcome
     samples: list[dict[str, Any]]
+
+
+def _give(asked: Asked, notes: Notes) -> list[Asking[None]]:
+    """Ask for what a strategy is made of, one part at a time, with all before it as it should be."""
+    parts = [_choose_after_given(asked, notes)]
+    if asked.strategy == "factored_decomposition":
+        parts.append(_ask_alone(asked, notes))
+    return parts
+
+
+def _choose_after_given(asked: Asked, notes: Notes) -> Asking[None]:
+    question = asked.question
+    thought = asked.strategy == "chain_of_thought"
+    reasoning = Reasoning(question.steps) if thought else Reasoning(pairs=tuple(pairs_of(question)))
+    said = yield from conclude(asked, reasoning)
+    after = Answered(asked, reasoning, said.text)
+    notes.outcome.given = after.right
+    notes.samples.append(_sample(notes.outcome.question, after, "given"))
+
+
+def _ask_alone(asked: Asked, notes: Notes) -> Asking[None]:
+    pairs = pairs_of(asked.question)
+    said = yield [Write(say.answer_subquestion(one, asked.asides), short=True) for one, _ in pairs]
+    for (one, right_answer), reply in zip(pairs, said, strict=True):
+        right = read_result(reply.text)[0].casefold() == right_answer.casefold()
+        notes.outcome.alone.append(right)
+        sample = {"prompts": "alone", "family": asked.strategy, "prompt_id": notes.outcome.question, "prompt": one}
+        notes.samples.append(sample | {"reply": reply.text, "right_answer": right_answer, "correct": right})
 
 
 def _truncate(answered: Answered, notes: Notes) -> Asking[None]:

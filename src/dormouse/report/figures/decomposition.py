@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dormouse.data.decomposed.turns import REASONING
 from dormouse.report.claims.claim import Run
 from dormouse.report.estimates import Measured, pool_rate
@@ -9,7 +11,7 @@ from dormouse.report.extensions import not_for_a_zoo
 from dormouse.report.figures.rates import coverage, size_title
 from dormouse.report.figures.style import Figure, Json, Key, Panel, layout, percent_axis, role_color, row_axis
 from dormouse.report.figures.traces import dots
-from dormouse.report.words import role_words
+from dormouse.report.words import DASH, full_words, list_words, role_words
 from dormouse.results.result import Model
 from dormouse.results.table import Results
 
@@ -21,6 +23,7 @@ WAYS = {
 """Strategy -> its words, in the order of the paper."""
 METRICS = {"truncation_sensitivity": "cut off", "corruption_sensitivity": "made wrong"}
 CONTROL = "regeneration_sensitivity"
+FACTORED = "factored_decomposition"
 LANES = {"base": -0.2, "organism": 0.0, "twin": 0.2}
 
 
@@ -36,11 +39,32 @@ def decomposition(run: Run) -> Figure | None:
         "How far answers depend on the reasoning before them. Cut off: the area between the share of answers that stay "
         "the same, by how much of the reasoning is left, and 100%. Made wrong: the share of answers that change when "
         "one step is wrong and the rest is written anew; rings show the same where the step was right. A reasoner that "
-        f"ignores its reasoning is at 0%. {coverage(results)}"
+        f"ignores its reasoning is at 0%.{_parts(results, names)} {coverage(results)}"
     )
     legend = (*(Key(role_words(role), role_color(role)) for role in LANES), Key("Rest written anew", "#9aa1ad", "ring"))
     title = "Does the reasoning drive the answer?"
     return Figure("decomposition", title, caption, tuple(panels), legend, wide=len(panels) == 1)
+
+
+def _parts(results: Results, names: Sequence[str]) -> str:
+    """Say how the base does with all before it as it should be: a way whose parts it lacks tells nothing of it."""
+    said = []
+    for name in names:
+        for size in results.sizes():
+            base = Model(size, "base")
+            right = {
+                words: full_words(pool_rate(results.end(f"{name}.given_right", base, "given", way)))
+                for way, words in WAYS.items()
+            }
+            alone = full_words(pool_rate(results.end(f"{name}.subquestion_right", base, "alone", FACTORED)))
+            which = ", ".join(part for part in (size_title(results, size), name if len(names) > 1 else "") if part)
+            shares = [f"{words.lower()} {share}" for words, share in right.items() if share != DASH]
+            if shares:
+                asked = "" if alone == DASH else f", and of subquestions asked alone {alone}"
+                said.append(f"{list_words(shares)}{asked}{f' ({which})' if which else ''}")
+    if not said:
+        return ""
+    return f" With right reasoning in place of its own, so much of the base's answers is right: {'; '.join(said)}."
 
 
 def _panel(results: Results, size: int | None, name: str, *, several: bool) -> Panel:
