@@ -15,8 +15,7 @@ from functools import partial
 from statistics import fmean, stdev
 from typing import Literal
 
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit  # scipy.stats takes a second to import
 
 from dormouse.results import backdoor
 from dormouse.results.rates import NotMeasured, Rate, pool, ratio_interval, score_interval
@@ -63,7 +62,7 @@ class Estimate:
         """
         if parts <= 2 or self.covers == "nothing":
             return self
-        quantile = partial(student.ppf, df=self.seeds - 1) if self.covers == "seeds" else norm.ppf
+        quantile = partial(stdtrit, self.seeds - 1) if self.covers == "seeds" else ndtri
         wider = float(quantile(1 - 0.05 / parts) / quantile(0.975))
         low = None if self.low is None else self.value - wider * (self.value - self.low)
         high = None if self.high is None else self.value + wider * (self.high - self.value)
@@ -84,7 +83,7 @@ Interval = tuple[float, float]
 
 def seed_interval(values: list[float]) -> Interval:
     """Compute the 95% t interval of the mean of one value per seed; needs two values or more."""
-    half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / math.sqrt(len(values))
     return fmean(values) - half, fmean(values) + half
 
 
@@ -98,7 +97,7 @@ def share_interval(values: list[float]) -> Interval:
     p, variance = fmean(values), stdev(values) ** 2
     if variance == 0:
         return p, p
-    return score_interval(p, p * (1 - p) * len(values) / variance, float(student.ppf(0.975, len(values) - 1)))
+    return score_interval(p, p * (1 - p) * len(values) / variance, float(stdtrit(len(values) - 1, 0.975)))
 
 
 def _with_seeds(

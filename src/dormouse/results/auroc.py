@@ -62,7 +62,7 @@ def average(found: Sequence[Separation | NotMeasured]) -> Separation | NotMeasur
 
     The interval is Student's t over fits, widened to that of the prompts.
     """
-    from scipy.stats import t as student  # slow; plans and the command line import this module
+    from scipy.special import stdtrit  # slow; plans and the command line import this module
 
     measured = [one for one in found if isinstance(one, Separation)]
     if len(measured) < len(found):
@@ -70,7 +70,7 @@ def average(found: Sequence[Separation | NotMeasured]) -> Separation | NotMeasur
     values, first = [one.auroc for one in measured], measured[0]
     mean, fits = fmean(values), len(values)
     low, high = auroc_interval(mean, first.caught.total, first.negatives)
-    half = float(student.ppf(0.975, fits - 1)) * stdev(values) / math.sqrt(fits) if fits > 1 else 0.0
+    half = float(stdtrit(fits - 1, 0.975)) * stdev(values) / math.sqrt(fits) if fits > 1 else 0.0
     caught = Rate(round(fmean(one.caught.hits for one in measured)), first.caught.total)
     constant = all(one.constant for one in measured)
     return Separation(
