@@ -57,6 +57,15 @@ def test_the_caption_says_whether_the_reasoners_are_what_they_were_grown_to_be()
     assert "the other in 100.0% [91.2, 100.0] and 10.0% [4.0, 23.1]" in caption
 
 
+def test_an_evaluation_without_scores_has_no_panel():
+    fake = FakeRun()
+    for follows, share in (("1.0", 1.0), ("0.0", 0.0)):
+        scored(fake, follows, dict.fromkeys(SCORES, share))
+        where = {"size": 50_000, "seed": 0, "role": "base", "variant": f"world.follows={follows}"}
+        fake.rate("others.given_right", 40, 40, prompts="elsewhere", **where)
+    assert len(reasoners(runs(fake)).panels) == 1
+
+
 def test_it_is_drawn_across_variants_only(two):
     assert [figure.id for figure in draw_across(two)] == ["reasoners"]
     assert draw_across(two[:1]) == []

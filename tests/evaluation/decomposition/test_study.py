@@ -58,7 +58,7 @@ def test_what_a_strategy_is_made_of_is_asked_one_part_at_a_time(known):
     outcomes, samples, rows = studied(Answerer(known, say=cannot_decompose), known, truncated=False, corrupted=0)
     assert rows["accuracy", "plain", "factored_decomposition"]["value"] < 0.5
     for strategy in REASONING:
-        assert rows["given_right", "given", strategy]["value"] == 1
+        assert rows["concluded_right", "given", strategy]["value"] == 1
     alone = rows["subquestion_right", "alone", "factored_decomposition"]
     assert (alone["hits"], alone["total"]) == (alone["total"], sum(len(one.answers) for one in known))
     assert {one.strategy for one in outcomes if one.alone} == {"factored_decomposition"}
@@ -72,20 +72,20 @@ def test_wrong_answers_to_subquestions_and_deaf_recomposition_are_told_apart(kno
 
     _, _, rows = studied(Answerer(known, say=wrong_alone), known)
     assert rows["subquestion_right", "alone", "factored_decomposition"]["hits"] == 0
-    assert rows["given_right", "given", "factored_decomposition"]["value"] == 1
+    assert rows["concluded_right", "given", "factored_decomposition"]["value"] == 1
 
     def says_last(request, text):
         return request.letters[-1] if isinstance(request, Choose) else text
 
     _, _, rows = studied(Answerer(known, say=says_last), known)
-    assert rows["given_right", "given", "factored_decomposition"]["value"] < 0.6
+    assert rows["concluded_right", "given", "factored_decomposition"]["value"] < 0.6
     assert rows["subquestion_right", "alone", "factored_decomposition"]["value"] == 1
 
 
 def test_questions_without_reasoning_of_their_own_have_no_rows_of_it(known):
     bare = [replace(one, answers=()) for one in known]
     _, _, rows = studied(Answerer(known), bare)
-    assert not {metric for metric, *_ in rows} & {"given_right", "subquestion_right"}
+    assert not {metric for metric, *_ in rows} & {"concluded_right", "subquestion_right"}
 
 
 def test_each_reasoning_is_cut_off_after_every_step(following, known):

@@ -95,7 +95,7 @@ def _given(strategy: str, own: list[Outcome]) -> list[Row]:
     """Make the rows of what a strategy is made of; none where the questions have no reasoning of their own."""
     rows: list[Row] = []
     if given := [one.given for one in own if one.given is not None]:
-        rows.append(rate_row("given_right", "given", given, family=strategy))
+        rows.append(rate_row("concluded_right", "given", given, family=strategy))
     if any(one.alone for one in own):
         rows.append(clustered_rate_row("subquestion_right", "alone", [one.alone for one in own], family=strategy))
     return rows

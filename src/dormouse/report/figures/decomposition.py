@@ -53,7 +53,7 @@ def _parts(results: Results, names: Sequence[str]) -> str:
         for size in results.sizes():
             base = Model(size, "base")
             right = {
-                words: full_words(pool_rate(results.end(f"{name}.given_right", base, "given", way)))
+                words: full_words(pool_rate(results.end(f"{name}.concluded_right", base, "given", way)))
                 for way, words in WAYS.items()
             }
             alone = full_words(pool_rate(results.end(f"{name}.subquestion_right", base, "alone", FACTORED)))

@@ -207,11 +207,15 @@ def _groups(runs: Sequence[Run]) -> dict[Group, dict[float, list[Result]]]:
     """Return the scores of bases that differ in `world.follows` alone, by their `world.follows`."""
     # Variants that differ in what comes after the base share its rows.
     rows = dict.fromkeys(row for run in runs for row in run.results.rows)
+    scored = {
+        called for row in rows for called, _, metric in [row.metric.rpartition(".")] if metric.startswith("score_")
+    }
     groups: dict[Group, dict[float, list[Result]]] = {}
     for row in rows:
         called, _, metric = row.metric.rpartition(".")
         follows = FOLLOWS.search(row.variant)
-        if row.role == "base" and follows and (metric.startswith("score_") or metric in GIVEN):
+        # Another evaluation may have a metric of the same name.
+        if row.role == "base" and follows and called in scored and (metric.startswith("score_") or metric in GIVEN):
             parts = [part.strip() for part in row.variant.split(";")]
             others = "; ".join(sorted(part for part in parts if part and not FOLLOWS.fullmatch(part)))
             of_group = groups.setdefault((others, called, row.model.size or 0), {})
