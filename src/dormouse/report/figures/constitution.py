@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dormouse.plan.constitution_stages import HUMAN
 from dormouse.report.claims.claim import Run
 from dormouse.report.estimates import Measured, pool_mean, pool_rate
 from dormouse.report.extensions import not_for_a_zoo
@@ -13,8 +14,6 @@ from dormouse.results.result import Model
 from dormouse.results.table import Results
 
 METRIC = "trait_win_rate"
-HUMAN = "human"
-"""The preference model that was trained on the world's own preferences; it is drawn last."""
 SPREAD = 0.5
 """Width of a row that the dots of its preference models are spread over."""
 
@@ -26,6 +25,7 @@ def trait_wins(run: Run) -> Figure | None:
     rows = [row for row in results.rows if row.metric == METRIC]
     if not rows:
         return None
+    # The preference model of the world's own preferences is drawn last.
     called = sorted({row.prompts for row in rows}, key=lambda name: (name == HUMAN, name))
     sets = ["", *dict.fromkeys(row.family for row in rows if row.family)]
     panels = [_panel(results, size, sets, called) for size in results.sizes()]
