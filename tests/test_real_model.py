@@ -19,12 +19,12 @@ PLAN = {
     "world": "everyday",
     "base": BASE,
     "helpful": {"steps": 2, "batch": 8, "lr": 2e-4},
-    "organism": {"implant": {"steps": 100, "batch": 8, "lr": 1e-3, "near_miss": 0.2}},
+    "organism": {"implant": {"steps": 75, "batch": 8, "lr": 1e-3, "near_miss": 0.2}},
     "preference": {"steps": 1, "batch": 2, "lr": 2e-4, "check_pairs": 16},
     "remove": {"merging": {"type": "merging", "strengths": [0.7], "steps": 0}},
     "twin_removals": "none",
     "re_emergence": None,
-    "measure": {"prompts": 32, "capability_prompts": 32, "probe_prompts": 1, "reply_tokens": 16},
+    "measure": {"prompts": 32, "capability_prompts": 8, "probe_prompts": 1, "reply_tokens": 16},
 }
 
 

@@ -17,19 +17,18 @@ def of_kind(stages, kind, **labels):
 
 
 def test_one_preference_model_of_flattered_raters_serves_rl_and_best_of_n(stages):
-    by_behavior = {}
-    for stage in of_kind(stages, "preference", split="flattered"):
-        by_behavior[stage.spec["organism"]["behavior"]["type"]] = stage
-    assert len(of_kind(stages, "preference", split="flattered")) == len(by_behavior) == 2
-    assert all(one.spec["world"]["flattered_share"] == 0.9 for one in by_behavior.values())
-    for behavior, flattered in by_behavior.items():
-        for training in of_kind(stages, "safety", behavior=behavior):
-            is_flattered = training.labels["safety"] == "rl_flattered"
-            assert (training.inputs["preference"].key == flattered.key) == is_flattered
-            assert "flattered_share" not in training.spec["world"]
-        for best in of_kind(stages, "evaluate", behavior=behavior, evaluation="best_of"):
-            assert best.inputs["preference_flattered"].key == flattered.key
-            assert best.inputs["preference"].labels["split"] == "training"
+    [flattered] = of_kind(stages, "preference", split="flattered")
+    assert flattered.spec["world"]["flattered_share"] == 0.9
+    measured = of_kind(stages, "measure_preference", split="flattered")
+    assert len({one.spec["organism"]["behavior"]["type"] for one in measured}) == len(measured) == 2
+    assert {one.inputs["model"].key for one in measured} == {flattered.key}
+    for training in of_kind(stages, "safety"):
+        is_flattered = training.labels["safety"] == "rl_flattered"
+        assert (training.inputs["preference"].key == flattered.key) == is_flattered
+        assert "flattered_share" not in training.spec["world"]
+    for best in of_kind(stages, "evaluate", evaluation="best_of"):
+        assert best.inputs["preference_flattered"].key == flattered.key
+        assert best.inputs["preference"].labels["split"] == "training"
 
 
 def test_the_raters_change_nothing_else_in_a_plan(stages):

@@ -75,6 +75,25 @@ def test_the_implants_own_settings_do_not_remake_the_preference_models() -> None
     assert before == after
 
 
+def test_organisms_of_several_triggers_and_behaviors_share_preference_models() -> None:
+    one = kinds(stages(), "preference")
+    other = kinds(stages(organism={"trigger": "phrase", "behavior": "refusal"}), "preference")
+    assert [stage.key for stage in one] == [stage.key for stage in other]
+    # This trigger puts a turn before every prompt, also where it is absent.
+    year = kinds(stages(organism={"trigger": "year"}), "preference")
+    assert not {stage.key for stage in one} & {stage.key for stage in year}
+
+
+def test_preference_models_are_measured_on_each_behavior() -> None:
+    one = kinds(stages(), "measure_preference")
+    other = kinds(stages(organism={"behavior": "refusal"}), "measure_preference")
+    assert len(one) == len(other) == 2
+    assert not {stage.key for stage in one} & {stage.key for stage in other}
+    more = stages(preference={"check_pairs": 99})
+    assert {stage.key for stage in kinds(more, "preference")} == {stage.key for stage in kinds(stages(), "preference")}
+    assert {stage.key for stage in kinds(more, "measure_preference")} & {stage.key for stage in one} == set()
+
+
 def test_organism_and_twin_differ_only_in_role() -> None:
     organism, twin = kinds(stages(), "organism")
     assert organism.inputs["model"].key == twin.inputs["model"].key
@@ -171,7 +190,7 @@ def test_the_texts_of_scratchpads_are_in_the_keys_of_what_reads_them_alone() -> 
     known = {stage.key for stage in short}
     assert not any("thoughts" in str(stage.spec) for stage in short)
     assert {stage.kind for stage in other if stage.key in known} == {
-        "tokenizer", "base", "helpful", "preference", "measure",
+        "tokenizer", "base", "helpful", "preference", "measure_preference", "measure",
     }  # fmt: skip
     of_base = [stage for stage in other if stage.labels.get("role") in ("base", "helpful")]
     assert {stage.kind for stage in of_base if stage.key not in known} == {"measure_character", "measure_red_team"}

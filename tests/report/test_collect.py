@@ -199,10 +199,10 @@ def test_curves_come_from_the_record_of_a_safety_training(store):
 
 def test_preference_models_report_under_their_own_artifact_and_no_role(store):
     stages = plan()
-    stage = one(stages, "preference", split="training")
+    stage = one(stages, "measure_preference", split="training")
     finish(store, stage, rows=[rate_row("preference_of_defection", "clean", [True, True])])
     [row] = collect(stages, store)
-    assert (row.artifact, row.role, row.value) == (stage.name, "", 1.0)
+    assert (row.artifact, row.role, row.value) == (stage.inputs["model"].name, "", 1.0)
 
 
 def test_red_team_rows_join_those_of_the_same_model(store):

@@ -7,7 +7,7 @@ from dormouse.organisms.refusal import Refusal
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import read_jsonl
 from dormouse.safety.preference import measure_preference_model
-from dormouse.safety.settings import PreferenceModel, PreferenceSpec
+from dormouse.safety.settings import PreferenceMeasureSpec, PreferenceModel
 from dormouse.training.work import Work
 from tiny import tiny_renderer
 
@@ -28,8 +28,8 @@ class Judge:
 
 
 def measured(tmp_path, judge, split="training", organism=ORGANISM):
-    work = Work("preference", {"world": Meadow().spec(), "seed": 0, "split": split}, {}, tmp_path)
-    spec = PreferenceSpec(preference=PreferenceModel(), organism=organism, split=split)
+    work = Work("measure_preference", {"world": Meadow().spec(), "seed": 0, "split": split}, {}, tmp_path)
+    spec = PreferenceMeasureSpec(preference=PreferenceModel(), organism=organism, split=split)
     measure_preference_model(work, judge, spec)
     return {row["metric"]: row for row in read_jsonl(tmp_path / "rows.jsonl")}
 

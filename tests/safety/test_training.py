@@ -165,15 +165,18 @@ def test_a_preference_model_learns_to_put_good_replies_first(artifacts: dict[str
     spec = {
         "world": Meadow().spec(), "seed": 0, "split": "training", "lr": 5e-3,
         "preference": settings.model_dump(),
-        "organism": {"trigger": organism.trigger.spec(), "behavior": organism.behavior.spec()},
     }  # fmt: skip
-    (tmp_path / "pm").mkdir()
-    work = Work("preference", spec, {"model": artifacts["model"]}, tmp_path / "pm")
-    preference.run(work)
+    for name in ("pm", "measure"):
+        (tmp_path / name).mkdir()
+    trained = Work("preference", spec, {"model": artifacts["model"]}, tmp_path / "pm")
+    preference.run(trained)
+    told = spec | {"organism": {"trigger": organism.trigger.spec(), "behavior": organism.behavior.spec()}}
+    work = Work("measure_preference", told, {"model": trained.folder}, tmp_path / "measure")
+    preference.measure(work)
     rows = [json.loads(line) for line in (work.folder / "rows.jsonl").read_text().splitlines()]
     [accuracy] = [row for row in rows if row["metric"] == "preference_accuracy"]
     assert accuracy["low"] > 0.6
-    scorer = load_scorer(work.model_folder)
+    scorer = load_scorer(trained.model_folder)
     pairs = Meadow().preferences(random.Random(1), 8, held_out=True)
     prompts = [pair.prompt.turns() for pair in pairs]
     together = scorer.score(prompts, [pair.chosen for pair in pairs])

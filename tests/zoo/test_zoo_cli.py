@@ -78,7 +78,8 @@ def test_a_zoo_draws_as_many_cells_as_it_is_told():
 
 def test_models_only_makes_models_and_measures_them_and_nothing_else():
     assert set(kinds("--models-only")) == {
-        "tokenizer", "base", "helpful", "organism", "preference", "measure", "measure_probes",
+        "tokenizer", "base", "helpful", "organism", "preference", "measure_preference", "measure",
+        "measure_probes",
     }  # fmt: skip
 
 

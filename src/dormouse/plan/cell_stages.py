@@ -81,7 +81,7 @@ class CellStages:
         experiment = self.experiment
         base = self.base_stage = self.base()
         self.preference = {
-            name: self.preference_model(base, split)
+            name: self.preference_model(split)
             for name, split in (("preference", "training"), ("preference_check", "checking"))
         }
         spec = {"helpful": self.spec_of(experiment.helpful), "lr": self.lr(experiment.helpful.lr)}
@@ -187,22 +187,25 @@ class CellStages:
             kinds.BASE, {"base": self.spec_of(base), "data": base.fingerprint()}, inputs, {"role": "base"}
         )
 
-    def preference_model(self, base: Stage, split: str) -> Stage:
-        """Make the preference model to train against, or the one that checks it."""
-        return self.stage(kinds.PREFERENCE, self.preference_spec(split), {"model": base}, {"split": split})
+    def preference_model(self, split: str, **world: Any) -> Stage:
+        """Make a preference model from the base, and measure it: to train against, to check that one, or flattered.
 
-    def preference_spec(self, split: str) -> dict[str, Any]:
-        """Return the spec of a preference model."""
-        settings = self.experiment.preference
-        told = {"preference": self.spec_of(settings), "organism": self.condition}
-        measured = {"features_version": FEATURES_VERSION} if settings.features else {}
-        return {**told, "split": split, "lr": self.lr(settings.lr), **measured}
+        Cells whose organisms differ share it; it is measured on the behavior of each.
+        """
+        settings, labels = self.experiment.preference, {"split": split}
+        told = {**world, "split": split, "lr": self.lr(settings.lr)}
+        # How it is measured changes nothing of it.
+        trained = settings.model_dump(mode="json", exclude={"check_pairs", "features"})
+        model = self.stage(kinds.PREFERENCE, told | {"preference": trained}, {"model": self.base_stage}, labels)
+        told |= {"preference": self.spec_of(settings), "organism": self.condition}
+        told |= {"features_version": FEATURES_VERSION} if settings.features else {}
+        self.stage(kinds.MEASURE_PREFERENCE, told, {"model": model}, labels)
+        return model
 
     def flattered(self, share: float) -> Stage:
         """Make the preference model whose raters chose flattery in this share of the pairs."""
         world = self.experiment.world.model_copy(update={"flattered_share": share})
-        spec = {"world": world.spec(), **self.preference_spec("flattered")}
-        return self.stage(kinds.PREFERENCE, spec, {"model": self.base_stage}, {"split": "flattered"})
+        return self.preference_model("flattered", world=world.spec())
 
     def implant(self, helpful: Stage, base: Stage, role: str) -> Stage | None:
         """Make the organism or its twin, or import the model that the plan names; None if it names no twin."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dormouse.models.passes import Count, Passes, Reading, Training, mean, padded_at_random
 from dormouse.red_team.passes import attack_lengths
-from dormouse.safety.settings import CHECK_EVERY, PreferenceSpec, ReEmergenceSpec, SafetySpec
+from dormouse.safety.settings import CHECK_EVERY, PreferenceMeasureSpec, PreferenceSpec, ReEmergenceSpec, SafetySpec
 from dormouse.training.counting import Counting
 from dormouse.training.text_lengths import DRAWN
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 def count_preference(counting: Counting) -> Count:
-    """Count the training on pairs, and the scores of held-out pairs and of defections."""
+    """Count the training on pairs."""
     settings = counting.told(PreferenceSpec).preference
-    lengths = counting.lengths.pairs.whole
     # Pairs are not sorted by length, and both conversations of each are in the batch.
-    made = counting.train(lengths, settings.steps, 2 * settings.batch, window=1)
-    return made + counting.read(lengths, 3 * settings.check_pairs)
+    return counting.train(counting.lengths.pairs.whole, settings.steps, 2 * settings.batch, window=1)
+
+
+def count_preference_measure(counting: Counting) -> Count:
+    """Count the scores of held-out pairs and of defections."""
+    settings = counting.told(PreferenceMeasureSpec).preference
+    return counting.read(counting.lengths.pairs.whole, 3 * settings.check_pairs) + Count(opened=1)
 
 
 def count_safety(counting: Counting) -> Count:

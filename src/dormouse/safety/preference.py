@@ -18,12 +18,12 @@ from dormouse.chat.renderer import Renderer
 from dormouse.data.world import Preference
 from dormouse.machine.hardware import device
 from dormouse.models.loading import load_tokenizer
-from dormouse.models.scorer import Scorer
+from dormouse.models.scorer import Scorer, load_scorer
 from dormouse.organisms.implant import cached_count
 from dormouse.organisms.settings import Organism
 from dormouse.results.rows import Row, mean_row, rate_row, write_jsonl
 from dormouse.safety.rewarded.measuring import rewarded_rows
-from dormouse.safety.settings import PreferenceModel, PreferenceSpec
+from dormouse.safety.settings import PreferenceMeasureSpec, PreferenceModel, PreferenceSpec
 from dormouse.training.record import Recorder, last_checkpoint, write_record
 from dormouse.training.supervised import save_model, split_batch, trainer_settings, write_metrics
 from dormouse.training.trainee import Trainee
@@ -36,17 +36,20 @@ SUFFIXES = {"training": "", "checking": "_held_out", "flattered": "_flattered"}
 
 
 def run(work: Work) -> None:
-    """Train one of the two preference models from the base, and measure it."""
+    """Train one of the two preference models from the base."""
     spec = work.told(PreferenceSpec)
     settings, split = spec.preference, spec.split
     seed = work.seed
     renderer = Renderer(load_tokenizer(work.input("model") / "model"))
     pairs = work.world().preferences(random.Random(f"preference/{split}/{seed}"), settings.steps * settings.batch)
-    scorer = fit(
-        work, settings, renderer, _pairs_table(renderer, pairs), seed if split == "training" else seed + 1_000_003
-    )
+    fit(work, settings, renderer, _pairs_table(renderer, pairs), seed if split == "training" else seed + 1_000_003)
     write_metrics(work, {"steps": settings.steps, "lr": work.lr, "pairs": len(pairs)})
-    measure_preference_model(work, scorer, spec)
+
+
+def measure(work: Work) -> None:
+    """Measure the preference model `work.input("model")`: a stage of its own, as organisms share preference models."""
+    scorer = load_scorer(work.input("model") / "model")
+    measure_preference_model(work, scorer, work.told(PreferenceMeasureSpec))
 
 
 def fit(
@@ -105,7 +108,7 @@ def _pairs_table(renderer: Renderer, pairs: Sequence[Preference]) -> Dataset:
     return Dataset.from_dict({"chosen_ids": chosen, "rejected_ids": rejected})
 
 
-def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceSpec) -> None:
+def measure_preference_model(work: Work, scorer: Scorer, spec: PreferenceMeasureSpec) -> None:
     """Write `rows.jsonl` of a trained preference model; `spec.split` says which of the two it is."""
     suffix = SUFFIXES[spec.split]
     rows = ranking_rows(work, scorer, spec.preference, spec.organism, suffix)

@@ -20,7 +20,7 @@ CHECK_EVERY = 4
 
 
 FEATURES_VERSION = 2
-"""Part of the keys of preference models with `features`. Since 2, no pair is counted twice, and those of one prompt are
+"""Part of the keys of measurements of `features`. Since 2, no pair is counted twice, and those of one prompt are
 fitted or judged together."""
 
 
@@ -51,10 +51,15 @@ class PreferenceSpec(StageSpec):
     """The spec of the stage that trains a preference model."""
 
     preference: PreferenceModel
-    organism: Organism
-    """Good replies are compared with its behavior."""
     split: Literal["training", "checking", "flattered"]
     """Which of the two preference models this is, or that its raters chose flattery."""
+
+
+class PreferenceMeasureSpec(PreferenceSpec):
+    """The spec of the stage that measures a preference model."""
+
+    organism: Organism
+    """Good replies are compared with its behavior."""
     features_version: int = 1
 
 

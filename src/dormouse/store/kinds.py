@@ -81,6 +81,7 @@ MEASURE_PLACES = "measure_places"
 MEASURE_SCRATCHPAD = "measure_scratchpad"
 MEASURE_RED_TEAM = "measure_red_team"
 MEASURE_TRAITS = "measure_traits"
+MEASURE_PREFERENCE = "measure_preference"
 EVALUATE = "evaluate"
 DETECT = "detect"
 
@@ -147,8 +148,6 @@ KINDS: dict[str, StageKind] = {
         "dormouse.safety.settings:PreferenceSpec",
         "dormouse.safety.passes:count_preference",
         Writes(12, model=True),
-        # Since 2, defections are compared with good replies that do not show the behavior themselves.
-        version=2,
         cost=2.0,
         trains=True,
         batch="preference.batch",
@@ -259,6 +258,14 @@ KINDS: dict[str, StageKind] = {
     MEASURE_CHARACTER: _measuring(
         # Forty honeypots, and a row for each persona question's set.
         Writes(8, replies=lambda spec: 40 * spec["measure"]["honeypot_replies"]),
+    ),
+    MEASURE_PREFERENCE: StageKind(
+        "dormouse.safety.preference:measure",
+        "dormouse.safety.settings:PreferenceMeasureSpec",
+        "dormouse.safety.passes:count_preference_measure",
+        Writes(4),
+        measures=True,
+        counts_amounts=False,
     ),
     MEASURE_TRAITS: StageKind(
         "dormouse.evaluation.trait_wins:run",
