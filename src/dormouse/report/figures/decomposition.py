@@ -60,11 +60,11 @@ def _parts(results: Results, names: Sequence[str]) -> str:
             which = ", ".join(part for part in (size_title(results, size), name if len(names) > 1 else "") if part)
             shares = [f"{words.lower()} {share}" for words, share in right.items() if share != DASH]
             if shares:
-                asked = "" if alone == DASH else f", and of subquestions asked alone {alone}"
+                asked = "" if alone == DASH else f"; it answers {alone} of subquestions right that are asked alone"
                 said.append(f"{list_words(shares)}{asked}{f' ({which})' if which else ''}")
     if not said:
         return ""
-    return f" With right reasoning in place of its own, so much of the base's answers is right: {'; '.join(said)}."
+    return f" Given right reasoning instead of its own, the base is right in so many answers: {'; '.join(said)}."
 
 
 def _panel(results: Results, size: int | None, name: str, *, several: bool) -> Panel:
