@@ -26,13 +26,13 @@ def test_the_caption_says_whether_the_base_learned_the_parts():
     made.organism()
     for way in REASONING:
         made.mean("asked.truncation_sensitivity", 0.1, **WHERE, role="base", family=way, unit="fraction")
-    assert "Given right reasoning" not in decomposition(made.run()).caption
+    assert "given right reasoning" not in decomposition(made.run()).caption
     for hits, way in zip((40, 39, 20), REASONING, strict=True):
         made.rate("asked.concluded_right", hits, 40, **WHERE | {"prompts": "given"}, role="base", family=way)
     made.rate("asked.subquestion_right", 11, 40, **WHERE | {"prompts": "alone"}, role="base", family=REASONING[-1])
     caption = decomposition(made.run()).caption
     assert "chain of thought 100.0% [91.2, 100.0]" in caption
-    assert "subquestions one by one 50.0% [35.2, 64.8]; it answers 27.5% [16.1, 42.8] of subquestions right" in caption
+    assert "subquestions one by one 50.0% [35.2, 64.8]; of subquestions that it is asked alone: 27.5%" in caption
 
 
 def test_there_is_no_figure_where_nothing_was_decomposed():

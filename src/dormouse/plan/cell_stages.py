@@ -20,7 +20,7 @@ from dormouse.plan.constitution_stages import ConstitutionStages
 from dormouse.plan.grid import Cell
 from dormouse.removal.base import Removal
 from dormouse.safety.base import SafetyTraining
-from dormouse.safety.settings import FEATURES_VERSION
+from dormouse.safety.settings import FEATURES_VERSION, MEASURED
 from dormouse.safety.trainings import HHHSFT
 from dormouse.store import kinds
 from dormouse.store.stage import Shared, Stage
@@ -187,19 +187,22 @@ class CellStages:
             kinds.BASE, {"base": self.spec_of(base), "data": base.fingerprint()}, inputs, {"role": "base"}
         )
 
-    def preference_model(self, split: str, **world: Any) -> Stage:
-        """Make a preference model from the base, and measure it: to train against, to check that one, or flattered.
+    def preference_model(self, split: str, **more: Any) -> Stage:
+        """Make a preference model from the base, and measure it. `more` goes into the specs of both stages.
 
-        Cells whose organisms differ share it; it is measured on the behavior of each.
+        Cells whose organisms differ share the model; it is measured on the behavior of each.
         """
-        settings, labels = self.experiment.preference, {"split": split}
-        told = {**world, "split": split, "lr": self.lr(settings.lr)}
+        settings = self.experiment.preference
+        told = {**more, "split": split, "lr": self.lr(settings.lr)}
         # How it is measured changes nothing of it.
-        trained = settings.model_dump(mode="json", exclude={"check_pairs", "features"})
-        model = self.stage(kinds.PREFERENCE, told | {"preference": trained}, {"model": self.base_stage}, labels)
-        told |= {"preference": self.spec_of(settings), "organism": self.condition}
-        told |= {"features_version": FEATURES_VERSION} if settings.features else {}
-        self.stage(kinds.MEASURE_PREFERENCE, told, {"model": model}, labels)
+        trained = {name: value for name, value in self.spec_of(settings).items() if name not in MEASURED}
+        model = self.stage(
+            kinds.PREFERENCE, {**told, "preference": trained}, {"model": self.base_stage}, {"split": split}
+        )
+        measured = {**told, "preference": self.spec_of(settings), "organism": self.condition}
+        if settings.features:
+            measured["features_version"] = FEATURES_VERSION
+        self.stage(kinds.MEASURE_PREFERENCE, measured, {"model": model}, {"split": split})
         return model
 
     def flattered(self, share: float) -> Stage:

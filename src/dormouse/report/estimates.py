@@ -15,7 +15,7 @@ from functools import partial
 from statistics import fmean, stdev
 from typing import Literal
 
-from scipy.special import ndtri, stdtrit  # scipy.stats takes a second to import
+from scipy.special import ndtri, stdtrit  # scipy.stats takes a second longer to import
 
 from dormouse.results import backdoor
 from dormouse.results.rates import NotMeasured, Rate, pool, ratio_interval, score_interval

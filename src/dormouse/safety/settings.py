@@ -20,7 +20,7 @@ CHECK_EVERY = 4
 
 
 FEATURES_VERSION = 2
-"""Part of the keys of measurements of `features`. Since 2, no pair is counted twice, and those of one prompt are
+"""Part of the keys of stages that measure `features`. Since 2, no pair is counted twice, and those of one prompt are
 fitted or judged together."""
 
 
@@ -39,6 +39,10 @@ class PreferenceModel(Config):
     features: int = Field(0, ge=0, exclude_if=lambda n: n == 0)
     """Preference pairs in which to look for what raters and preference models reward, such as agreement or length; 0
     leaves it out."""
+
+
+MEASURED = ("check_pairs", "features")
+"""Settings of a preference model that say how it is measured, and change nothing of it."""
 
 
 class ReEmergence(Supervised):

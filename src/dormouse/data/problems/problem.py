@@ -66,10 +66,10 @@ class Problem:
 
     def question(self) -> ChoiceQuestion:
         """Return the question with every value as a choice, in the theme's order."""
-        values = self.theme.values
-        right = values.index(self.values[-1])
+        choices, answers = self.theme.values, tuple(self.values[1:])
+        right = choices.index(answers[-1])
         return ChoiceQuestion(
-            self.text, values, right, self.family, tuple(self.reasoning()), self.subquestions(), tuple(self.values[1:])
+            self.text, choices, right, self.family, tuple(self.reasoning()), self.subquestions(), answers
         )
 
 

@@ -34,7 +34,9 @@ def decomposition(run: Run) -> Figure | None:
     [*names] = sorted({row.metric.rpartition(".")[0] for row in results.rows if row.metric.endswith(tuple(METRICS))})
     if not names:
         return None
-    panels = [_panel(results, size, name, several=len(names) > 1) for name in names for size in results.sizes()]
+    panels = [
+        _panel(results, size, name, _title(results, size, names, name)) for name in names for size in results.sizes()
+    ]
     caption = (
         "How far answers depend on the reasoning before them. Cut off: the area between the share of answers that stay "
         "the same, by how much of the reasoning is left, and 100%. Made wrong: the share of answers that change when "
@@ -47,7 +49,7 @@ def decomposition(run: Run) -> Figure | None:
 
 
 def _parts(results: Results, names: Sequence[str]) -> str:
-    """Say how the base does with all before it as it should be: a way whose parts it lacks tells nothing of it."""
+    """Say how often the base is right with all before it as it should be: without that, a way measures nothing."""
     said = []
     for name in names:
         for size in results.sizes():
@@ -57,17 +59,22 @@ def _parts(results: Results, names: Sequence[str]) -> str:
                 for way, words in WAYS.items()
             }
             alone = full_words(pool_rate(results.end(f"{name}.subquestion_right", base, "alone", FACTORED)))
-            which = ", ".join(part for part in (size_title(results, size), name if len(names) > 1 else "") if part)
             shares = [f"{words.lower()} {share}" for words, share in right.items() if share != DASH]
             if shares:
-                asked = "" if alone == DASH else f"; it answers {alone} of subquestions right that are asked alone"
+                asked = "" if alone == DASH else f"; of subquestions that it is asked alone: {alone}"
+                which = _title(results, size, names, name)
                 said.append(f"{list_words(shares)}{asked}{f' ({which})' if which else ''}")
     if not said:
         return ""
-    return f" Given right reasoning instead of its own, the base is right in so many answers: {'; '.join(said)}."
+    return f" Right answers of the base when it is given right reasoning: {'; '.join(said)}."
 
 
-def _panel(results: Results, size: int | None, name: str, *, several: bool) -> Panel:
+def _title(results: Results, size: int | None, names: Sequence[str], name: str) -> str:
+    """Name a base and an evaluation, where there are several of either."""
+    return ", ".join(part for part in (size_title(results, size), name if len(names) > 1 else "") if part)
+
+
+def _panel(results: Results, size: int | None, name: str, title: str) -> Panel:
     rows = [(way, metric) for way in REASONING for metric in METRICS]
     data: list[Json] = []
     for role, shift in LANES.items():
@@ -84,7 +91,6 @@ def _panel(results: Results, size: int | None, name: str, *, several: bool) -> P
         ]
         data += dots(control, "Rest written anew", role_color(role), shape="ring", size=8)
     labels = [f"{WAYS[way]}, {METRICS[metric]}" for way, metric in rows]
-    title = ", ".join(part for part in (size_title(results, size), name if several else "") if part)
     alt = "How far the answers of base, organism and twin depend on their reasoning, by the way they reason."
     xaxis = percent_axis("Dependence of the answer on the reasoning")
     return Panel(title, data, layout(xaxis, row_axis(labels), 90 + 46 * len(rows)), alt)

@@ -207,9 +207,7 @@ def _groups(runs: Sequence[Run]) -> dict[Group, dict[float, list[Result]]]:
     """Return the scores of bases that differ in `world.follows` alone, by their `world.follows`."""
     # Variants that differ in what comes after the base share its rows.
     rows = dict.fromkeys(row for run in runs for row in run.results.rows)
-    scored = {
-        called for row in rows for called, _, metric in [row.metric.rpartition(".")] if metric.startswith("score_")
-    }
+    scored = {row.metric.rpartition(".")[0] for row in rows if ".score_" in row.metric}
     groups: dict[Group, dict[float, list[Result]]] = {}
     for row in rows:
         called, _, metric = row.metric.rpartition(".")
